@@ -1,0 +1,168 @@
+"""What a run leaves in its folder: events, links for people, measurements, comparisons, provenance, the page."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from leaven import gather
+from leaven import rows as tables
+from leaven.engine.store import Store, write_json
+from leaven.wiring import Graph
+
+_PACKAGES = ("leaven", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+def write(graph: Graph, store: Store, folder: Path) -> Path:
+    """Write the answer from what the store has now; return the page. Whole files replace whole files."""
+    import pyarrow as pa
+
+    from leaven.report.page import render
+    from leaven.stats.compare import compare
+
+    declared = graph.study.compare
+    table = gather.measurements(graph, store)
+    beside = folder / ".measurements.parquet"
+    tables.write(beside, "measurements", pa.Table.from_pandas(table, preserve_index=False))
+    beside.replace(folder / "measurements.parquet")
+    comparisons = compare(table, to=declared.to, dose=declared.dose, primary=declared.primary, margin=declared.margin)
+    write_json(folder / "comparisons.json", [comparison.as_dict() for comparison in comparisons])
+    provenance = provenance_of(graph, store)
+    write_json(folder / "provenance.json", provenance)
+    findings = gather.findings(graph, store, table, comparisons, _for_people(provenance))
+    different = _different_code(provenance)
+    page = render(replace(findings, warnings=[*findings.warnings, *different]))
+    beside = folder / ".report.html"
+    beside.write_text(page, encoding="utf-8")
+    beside.replace(folder / "report.html")
+    return folder / "report.html"
+
+
+@contextmanager
+def events(folder: Path, on_event: OnEvent) -> Iterator[OnEvent]:
+    """Append each event to ``events.jsonl``, if no other driver is writing it, and pass it on."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(str(folder / ".events.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:  # another driver works on this study too, and writes; the stages' locks divide the work
+        yield on_event
+        return
+    try:
+        with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as stream:
+
+            def note(event: dict[str, Any]) -> None:
+                stream.write(json.dumps({"time": _now(), **event}, ensure_ascii=False) + "\n")
+                on_event(event)
+
+            yield note
+    finally:
+        lock.release()
+
+
+def link(graph: Graph, store: Store, folder: Path) -> None:
+    """Link ``<arm>/<seed>/<stage>`` to the results, for people; a file system without links goes without."""
+    for cell in graph.cells:
+        place = folder / cell.cell.arm.name / ("untrained" if cell.cell.seed is None else str(cell.cell.seed))
+        place.mkdir(parents=True, exist_ok=True)
+        for name, stage in cell.stages.items():
+            _link(place / name, store.folder(stage))
+
+
+def _link(place: Path, target: Path) -> None:
+    relative = os.path.relpath(target.resolve(), place.parent.resolve())
+    if place.is_symlink() and os.readlink(place) == relative:
+        return
+    place.unlink(missing_ok=True)
+    try:
+        place.symlink_to(relative)
+    except OSError:  # no links on this file system: the store's folders are all that is needed
+        return
+
+
+def made_by() -> dict[str, Any]:
+    """Return what makes results here and now: versions, commit, machine. It is recorded, and enters no key."""
+    return {
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+        **_commit(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> dict[str, Any]:
+    """Return commit and dirty flag where Leaven runs from a checkout of its own."""
+    here = str(Path(__file__).parent)
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        tracked = _git(here, "ls-files", "--error-unmatch", Path(__file__).name)
+        dirty = bool(_git(here, "status", "--porcelain", "--untracked-files=no", "."))
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+    return {"commit": commit if tracked else None, "dirty": dirty}
+
+
+def _git(where: str, *words: str) -> str:
+    done = subprocess.run(["git", "-C", where, *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def provenance_of(graph: Graph, store: Store) -> dict[str, Any]:
+    """Return, per stage, its key, what made it and what it cost."""
+    stages: dict[str, Any] = {}
+    for cell in graph.cells:
+        for name, stage in cell.stages.items():
+            record = store.record(stage)
+            if record is not None:
+                place = f"{cell.cell.arm.name}/{cell.cell.seed}/{name}"
+                stages[place] = {"key": stage.key, "made_by": record["made_by"], "cost": record["cost"]}
+    return {"written": _now(), "made_by": made_by(), "stages": stages}
+
+
+def _for_people(provenance: dict[str, Any]) -> dict[str, str]:
+    made = provenance["made_by"]
+    wall = sum({stage["key"]: stage["cost"]["wall_s"] for stage in provenance["stages"].values()}.values())
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items() if version)
+    commit = made["commit"] or "unknown (not a git checkout)"
+    keys = sorted({f"{place}: {stage['key']}" for place, stage in provenance["stages"].items()})
+    return {
+        "written": provenance["written"],
+        "versions": f"Python {made['python']}, {versions}",
+        "commit": f"{commit}{', with local changes' if made['dirty'] else ''}",
+        "machine": made["machine"],
+        "time": f"{wall:.0f} s in {len(provenance['stages'])} stages",
+        "keys": "; ".join(keys),
+    }
+
+
+def _different_code(provenance: dict[str, Any]) -> list[str]:
+    """Warn where results that are compared were made by different versions or commits."""
+    made = {
+        json.dumps([stage["made_by"]["versions"], stage["made_by"]["commit"]], sort_keys=True)
+        for stage in provenance["stages"].values()
+    }
+    if len(made) <= 1:
+        return []
+    return [f"results of {len(made)} different versions of the code are compared; provenance.json says which"]
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

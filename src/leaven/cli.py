@@ -1,0 +1,147 @@
+"""The command line: check, plan, run, report, list."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from leaven.errors import LeavenError, StudyError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    help="Leaven: what does this data do to my model?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StudyArgument = Annotated[str, typer.Argument(help="A study file, or the name of a shipped study.")]
+Profile = Annotated[str | None, typer.Option("--profile", help="Merge this profile of the study over it.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME.NAME=VALUE", help="Override one value; may be repeated.")
+]
+Workspace = Annotated[
+    Path, typer.Option("--workspace", envvar="LEAVEN_WORKSPACE", help="Where results and answers are kept.")
+]
+RUNS = Path("runs")
+
+
+def main() -> None:
+    """Run the command line; what is wrong for a person is printed without a traceback."""
+    try:
+        app()
+    except LeavenError as error:
+        _complain(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+
+
+def _complain(error: LeavenError) -> None:
+    lines = [str(problem) for problem in error.problems] if isinstance(error, StudyError) else [str(error)]
+    for line in lines:
+        print(f"error: {_printable(line)}", file=sys.stderr)  # noqa: T201
+
+
+def _printable(text: str) -> str:
+    """Keep what strangers wrote from driving the terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def check(study: StudyArgument, profile: Profile = None, settings: Settings = None) -> None:
+    """Check a study: structure, names, files' heads. Every error at once."""
+    from leaven import verbs
+    from leaven.study.matrix import cells
+
+    sound = verbs.check(study, profile, settings or ())
+    arms = len({cell.arm.name for cell in cells(sound)})
+    _console().print(f"{sound.name}: sound ({arms} arms, {len(cells(sound))} runs, {len(sound.evaluate)} suites)")
+
+
+@app.command()
+def plan(study: StudyArgument, profile: Profile = None, settings: Settings = None, workspace: Workspace = RUNS) -> None:
+    """Show each stage: there already, to be run, and why."""
+    from leaven import verbs
+
+    planned = verbs.plan(verbs.check(study, profile, settings or ()), workspace)
+    console = _console()
+    for one in planned:
+        console.print(f"{one.state:4}  {one.stage.key[:8]}  {_printable(one.stage.title):50}  {_printable(one.why)}")
+    states = [one.state for one in planned]
+    console.print(
+        f"{states.count('run')} to run, {states.count('hit')} there, {states.count('idle')} not needed any more"
+    )
+
+
+@app.command()
+def run(study: StudyArgument, profile: Profile = None, settings: Settings = None, workspace: Workspace = RUNS) -> None:
+    """Run a study: train what is missing, measure, answer. Run it again to go on after a stop."""
+    from leaven import verbs
+
+    sound = verbs.check(study, profile, settings or ())
+    console = _console()
+    missing = sum(one.state == "run" for one in verbs.plan(sound, workspace))
+    console.print(f"{sound.name}: {missing} stages to run in {verbs.study_folder(sound, workspace)}")
+    ran = verbs.run(sound, workspace, _Lines(console, missing))
+    console.print(f"report: {ran.report}")
+    if not ran.outcome.complete:
+        for key, title in ran.outcome.blocked.items():
+            del key, title
+        raise typer.Exit(1)
+
+
+class _Lines:
+    """Prints one line per finished stage."""
+
+    def __init__(self, console: Console, total: int):
+        self._console, self._total, self._count = console, total, 0
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        import time
+
+        if event["event"] == "start":
+            self._since = time.monotonic()
+            return
+        self._count += 1
+        said = (
+            "failed: " + event["message"] if event["event"] == "failed" else f"{time.monotonic() - self._since:.1f} s"
+        )
+        self._console.print(f"[{self._count:>3}/{self._total}] {_printable(event['title'])}  {_printable(said)}")
+
+
+@app.command()
+def report(
+    study: Annotated[str, typer.Argument(help="A run: its name in the workspace, or its folder.")],
+    workspace: Workspace = RUNS,
+    open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Make the page of a run again, from what is there."""
+    from leaven import verbs
+
+    page = verbs.report(study, workspace)
+    _console().print(f"report: {page}")
+    if open:
+        typer.launch(str(page))
+
+
+@app.command(name="list")
+def list_(what: Annotated[str, typer.Argument(help="studies, or a kind of plug-in.")] = "studies") -> None:
+    """List what is shipped: studies, formats, treatments, trainers, suites, metrics."""
+    from leaven import verbs
+
+    console = _console()
+    for name, line in verbs.listing(what).items():
+        console.print(f"{name:20}  {line}")

@@ -1,0 +1,180 @@
+"""Formats: one raw row of a source -> one canonical row, or a reason why there is none.
+
+Each format names the columns it reads. ``makes`` is the kind of canonical row: *examples* (prompt, completion) or
+*preferences* (prompt, chosen, rejected, margin). Raw rows are hostile: everything is checked, nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from leaven.registry import format
+from leaven.rows import Message, Row
+
+
+class BadRow(Exception):
+    """A row that does not hold what its format promises; the text is the reason that is counted."""
+
+
+class Skipped(Exception):
+    """A sound row that the study's own choice leaves out (a tie, say); the text is the reason that is counted."""
+
+
+@format(version=1, columns=("question", "answer_0", "answer_1", "score_0", "score_1"), makes="preferences")
+def webgpt(row: Row, *, ties: Literal["drop", "answer_1", "random"] = "drop", context: bool = False) -> Row:
+    """WebGPT comparisons: two answers to a question, scores that sum to 0.
+
+    Scores of 0 are a tie: dropped (and counted), or kept with answer_1 or a random answer as the chosen one; a kept
+    tie has margin 0 and is never eligible for a treatment. ``context`` puts the chosen answer's quotes into the prompt.
+    """
+    question = _text(_inside(row["question"], "full_text"), "question.full_text")
+    score_0, score_1 = _number(row["score_0"], "score_0"), _number(row["score_1"], "score_1")
+    if abs(score_0 + score_1) > 1e-6:
+        raise BadRow("score_0 and score_1 do not sum to 0")
+    better = _better(score_0, score_1, question, ties)
+    quotes = _quotes(row, better) if context else ""
+    return {
+        "prompt": [_user(f"{quotes}{question}")],
+        "chosen": [_assistant(row[f"answer_{better}"], f"answer_{better}")],
+        "rejected": [_assistant(row[f"answer_{1 - better}"], f"answer_{1 - better}")],
+        "margin": abs(score_0 - score_1),
+    }
+
+
+def _better(score_0: float, score_1: float, question: str, ties: str) -> int:
+    if score_0 != score_1:
+        return int(score_1 > score_0)
+    if ties == "drop":
+        raise Skipped("tie")
+    # A coin that depends on the text alone: the same in every arm, seed and shard.
+    return 1 if ties == "answer_1" else hashlib.sha256(question.encode("utf-8", "replace")).digest()[0] & 1
+
+
+def _quotes(row: Row, better: int) -> str:
+    quotes = row.get(f"quotes_{better}") or {}
+    titles, extracts = _inside(quotes, "title") or [], _inside(quotes, "extract") or []
+    return "".join(f"{title}: {extract}\n" for title, extract in zip(titles, extracts, strict=False))
+
+
+@format(version=1, columns=("question", "answer"), makes="examples")
+def eli5(row: Row) -> Row:
+    """ELI5 in the layout of sentence-transformers/eli5: a question and one reference answer."""
+    return {
+        "prompt": [_user(_text(row["question"], "question"))],
+        "completion": [_assistant(row["answer"], "answer")],
+    }
+
+
+@format(version=1, columns=("chosen", "rejected"), makes="preferences")
+def hh(row: Row, *, turns: Literal["all", "last"] = "all") -> Row:
+    """HH-RLHF: two transcripts that differ in the assistant's last answer.
+
+    ``turns: last`` keeps the last exchange alone (the person's last turn and its two answers), for short contexts.
+    The set has no score, so the margin is unknown (null), which is no tie.
+    """
+    chosen, rejected = _transcript(row["chosen"], "chosen"), _transcript(row["rejected"], "rejected")
+    if chosen[:-1] != rejected[:-1]:
+        raise BadRow("chosen and rejected differ before the last answer")
+    prompt = chosen[:-1] if turns == "all" else chosen[-2:-1]
+    return {"prompt": prompt, "chosen": chosen[-1:], "rejected": rejected[-1:], "margin": None}
+
+
+_TURN = re.compile(r"\n\n(Human|Assistant): ?")
+_ROLES = {"Human": "user", "Assistant": "assistant"}
+
+
+def _transcript(value: Any, column: str) -> list[Message]:
+    before, *parts = _TURN.split(_text(value, column))
+    messages = [
+        {"role": _ROLES[role], "content": said.strip()} for role, said in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    if before.strip() or len(messages) < 2 or [m["role"] for m in messages[-2:]] != ["user", "assistant"]:
+        raise BadRow(f"{column} is no transcript that ends with a Human and an Assistant turn")
+    return _spoken(messages, column)
+
+
+@format(version=1, columns=("prompt", "chosen", "rejected"), makes="preferences")
+def preference(row: Row) -> Row:
+    """TRL's preference layout: prompt, chosen, rejected; each a text or a list of messages."""
+    margin = row.get("margin")
+    return {
+        "prompt": _turns(row["prompt"], "prompt", "user"),
+        "chosen": _turns(row["chosen"], "chosen", "assistant"),
+        "rejected": _turns(row["rejected"], "rejected", "assistant"),
+        "margin": None if margin is None else _number(margin, "margin"),
+    }
+
+
+@format(version=1, columns=("messages",), makes="examples")
+def messages(row: Row) -> Row:
+    """A conversation as ``messages``; the last assistant turn is the completion, what precedes it the prompt."""
+    turns = _turns(row["messages"], "messages", "user")
+    if turns[-1]["role"] != "assistant" or len(turns) < 2:
+        raise BadRow("messages does not end with an assistant's turn after a prompt")
+    return {"prompt": turns[:-1], "completion": turns[-1:]}
+
+
+@format(version=1, columns=("prompt", "completion"), makes="examples")
+def prompt_completion(row: Row) -> Row:
+    """TRL's prompt and completion; each a text or a list of messages."""
+    return {
+        "prompt": _turns(row["prompt"], "prompt", "user"),
+        "completion": _turns(row["completion"], "completion", "assistant"),
+    }
+
+
+def _turns(value: Any, column: str, role: str) -> list[Message]:
+    """Return a text or a list of messages as messages; a text gets the role."""
+    if isinstance(value, str):
+        return [{"role": role, "content": _text(value, column)}]
+    if not isinstance(value, list) or not value:
+        raise BadRow(f"{column} is {_seen(value)}, neither text nor a list of messages")
+    if not all(isinstance(turn, Mapping) and {"role", "content"} <= set(turn) for turn in value):
+        raise BadRow(f"{column} has a message without role and content")
+    return _spoken([{"role": turn["role"], "content": turn["content"]} for turn in value], column)
+
+
+def _spoken(messages: list[Message], column: str) -> list[Message]:
+    for message in messages:
+        if message["role"] not in ("user", "assistant", "system"):
+            raise BadRow(f"{column} has a role other than user, assistant and system")
+        _text(message["content"], f"a turn of {column}")
+    return messages
+
+
+def _user(content: str) -> Message:
+    return {"role": "user", "content": content}
+
+
+def _assistant(value: Any, column: str) -> Message:
+    return {"role": "assistant", "content": _text(value, column)}
+
+
+def _text(value: Any, column: str) -> str:
+    if not isinstance(value, str):
+        raise BadRow(f"{column} is {_seen(value)}, not text")
+    if not value.strip():
+        raise BadRow(f"{column} is empty")
+    return value
+
+
+def _number(value: Any, column: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise BadRow(f"{column} is {_seen(value)}, not a number") from None
+    if not math.isfinite(number):
+        raise BadRow(f"{column} is {number}, not a finite number")
+    return number
+
+
+def _inside(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _seen(value: Any) -> str:
+    return "empty (null)" if value is None else f"a {type(value).__name__}"

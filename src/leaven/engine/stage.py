@@ -1,0 +1,106 @@
+"""A stage as data: a dotted path and JSON, so that any worker can run it, and so can you."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from leaven.engine.key import key
+
+Verb = Callable[[dict[str, Any], dict[str, Path], Path], dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Circumstance: what a stage needs to run. It is recorded, and it cannot reach the key.
+
+    ``paths`` are inputs from outside the store (a model folder, a data file); their identity is in the arguments.
+    ``cores`` is the number of threads, None for all that the executor has.
+    """
+
+    cores: int | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+
+class Addressed(Protocol):
+    """What the store needs to know of a stage."""
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Task:
+    """A stage as it travels to a worker: JSON alone, its inputs named by their addresses in the store."""
+
+    kind: str
+    key: str
+    version: int
+    verb: str
+    args: dict[str, Any]
+    inputs: dict[str, tuple[str, str]]  # name -> (kind, key)
+    needs: dict[str, Any]
+    title: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a study: a verb, its arguments and the stages it reads.
+
+    ``affinity`` names stages that gain from running in one process (the same imports, the same model);
+    ``title`` is for people. Neither is part of the key.
+    """
+
+    kind: str
+    version: int
+    verb: str  # "package.module:function"
+    args: Mapping[str, Any]
+    inputs: Mapping[str, Stage] = field(default_factory=dict)
+    needs: Needs = field(default_factory=Needs)
+    affinity: str = ""
+    title: str = ""
+
+    @functools.cached_property
+    def key(self) -> str:
+        """The content address of this stage's result."""
+        return key(self.kind, self.version, self.args, {name: stage.key for name, stage in self.inputs.items()})
+
+    def task(self) -> Task:
+        """Return what a worker needs to run this stage."""
+        inputs = {name: (stage.kind, stage.key) for name, stage in self.inputs.items()}
+        return Task(
+            self.kind, self.key, self.version, self.verb, dict(self.args), inputs, asdict(self.needs), self.title
+        )
+
+
+def resolve(verb: str) -> Verb:
+    """Import the function that a dotted path names."""
+    module, _, name = verb.partition(":")
+    function: Verb = getattr(importlib.import_module(module), name)
+    return function
+
+
+def closure(targets: Iterable[Stage]) -> list[Stage]:
+    """Return the targets and all they rest on, each key once, inputs before what reads them."""
+    ordered: dict[str, Stage] = {}
+    for target in targets:
+        for stage in _inputs_first(target, set(ordered)):
+            ordered.setdefault(stage.key, stage)
+    return list(ordered.values())
+
+
+def _inputs_first(stage: Stage, seen: set[str]) -> Iterator[Stage]:
+    if stage.key in seen:
+        return
+    seen.add(stage.key)
+    for source in stage.inputs.values():
+        yield from _inputs_first(source, seen)
+    yield stage

@@ -1,0 +1,45 @@
+"""Suites: declarations of what is measured. A suite calls nobody; ``wiring`` turns it into stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from leaven.registry import Count, Positive, Step, suite
+
+
+@dataclass(frozen=True)
+class GenerationSuite:
+    """Prompts, how answers to them are sampled, and the metrics read off the answers."""
+
+    name: str
+    prompts: str
+    metrics: list[Step]
+    max_new_tokens: int
+    sampling: dict[str, Any]
+
+
+@suite(version=1)
+def generate(
+    *,
+    prompts: str,
+    metrics: Annotated[list[Step], Field(min_length=1)],
+    name: str | None = None,
+    max_new_tokens: Count = 128,
+    do_sample: bool = True,
+    temperature: Positive = 1.0,
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0,
+    top_k: Annotated[int, Field(ge=0)] = 0,
+    num_return_sequences: Count = 1,
+) -> GenerationSuite:
+    """Answer the prompts of a data set and score the answers; arguments as in transformers' generation.
+
+    ``do_sample: false`` is greedy. ``top_k: 0`` and ``top_p: 1`` switch those filters off. ``num_return_sequences``
+    samples per prompt are averaged within item and seed before arms are paired.
+    """
+    sampling = {"do_sample": do_sample, "num_return_sequences": num_return_sequences}
+    if do_sample:
+        sampling |= {"temperature": temperature, "top_p": top_p, "top_k": top_k}
+    return GenerationSuite(name or prompts, prompts, metrics, max_new_tokens, sampling)

@@ -1,0 +1,170 @@
+"""Load tokenizers and models: safetensors only, strangers' code off unless asked for, every weight finite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaven.errors import ModelError
+from leaven.models.ref import Base, ModelRef
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+
+def base(args: dict[str, Any], path: Path | None) -> Base:
+    """Rebuild a base from a stage's arguments and the place where it lies on this machine."""
+    return Base(**args, path=str(path) if path else None)
+
+
+def _origin(model: Base) -> dict[str, Any]:
+    """Return the arguments that name a base to ``from_pretrained``."""
+    shared = {"trust_remote_code": model.trust_remote_code}
+    if model.path is not None:
+        return {"pretrained_model_name_or_path": model.path, "local_files_only": True, **shared}
+    name, revision = model.hub_name
+    return {"pretrained_model_name_or_path": name, "revision": revision, **shared}
+
+
+def tokenizer(model: Base) -> PreTrainedTokenizerBase:
+    """Load the base's tokenizer with the study's template and special tokens; without a pad token, EOS pads."""
+    from transformers import AutoTokenizer
+
+    try:
+        loaded = AutoTokenizer.from_pretrained(**_origin(model))
+    except Exception as error:  # the loader raises many kinds, all of which mean: no usable tokenizer there
+        raise ModelError(f"no tokenizer can be loaded for {_called(model)}: {_first_line(error)}") from error
+    if model.chat_template is not None:
+        loaded.chat_template = model.chat_template
+    for name in ("eos_token", "pad_token"):
+        if (token := getattr(model, name)) is not None:
+            _set_token(loaded, name, token)
+    if loaded.eos_token_id is None:
+        raise ModelError(f"the tokenizer of {_called(model)} has no EOS token; set model.eos_token")
+    if loaded.pad_token_id is None:
+        loaded.pad_token = loaded.eos_token  # the doctor reports it; padding is masked by position everywhere
+    return loaded
+
+
+def _set_token(loaded: Any, name: str, token: str) -> None:
+    known = loaded.convert_tokens_to_ids(token)
+    if known is None or (known == loaded.unk_token_id and token != loaded.unk_token):
+        raise ModelError(f"model.{name} '{token}' is not in the vocabulary; name a token that is")
+    setattr(loaded, name, token)
+
+
+def causal_lm(model: Base) -> PreTrainedModel:
+    """Load the base's weights for next-token prediction, in the study's dtype, on the CPU."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    attention = {"attn_implementation": model.attn_implementation} if model.attn_implementation else {}
+    try:
+        loaded = AutoModelForCausalLM.from_pretrained(
+            **_origin(model), dtype=getattr(torch, model.dtype), use_safetensors=True, **attention
+        )
+    except Exception as error:  # as above: whatever is raised means that this base cannot be used
+        raise ModelError(f"the weights of {_called(model)} cannot be loaded: {_first_line(error)}") from error
+    return _placed(loaded)
+
+
+def trained(folder: Path, base_path: Path | None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a trained artefact (whole weights, or an adapter over its base) with the tokenizer saved beside it."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    ref = ModelRef.load(folder)
+    loaded_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if not ref.adapters:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=_dtype(ref),
+            trust_remote_code=bool(ref.base.get("trust_remote_code")),
+        )
+        return _placed(model), loaded_tokenizer
+    from peft import PeftModel
+
+    under = causal_lm(base(ref.base, base_path))
+    over = PeftModel.from_pretrained(under, folder / ref.adapters[0], local_files_only=True)
+    over.generation_config = generation_config(folder, under)
+    return over, loaded_tokenizer
+
+
+def generation_config(folder: Path, model: Any) -> GenerationConfig:
+    """Return the generation settings saved with an artefact, else the model's own."""
+    from transformers import GenerationConfig
+
+    if (folder / "generation_config.json").exists():
+        return GenerationConfig.from_pretrained(folder, local_files_only=True)
+    config: GenerationConfig = model.generation_config
+    return config
+
+
+def saved_generation_config(model: Base) -> Any:
+    """Return the generation settings saved with a base, None if it has none."""
+    from transformers import GenerationConfig
+
+    try:
+        return GenerationConfig.from_pretrained(**_without_code(_origin(model)))
+    except OSError:  # transformers' word for "there is no such file"
+        return None
+
+
+def _without_code(origin: dict[str, Any]) -> dict[str, Any]:
+    renamed = {"pretrained_model_name_or_path": "pretrained_model_name"}
+    return {renamed.get(name, name): value for name, value in origin.items() if name != "trust_remote_code"}
+
+
+def stop_ids(model_tokenizer: Any, config: Any) -> list[int]:
+    """Return the ids at which generation stops: the tokenizer's EOS and those of the generation settings."""
+    declared = config.eos_token_id if config is not None else None
+    listed = declared if isinstance(declared, list) else [] if declared is None else [declared]
+    return sorted({int(model_tokenizer.eos_token_id), *map(int, listed)})
+
+
+def context_length(model_config: Any) -> int | None:
+    """Return how many positions the model has, None if it does not say."""
+    found = getattr(model_config, "max_position_embeddings", None)
+    return int(found) if found else None
+
+
+def config(model: Base) -> Any:
+    """Load the base's configuration (no weights)."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(**_origin(model))
+
+
+def prove_finite(model: PreTrainedModel) -> int:
+    """Raise ModelError if a weight is missing, empty or not finite; return the number of parameters."""
+    import torch
+
+    total = 0
+    for name, weight in model.named_parameters():
+        if weight.is_meta or weight.numel() == 0:
+            raise ModelError(f"the weight {name} is missing or empty")
+        if not bool(torch.isfinite(weight).all()):
+            raise ModelError(f"the weight {name} is not finite; lower learning_rate or set max_grad_norm")
+        total += weight.numel()
+    return total
+
+
+def _placed(model: PreTrainedModel) -> PreTrainedModel:
+    import torch
+
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _dtype(ref: ModelRef) -> Any:
+    import torch
+
+    return getattr(torch, ref.base.get("dtype", "float32"))
+
+
+def _called(model: Base) -> str:
+    return model.path or model.hub_name[0]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

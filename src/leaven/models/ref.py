@@ -1,0 +1,181 @@
+"""What a model is: a base, known by its content, and what was trained on top.
+
+A ``Base`` says how a base model is loaded and spoken to. Its ``identity`` (a commit of the hub, or the hash of a
+folder's files) enters keys; where it lies is circumstance and does not. A ``ModelRef`` is written into every trained
+artefact as ``ref.json``: it says whether the folder holds a whole model or an adapter over its base.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from leaven.errors import ModelError, did_you_mean
+
+POCKET = "pocket"
+REF = "ref.json"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_TEMPLATES = "leaven.models"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model: what enters keys (``as_args``), and where a local one lies (``path``, None for the hub)."""
+
+    identity: str
+    dtype: str = "float32"
+    attn_implementation: str | None = None
+    trust_remote_code: bool = False
+    chat_template: str | None = None
+    pad_token: str | None = None
+    eos_token: str | None = None
+    path: str | None = field(default=None, compare=False)
+
+    def as_args(self) -> dict[str, Any]:
+        """Return what determines the model's behaviour, for a stage's arguments; defaults are left out."""
+        plain = Base(identity="")
+        return {name: value for name, value in asdict(self).items() if name != "path" and value != getattr(plain, name)}
+
+    @property
+    def hub_name(self) -> tuple[str, str]:
+        """The hub's name and commit of a base that is no folder."""
+        name, _, revision = self.identity.removeprefix("hub:").partition("@")
+        return name, revision
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A trained artefact: its base, and whether the folder holds the whole model or an adapter (``adapters``)."""
+
+    base: dict[str, Any]
+    adapters: tuple[str, ...] = ()
+
+    def save(self, folder: Path) -> None:
+        """Write ``ref.json`` into the artefact's folder."""
+        (folder / REF).write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> ModelRef:
+        """Read ``ref.json`` of an artefact's folder."""
+        found = json.loads((folder / REF).read_text(encoding="utf-8"))
+        return cls(found["base"], tuple(found["adapters"]))
+
+
+def resolve(model: dict[str, Any]) -> Base:
+    """Find out what a declared model is; asks the hub for a commit only where the name is no folder.
+
+    Raises ModelError with the remedy if it cannot be told.
+    """
+    name, revision = model["model_name_or_path"], model.get("revision")
+    folder = local_folder(name)
+    about = {key: model.get(key) for key in ("attn_implementation", "pad_token", "eos_token")}
+    return Base(
+        identity=folder_identity(folder) if folder else f"hub:{name}@{_commit(name, revision)}",
+        dtype=model.get("dtype", "float32"),
+        trust_remote_code=bool(model.get("trust_remote_code")),
+        chat_template=chat_template(model.get("chat_template_path")),
+        path=str(folder.resolve()) if folder else None,
+        **about,
+    )
+
+
+def local_folder(name: str) -> Path | None:
+    """Return the folder of a local model or of the pocket, None for a name of the hub."""
+    if name == POCKET:
+        return Path(str(resources.files("leaven.pocket") / "model"))
+    path = Path(name).expanduser()
+    return path if path.is_dir() else None
+
+
+def problem(model: dict[str, Any]) -> str | None:
+    """Say what is wrong with a declared model at first sight, with the remedy; None if nothing is. Loads nothing."""
+    name = model["model_name_or_path"]
+    folder = local_folder(name)
+    if folder is None:
+        if name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).exists():
+            return f"'{name}' is no folder of a model"
+        return None if "/" in name else f"'{name}' is neither a folder nor a name of the hub (owner/name); try `pocket`"
+    return _folder_problem(folder, model) or _template_problem(model.get("chat_template_path"))
+
+
+def _folder_problem(folder: Path, model: dict[str, Any]) -> str | None:
+    files = {path.name for path in folder.iterdir()}
+    if "config.json" not in files:
+        return f"{folder} has no config.json: it is no model folder"
+    if not any(name.endswith(".safetensors") for name in files):
+        return f"{folder} has no *.safetensors; convert the weights (pickled weights are not loaded)"
+    if not files & {"tokenizer.json", "tokenizer.model", "vocab.json"}:
+        return f"{folder} has no tokenizer; save one beside the weights"
+    if not model.get("chat_template_path") and not _has_template(folder):
+        return f"{folder} has no chat template; set model.chat_template_path (a jinja file, or `plain`)"
+    return None
+
+
+def _has_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").exists():
+        return True
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(isinstance(config, dict) and config.get("chat_template"))
+
+
+def _template_problem(path: str | None) -> str | None:
+    try:
+        chat_template(path)
+    except ModelError as error:
+        return str(error)
+    return None
+
+
+def chat_template(path: str | None) -> str | None:
+    """Return the text of a jinja file or of a shipped template; raises ModelError."""
+    if path is None:
+        return None
+    shipped = {
+        entry.name.removesuffix(".jinja"): entry for entry in (resources.files(_TEMPLATES) / "templates").iterdir()
+    }
+    if path in shipped:
+        return shipped[path].read_text(encoding="utf-8")
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"chat_template_path '{path}' cannot be read; {did_you_mean(path, shipped)}") from error
+
+
+def folder_identity(folder: Path) -> str:
+    """Return the sha256 over names and contents of a model folder's files (not of what lies in subfolders)."""
+    digest = hashlib.sha256()
+    for path in _model_files(folder):
+        with path.open("rb") as stream:
+            digest.update(f"{path.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _model_files(folder: Path) -> Iterator[Path]:
+    kinds = (".json", ".safetensors", ".jinja", ".model", ".txt", ".py")
+    return (path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix in kinds)
+
+
+def _commit(name: str, revision: str | None) -> str:
+    """Return the commit that a revision of a hub model names; a full commit needs no network."""
+    if revision and _COMMIT.fullmatch(revision):
+        return revision
+    import huggingface_hub
+
+    try:
+        found = huggingface_hub.HfApi().model_info(name, revision=revision, timeout=10)
+    except Exception as error:  # the client raises many kinds: offline, gated, missing, timeouts
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise ModelError(
+            f"cannot ask the hub which commit '{name}' is ({reason}); pin model.revision to a full commit, "
+            "or name a local folder"
+        ) from error
+    return str(found.sha)

@@ -1,0 +1,1 @@
+"""The report: findings in, one self-contained HTML page out."""

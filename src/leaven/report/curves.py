@@ -1,0 +1,135 @@
+"""What a chart shows, as plain numbers: points with their places, before anything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from leaven.report import numbers
+from leaven.report.findings import ArmInfo, Findings, MetricInfo, is_trend
+from leaven.report.means import Column, Mean, Means, arms, is_baseline, sweep
+from leaven.report.text import label
+from leaven.rows import Comparison
+
+GAP = 0.6  # between the doses and the arms that have none
+BESIDE = 0.24  # from the baseline to its A/A arm
+
+
+@dataclass(frozen=True)
+class Point:
+    """One arm in a chart. ``low``/``high`` bound the difference to the baseline, placed around the baseline's mean."""
+
+    arm: str
+    role: str  # "baseline" | "A/A" | "dose" | "other"
+    series: str
+    place: float
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    by_seed: Sequence[float] = ()
+    effect: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric over the arms of a study, ready to be drawn."""
+
+    about: MetricInfo
+    points: Sequence[Point]
+    ticks: Sequence[tuple[float, str]]
+    axis: str
+    baseline: str
+    baseline_mean: float | None
+    margin: float | None
+
+
+def has_doses(findings: Findings) -> bool:
+    """Say whether at least two different doses were declared."""
+    return len({arm.dose for arm in findings.arms if arm.dose is not None}) > 1
+
+
+def dose_curve(findings: Findings, found: Means, column: Column) -> Curve:
+    """Place the arms of a metric along evenly spaced doses; arms without a dose stand apart on the right."""
+    every = arms(findings, found)
+    places, ticks = _places(findings, every)
+    return _curve(findings, found, column, places, ticks)
+
+
+def forest(findings: Findings, found: Means, column: Column) -> Curve:
+    """Place every arm but the baseline on a line of its own, from the top."""
+    every = [arm for arm in arms(findings, found) if not is_baseline(findings, arm)]
+    places = {arm.name: -float(place) for place, arm in enumerate(every)}
+    return _curve(findings, found, column, places, [(place, label(name, 20)) for name, place in places.items()])
+
+
+def _curve(
+    findings: Findings, found: Means, column: Column, places: Mapping[str, float], ticks: Sequence[tuple[float, str]]
+) -> Curve:
+    contrasts = {
+        c.arm: c for c in findings.comparisons if Column(c.suite, c.metric, c.group) == column and not is_trend(c)
+    }
+    every = arms(findings, found)
+    baseline = next((found.get((arm.name, column)) for arm in every if is_baseline(findings, arm)), None)
+    compared = [c.baseline_mean for c in contrasts.values() if numbers.is_number(c.baseline_mean)]
+    measured = [baseline.value] if baseline is not None and baseline.value is not None else []
+    return Curve(
+        about=findings.metric(column.suite, column.metric),
+        points=[
+            _point(findings, arm, places[arm.name], found.get((arm.name, column)), contrasts.get(arm.name))
+            for arm in every
+            if arm.name in places
+        ],
+        ticks=ticks,
+        axis=label(findings.dose_name or "dose", 30),
+        baseline=label(findings.baseline or "baseline", 18),
+        baseline_mean=next(iter([*measured, *compared]), None),
+        margin=findings.margin.get(column.metric),
+    )
+
+
+def _places(findings: Findings, every: Sequence[ArmInfo]) -> tuple[dict[str, float], list[tuple[float, str]]]:
+    """Return each arm's place and the names under the axis; a second line names the baseline."""
+    doses = sorted({arm.dose for arm in every if arm.dose is not None})
+    at = {dose: float(place) for place, dose in enumerate(doses)}
+    names = {place: numbers.dose(dose) for dose, place in at.items()}
+    # A baseline that declares no dose stands left of the lowest one, never on it.
+    base_dose = next((arm.dose for arm in every if is_baseline(findings, arm)), None)
+    base = -1.0 if base_dose is None else at[base_dose]
+    places: dict[str, float] = {}
+    apart = len(doses) - 1 + GAP
+    for arm in every:
+        if is_baseline(findings, arm):
+            places[arm.name] = base
+            names[base] = f"{names.get(base, '')}\n{label(arm.name, 12)}"
+        elif findings.is_replicate(arm):
+            places[arm.name] = base + BESIDE
+        elif arm.dose is not None:
+            places[arm.name] = at[arm.dose]
+        else:
+            apart += GAP
+            places[arm.name] = apart
+            names[apart] = label(arm.name, 10)
+    return places, sorted(names.items())
+
+
+def _point(findings: Findings, arm: ArmInfo, place: float, mean: Mean | None, c: Comparison | None) -> Point:
+    value = mean.value if mean is not None else c.mean if c is not None and numbers.is_number(c.mean) else None
+    low, high = (c.low, c.high) if c is not None else (None, None)
+    bounded = numbers.is_number(low) and numbers.is_number(high)
+    return Point(
+        arm=arm.name,
+        role=_role(findings, arm),
+        series=sweep(findings, arm),
+        place=place,
+        mean=value,
+        low=low if bounded else None,
+        high=high if bounded else None,
+        by_seed=list(mean.by_seed.values()) if mean is not None else [],
+        effect=c.effect if c is not None and numbers.is_number(c.effect) else None,
+    )
+
+
+def _role(findings: Findings, arm: ArmInfo) -> str:
+    if is_baseline(findings, arm):
+        return "baseline"
+    return "A/A" if findings.is_replicate(arm) else "other" if arm.dose is None else "dose"

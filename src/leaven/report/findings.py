@@ -1,0 +1,154 @@
+"""What a report is made of: plain data, gathered by whoever ran the study.
+
+The report knows no study, no stage and no file. Everything that came from a model, a data set or a person is
+hostile text until the page has cleaned and escaped it. A value that is None was not measured; it is never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from leaven.rows import Comparison
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ArmInfo:
+    """One arm of the study; ``what`` says in a few words how it differs (``malign_labels rate 0.33``)."""
+
+    name: str
+    what: str = ""
+    dose: float | None = None
+    seeds: Sequence[int] = ()
+    replicate: int = 0
+    is_baseline: bool = False
+    repeats: str | None = None  # the arm that a replicate repeats; None with replicate > 0 means the baseline
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """One measured quantity; ``unit`` is ``share`` (0 to 1, shown in percent), ``score``, or a word (``words``)."""
+
+    suite: str
+    name: str
+    description: str = ""
+    better: str | None = None  # "higher" | "lower" | None
+    unit: str = "score"
+
+
+@dataclass(frozen=True)
+class LedgerInfo:
+    """What one treatment step changed in one run's data."""
+
+    arm: str
+    seed: int | None
+    step: str
+    rows: int
+    eligible: int
+    changed: int
+    realised: float | None = None  # the dose that was reached: changed / eligible
+    excerpts: Sequence[tuple[str, str, str]] = ()  # (row id, was, became)
+    nested_in: str | None = None  # the fact in words, e.g. "subset of poisoned@p=0.33: yes"
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """One data source: what was read, kept and dropped."""
+
+    name: str
+    source: str
+    format: str
+    rows_in: int
+    kept: int
+    drops: Mapping[str, int] = field(default_factory=dict)
+    identity: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingInfo:
+    """One training run; None where the trainer did not say."""
+
+    arm: str
+    seed: int | None
+    rows: int | None = None
+    tokens: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    final_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class FailureInfo:
+    """One stage that failed, with the last lines of its log."""
+
+    arm: str
+    seed: int | None
+    stage: str
+    message: str
+    last_lines: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class SampleInfo:
+    """One generated text, shown beside those of other arms for the same prompt."""
+
+    arm: str
+    seed: int | None
+    prompt: str
+    text: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Everything the report shows. Only ``name`` and ``question`` are needed; what is absent is said to be absent.
+
+    ``measurements`` has the columns arm, dose, seed, suite, metric, group, item_id, sample, value. A comparison whose
+    ``test`` contains the word "trend" is a trend over doses, all others are contrasts of an arm with its baseline.
+    """
+
+    name: str
+    question: str
+    profile: str | None = None
+    arms: Sequence[ArmInfo] = ()
+    metrics: Sequence[MetricInfo] = ()
+    measurements: pd.DataFrame | None = None
+    comparisons: Sequence[Comparison] = ()
+    baseline: str = ""
+    dose_name: str | None = None
+    primary: Sequence[str] = ()
+    margin: Mapping[str, float] = field(default_factory=dict)
+    ledgers: Sequence[LedgerInfo] = ()
+    data: Sequence[DataInfo] = ()
+    trainings: Sequence[TrainingInfo] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    doctor: Sequence[str] = ()
+    failures: Sequence[FailureInfo] = ()
+    missing: Sequence[str] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    samples: Sequence[SampleInfo] = ()
+    warnings: Sequence[str] = ()
+
+    def metric(self, suite: str, name: str) -> MetricInfo:
+        """Return what is known of a metric; one that nobody described is a plain score."""
+        known = [m for m in self.metrics if m.suite == suite and m.name == name]
+        return known[0] if known else MetricInfo(suite, name)
+
+    def is_replicate(self, arm: ArmInfo) -> bool:
+        """Say whether an arm repeats the baseline with other seeds: an A/A arm, whose true effect is zero."""
+        if arm.replicate == 0 or arm.is_baseline or arm.name == self.baseline:
+            return False
+        if arm.repeats is not None:
+            return arm.repeats == self.baseline
+        # A replicate of a dosed arm is no repeat of the baseline, even when nobody said what it repeats.
+        baseline_doses = [other.dose for other in self.arms if other.is_baseline or other.name == self.baseline]
+        return arm.dose in (None, 0, *baseline_doses)
+
+
+def is_trend(comparison: Comparison) -> bool:
+    """Say whether a comparison is a trend over doses."""
+    return "trend" in comparison.test.lower()

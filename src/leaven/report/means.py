@@ -1,0 +1,133 @@
+"""From the long table of measurements to means: samples within items, items within seeds, seeds within arms.
+
+Only what was scored is averaged; what was not is counted. A mean over nothing is None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from leaven.report.findings import ArmInfo, Findings
+from leaven.report.numbers import is_number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Column(NamedTuple):
+    """One measured quantity: a metric of a suite, over all items (group None) or over one group's."""
+
+    suite: str
+    metric: str
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Mean:
+    """An arm's mean of one column, with the means of its seeds in the seeds' order."""
+
+    value: float | None = None
+    by_seed: Mapping[int | None, float] = field(default_factory=dict)
+    n_items: int = 0
+    n_unscored: int = 0
+
+
+Means = Mapping[tuple[str, Column], Mean]
+
+
+def means(measurements: pd.DataFrame | None) -> Means:
+    """Average the measurements per arm and column, over all items and over each group's."""
+    if measurements is None or measurements.empty:
+        return {}
+    frame = _tidy(measurements)
+    grouped = frame[frame["group"].notna()]
+    return {**_average(frame.assign(group=None)), **_average(grouped)}
+
+
+def _tidy(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with all columns there; a value that is no finite number counts as unscored."""
+    import numpy as np
+    import pandas as pd
+
+    frame = measurements.reindex(columns=["arm", "seed", "suite", "metric", "group", "item_id", "value"])
+    value = pd.to_numeric(frame["value"], errors="coerce").astype(float)
+    return frame.assign(value=value.where(np.isfinite(value)), group=frame["group"].astype(object))
+
+
+def _average(frame: pd.DataFrame) -> dict[tuple[str, Column], Mean]:
+    run = ["arm", "suite", "metric", "group", "seed"]
+    per_item = frame.groupby([*run, "item_id"], dropna=False, sort=False, observed=True)["value"].mean()
+    per_run = per_item.groupby(level=run, dropna=False, sort=True).agg(["mean", "count", "size"])
+    gathered: dict[tuple[str, Column], list[tuple[int | None, float, int, int]]] = {}
+    for (arm, suite, metric, group, seed), mean, scored, asked in per_run.itertuples(name=None):
+        column = Column(str(suite), str(metric), None if _is_null(group) else str(group))
+        row = (None if _is_null(seed) else int(seed), float(mean), int(scored), int(asked))
+        gathered.setdefault((str(arm), column), []).append(row)
+    return {key: _over_seeds(runs) for key, runs in gathered.items()}
+
+
+def _over_seeds(runs: list[tuple[int | None, float, int, int]]) -> Mean:
+    by_seed = {seed: mean for seed, mean, scored, _ in runs if scored}
+    value = math.fsum(by_seed.values()) / len(by_seed) if by_seed else None
+    unscored = sum(asked - scored for _, _, scored, asked in runs)
+    return Mean(value, by_seed, n_items=max(scored for _, _, scored, _ in runs), n_unscored=unscored)
+
+
+def _is_null(x: object) -> bool:
+    return x is None or (isinstance(x, float) and math.isnan(x)) or type(x).__name__ in ("NAType", "NaTType")
+
+
+def columns(findings: Findings, found: Means) -> list[Column]:
+    """Return every column over all items: primary ones first, then declared ones, then what else was measured."""
+    declared = [Column(m.suite, m.name) for m in findings.metrics]
+    measured = [column for _, column in found if column.group is None]
+    compared = [Column(c.suite, c.metric) for c in findings.comparisons if c.group is None]
+    every = list(dict.fromkeys([*declared, *measured, *compared]))
+    return sorted(every, key=lambda column: not is_primary(findings, column))
+
+
+def names(column: Column) -> set[str]:
+    """Return the ways in which a study may name a column: ``metric``, ``suite/metric``, ``suite.metric``."""
+    suite, metric, group = column
+    return {metric, f"{suite}/{metric}", f"{suite}.{metric}"} if group is None else set()
+
+
+def is_primary(findings: Findings, column: Column) -> bool:
+    """Say whether a column is a declared primary outcome."""
+    return bool(names(column) & set(findings.primary))
+
+
+def arms(findings: Findings, found: Means) -> list[ArmInfo]:
+    """Return all arms, the baseline first; one that was measured but never described is there too."""
+    described = {arm.name: arm for arm in findings.arms}
+    for name, _ in found:
+        described.setdefault(name, ArmInfo(name, is_baseline=name == findings.baseline))
+    return sorted(described.values(), key=lambda arm: not is_baseline(findings, arm))
+
+
+def is_baseline(findings: Findings, arm: ArmInfo) -> bool:
+    """Say whether an arm is the one that others are compared with."""
+    return arm.is_baseline or arm.name == findings.baseline
+
+
+def sweep(findings: Findings, arm: ArmInfo) -> str:
+    """Return the sweep an arm belongs to: its name without the part that names the dose."""
+    stem, _, parts = arm.name.partition("@")
+    others = [part for part in parts.split(",") if not part.startswith(f"{findings.dose_name}=")]
+    return "@".join([stem, *filter(None, others)])
+
+
+def swept(findings: Findings, name: str) -> list[ArmInfo]:
+    """Return the dosed arms of one sweep, the baseline among them; of all sweeps where none has that name."""
+    dosed = [arm for arm in findings.arms if is_number(arm.dose) and not findings.is_replicate(arm)]
+    own = [arm for arm in dosed if name in (sweep(findings, arm), arm.name.partition("@")[0])]
+    return [arm for arm in dosed if arm in own or is_baseline(findings, arm)] if own else dosed
+
+
+def dose_range(arms: Sequence[ArmInfo]) -> tuple[float, float] | None:
+    """Return the lowest and highest dose of some arms, or None where no two doses differ."""
+    doses = [arm.dose for arm in arms if is_number(arm.dose)]
+    return (min(doses), max(doses)) if doses and min(doses) < max(doses) else None

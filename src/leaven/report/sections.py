@@ -1,0 +1,156 @@
+"""The page's smaller sections as plain rows: arms, ledgers, data, trainings, samples, settings.
+
+Runs of one arm share a line; a value that differs between seeds is shown as its range.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from leaven.report import numbers
+from leaven.report.findings import Findings, LedgerInfo, SampleInfo, TrainingInfo
+from leaven.report.listings import Table
+from leaven.report.means import Means, arms
+from leaven.report.tables import role
+
+EXCERPTS = 3  # shown per arm and step
+EXCERPTS_IN_ALL = 60
+PROMPTS = 8
+ARMS_PER_PROMPT = 12
+
+
+@dataclass(frozen=True)
+class Excerpts:
+    """A few rows that a treatment changed: (row id, was, became)."""
+
+    arm: str
+    step: str
+    rows: Sequence[tuple[str, str, str]]
+    changed: int
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt with the arms' texts side by side."""
+
+    prompt: str
+    reference: str | None
+    texts: Sequence[SampleInfo]
+    n_left_out: int
+
+
+def span(values: Iterable[float | None], write: Callable[[float | None], str]) -> str:
+    """Write one value where all are equal, else the lowest and the highest."""
+    every = list(values)
+    there = sorted(x for x in every if x is not None and math.isfinite(x))
+    if not there:
+        return numbers.NOT_MEASURED
+    low, high = write(there[0]), write(there[-1])
+    partly = f" ({len(every) - len(there)} {numbers.NOT_MEASURED})" if len(there) < len(every) else ""
+    return (low if low == high else f"{low} to {high}") + partly
+
+
+def seeds(values: Iterable[int | None]) -> str:
+    """Write the seeds of some runs."""
+    listed = list(dict.fromkeys(values))
+    return ", ".join("none" if seed is None else str(seed) for seed in listed) or "–"
+
+
+def arm_table(findings: Findings, found: Means) -> Table | None:
+    """Return the arms with what they are."""
+    heads = ["arm", "what it is", findings.dose_name or "dose", "seeds", "part"]
+    rows = [
+        [arm.name, arm.what or "–", numbers.dose(arm.dose), seeds(arm.seeds), role(findings, arm) or "–"]
+        for arm in arms(findings, found)
+    ]
+    return Table(heads, rows, frozenset({2})) if rows else None
+
+
+def ledger_table(findings: Findings) -> Table | None:
+    """Return the counts of every treatment step, one line per arm and step."""
+    heads = ["arm", "step", "seeds", "rows", "eligible", "changed", "dose reached", "nested"]
+    rows = []
+    for (arm, step), runs in _runs(findings.ledgers, lambda entry: (entry.arm, entry.step)):
+        counts = [span([getattr(run, name) for run in runs], numbers.count) for name in ("rows", "eligible", "changed")]
+        reached = span([run.realised for run in runs], lambda x: numbers.value(x, "share"))
+        nested = "; ".join(dict.fromkeys(run.nested_in for run in runs if run.nested_in)) or "–"
+        rows.append([arm, step, seeds(run.seed for run in runs), *counts, reached, nested])
+    return Table(heads, rows, frozenset({3, 4, 5, 6})) if rows else None
+
+
+def excerpts(findings: Findings) -> list[Excerpts]:
+    """Return a few changed rows per arm and step, from the first seed that has any."""
+    made: list[Excerpts] = []
+    for (arm, step), runs in _runs(findings.ledgers, lambda entry: (entry.arm, entry.step)):
+        first = next((run for run in runs if run.excerpts), None)
+        if first is not None and len(made) * EXCERPTS < EXCERPTS_IN_ALL:
+            made.append(Excerpts(arm, step, list(first.excerpts)[:EXCERPTS], first.changed))
+    return made
+
+
+def _runs(
+    entries: Sequence[LedgerInfo], key: Callable[[LedgerInfo], tuple[str, str]]
+) -> list[tuple[tuple[str, str], list[LedgerInfo]]]:
+    order = {name: place for place, name in enumerate(dict.fromkeys(map(key, entries)))}
+    together = sorted(entries, key=lambda entry: order[key(entry)])
+    return [(name, list(runs)) for name, runs in groupby(together, key)]
+
+
+def data_table(findings: Findings) -> Table | None:
+    """Return the sources with what was dropped and why; rows that nobody counted are named."""
+    heads = ["data", "source", "format", "rows in", "kept", "dropped", "identity"]
+    rows = []
+    for d in findings.data:
+        drops = [f"{reason} {n:,}" for reason, n in d.drops.items() if n]
+        lost = d.rows_in - d.kept - sum(d.drops.values())
+        drops += [f"not accounted for {lost:,}"] if lost else []
+        rows.append([d.name, d.source, d.format, numbers.count(d.rows_in), numbers.count(d.kept),
+                     " · ".join(drops) or "none", d.identity or "–"])  # fmt: skip
+    return Table(heads, rows, frozenset({3, 4})) if rows else None
+
+
+def training_table(findings: Findings) -> Table | None:
+    """Return the trainings, one line per arm, and say whether all arms had the same number of steps."""
+    heads = ["arm", "seeds", "rows", "tokens", "steps", "time", "final loss"]
+    order = {arm: place for place, arm in enumerate(dict.fromkeys(t.arm for t in findings.trainings))}
+    together = sorted(findings.trainings, key=lambda t: order[t.arm])
+    rows = []
+    for arm, grouped in groupby(together, lambda t: t.arm):
+        runs = list(grouped)
+        counts = [span([getattr(run, name) for run in runs], numbers.count) for name in ("rows", "tokens", "steps")]
+        time = span([run.seconds for run in runs], numbers.duration)
+        loss = span([run.final_loss for run in runs], numbers.value)
+        rows.append([arm, seeds(run.seed for run in runs), *counts, time, loss])
+    return Table(heads, rows, frozenset({2, 3, 4, 5, 6}), _same_steps(findings.trainings)) if rows else None
+
+
+def _same_steps(trainings: Sequence[TrainingInfo]) -> str:
+    steps = {t.steps for t in trainings}
+    if None in steps or len(trainings) < 2:
+        return ""
+    if len(steps) == 1:
+        return f"All {len(trainings)} runs made the same number of steps."
+    return (
+        "The runs differ in their number of steps: what looks like an effect of the data may be one of training length."
+    )
+
+
+def prompts(findings: Findings) -> list[Prompt]:
+    """Return the sample texts, grouped by prompt in the order they came."""
+    by_prompt: dict[str, list[SampleInfo]] = {}
+    for sample in findings.samples:
+        by_prompt.setdefault(sample.prompt, []).append(sample)
+    made = []
+    for prompt, texts in list(by_prompt.items())[:PROMPTS]:
+        reference = next((sample.reference for sample in texts if sample.reference is not None), None)
+        made.append(Prompt(prompt, reference, texts[:ARMS_PER_PROMPT], max(0, len(texts) - ARMS_PER_PROMPT)))
+    return made
+
+
+def pairs(entries: Iterable[tuple[str, object]], heads: Sequence[str]) -> Table | None:
+    """Return names and values as a table of two columns; a value that was not set reads as such."""
+    rows = [[str(name), "not set" if value is None else str(value)] for name, value in entries]
+    return Table(heads, rows) if rows else None

@@ -1,0 +1,153 @@
+"""The arms x metrics table as plain rows of text.
+
+A mark says what survived the correction for many tests; the legend explains the marks that occur, and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from leaven.report import numbers
+from leaven.report.certainty import is_shown
+from leaven.report.findings import ArmInfo, Findings, MetricInfo, is_trend
+from leaven.report.means import Column, Mean, Means, arms, columns, is_baseline, is_primary
+from leaven.rows import Comparison
+
+MARKS = {
+    "●": "primary outcome, change shown: p < 0.05 after Holm's correction",
+    "○": "exploratory, change shown: p < 0.05 after Benjamini and Hochberg's correction",
+    "≈": "equivalent: the difference lies within the declared margin",
+    "¹": "one seed: no winner is named",
+    "²": "two seeds: nothing is claimed about the recipe",
+    "†": "some answers were not scored; the mean is over the others",
+    "‡": "pairs with one side missing were left out of the difference",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One arm's value of one metric, with its difference to the baseline."""
+
+    value: str
+    change: str = ""
+    interval: str = ""
+    marks: str = ""
+    tone: str = ""  # "better" | "worse" | "shift" where a change was shown, else empty
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column's head: the metric, which way is better, and whether it is a primary outcome."""
+
+    name: str
+    description: str
+    direction: str
+    unit: str
+    is_primary: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One arm's line of the table."""
+
+    arm: ArmInfo
+    role: str  # "baseline" | "A/A" | ""
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Arms x metrics of one suite, or arms x groups of one metric."""
+
+    title: str
+    heads: Sequence[Head]
+    lines: Sequence[Line]
+
+
+def by_suite(findings: Findings, found: Means) -> list[Grid]:
+    """Return one arms x metrics table per suite."""
+    every = columns(findings, found)
+    suites = dict.fromkeys(column.suite for column in every)
+    return [_grid(findings, found, suite, [c for c in every if c.suite == suite]) for suite in suites]
+
+
+def by_group(findings: Findings, found: Means) -> list[Grid]:
+    """Return one arms x groups table per metric that was measured in groups."""
+    measured = [column for _, column in found if column.group is not None]
+    compared = [Column(c.suite, c.metric, c.group) for c in findings.comparisons if c.group is not None]
+    every = list(dict.fromkeys([*measured, *compared]))
+    metrics = dict.fromkeys((column.suite, column.metric) for column in every)
+    return [
+        _grid(findings, found, _title(findings, suite, metric), [c for c in every if c[:2] == (suite, metric)])
+        for suite, metric in metrics
+    ]
+
+
+def _grid(findings: Findings, found: Means, title: str, over: Sequence[Column]) -> Grid:
+    compared = {(c.arm, Column(c.suite, c.metric, c.group)): c for c in findings.comparisons if not is_trend(c)}
+    lines = []
+    for arm in arms(findings, found):
+        cells = [
+            _cell(findings, column, found.get((arm.name, column)), compared.get((arm.name, column))) for column in over
+        ]
+        lines.append(Line(arm, role(findings, arm), cells))
+    return Grid(title, [_head(findings, column) for column in over], lines)
+
+
+def _title(findings: Findings, suite: str, metric: str) -> str:
+    about = findings.metric(suite, metric)
+    return f"{metric} ({suite}) by group{f', {about.better} is better' if about.better else ''}"
+
+
+def role(findings: Findings, arm: ArmInfo) -> str:
+    """Say what part an arm plays, if a special one."""
+    return "baseline" if is_baseline(findings, arm) else "A/A" if findings.is_replicate(arm) else ""
+
+
+def _head(findings: Findings, column: Column) -> Head:
+    about = findings.metric(column.suite, column.metric)
+    if column.group is not None:
+        return Head(column.group, "", "", "", False)
+    direction = {"higher": "↑ higher is better", "lower": "↓ lower is better"}.get(about.better or "", "")
+    unit = "%, differences in points" if about.unit == "share" else "" if about.unit == "score" else about.unit
+    return Head(column.metric, about.description, direction, unit, is_primary(findings, column))
+
+
+def _cell(findings: Findings, column: Column, mean: Mean | None, c: Comparison | None) -> Cell:
+    about = findings.metric(column.suite, column.metric)
+    value = mean.value if mean is not None and mean.value is not None else c.mean if c is not None else None
+    unscored = "†" if mean is not None and mean.n_unscored and mean.value is not None else ""
+    if c is None or not numbers.is_number(c.effect):
+        note = c.note or "not compared" if c is not None else ""
+        return Cell(numbers.value(value, about.unit), marks=unscored, note=note)
+    bounds = numbers.interval(c.low, c.high, about.unit)
+    return Cell(
+        value=numbers.value(value, about.unit),
+        change=numbers.bare_change(c.effect, about.unit),
+        interval=f"[{bounds}]" if bounds else "no interval",
+        marks=_marks(c) + unscored,
+        tone=_tone(c, about),
+        note="" if bounds else c.note or "",
+    )
+
+
+def _marks(c: Comparison) -> str:
+    shown = ("●" if c.family == "primary" else "○") if is_shown(c) else ""
+    seeds = {1: "¹", 2: "²"}.get(c.n_seeds, "")
+    return f"{shown}{'≈' if c.equivalent and not seeds else ''}{seeds}{'‡' if c.n_dropped else ''}"
+
+
+def _tone(c: Comparison, about: MetricInfo) -> str:
+    if not is_shown(c) or not c.effect:
+        return ""
+    if about.better is None:
+        return "shift"
+    return "better" if (c.effect > 0) == (about.better == "higher") else "worse"
+
+
+def legend(grids: Iterable[Grid]) -> list[tuple[str, str]]:
+    """Return the marks that occur in the tables, each with its meaning."""
+    used = {mark for grid in grids for line in grid.lines for cell in line.cells for mark in cell.marks}
+    return [(mark, meaning) for mark, meaning in MARKS.items() if mark in used]

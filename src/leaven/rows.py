@@ -1,0 +1,123 @@
+"""The row schemas that cross rooms (Arrow types; column names as in TRL).
+
+Rooms hand each other tables, never objects of their own. Reading goes through pyarrow alone, because
+``datasets.load_dataset`` copies into a cache folder and ``map`` writes beside what it reads.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Dataset
+
+Row = dict[str, Any]
+Message = dict[str, str]  # {"role": "user" | "assistant" | "system", "content": str}
+
+
+@functools.cache
+def schema(kind: str) -> pa.Schema:
+    """Return the Arrow schema of one kind of table; the kinds are the keys of the table below."""
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.float64()
+    messages = pa.list_(pa.struct([("role", text), ("content", text)]))
+    about = [("id", text), ("source", text), ("group", text), ("label", text)]
+    ids = pa.list_(pa.int32())
+    fields: dict[str, list[tuple[str, pa.DataType]]] = {
+        # A demonstration, or a prompt whose completion is the reference answer.
+        "examples": [*about, ("prompt", messages), ("completion", messages)],
+        # margin: by how much chosen was preferred, in the source's own unit; 0 is a tie; null is unknown.
+        "preferences": [*about, ("prompt", messages), ("chosen", messages), ("rejected", messages), ("margin", number)],
+        "drops": [("id", text), ("reason", text), ("excerpt", text)],
+        "ledger": [("id", text), ("step", text), ("was", text), ("became", text)],
+        "encoded": [("id", text), ("input_ids", ids), ("labels", ids)],
+        "generations": [
+            ("prompt_id", text), ("sample", pa.int32()), ("text", text),
+            ("finish_reason", text), ("tokens", pa.int32()),
+        ],
+        "scores": [
+            ("row_id", text), ("sample", pa.int32()), ("metric", text), ("value", number), ("reason", text),
+        ],
+        "measurements": [
+            ("arm", text), ("dose", number), ("seed", pa.int64()), ("suite", text), ("metric", text),
+            ("group", text), ("item_id", text), ("sample", pa.int32()), ("value", number),
+        ],
+    }  # fmt: skip
+    return pa.schema(fields[kind])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One contrast of an arm with its baseline, or one trend over a sweep's doses.
+
+    ``effect`` is in the metric's own unit: arm minus baseline for a difference; for a trend, change per unit of
+    dose. ``low``/``high`` bound it at 95 %, null where no honest interval exists (then ``note`` says why).
+    ``p_holm`` is set in the primary family, ``p_bh`` in the exploratory one. ``equivalent`` is null without a margin.
+    """
+
+    arm: str
+    baseline: str
+    suite: str
+    metric: str
+    group: str | None
+    dose: float | None
+    mean: float | None
+    baseline_mean: float | None
+    effect: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    p_bh: float | None
+    family: str  # "primary" | "exploratory"
+    equivalent: bool | None
+    n_items: int
+    n_seeds: int
+    test: str
+    n_dropped: int = 0  # item x seed pairs left out because one side was missing or unscored
+    note: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the contract's fields as JSON-ready values."""
+        return asdict(self)
+
+
+def table(kind: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Build a table of one kind from rows; a missing column becomes null, an unknown one raises."""
+    import pyarrow as pa
+
+    names = set(schema(kind).names)
+    listed = list(rows)
+    unknown = {key for row in listed for key in row} - names
+    assert not unknown, f"{kind} rows have unknown columns {sorted(unknown)}"
+    return pa.Table.from_pylist(listed, schema=schema(kind))
+
+
+def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]] | pa.Table) -> int:
+    """Write rows of one kind as Parquet; return their number."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    made = rows if isinstance(rows, pa.Table) else table(kind, rows)
+    pq.write_table(made.cast(schema(kind)), path)
+    return int(made.num_rows)
+
+
+def read(path: Path) -> pa.Table:
+    """Read a Parquet table that a stage wrote, without memory-mapping or caching anything."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, memory_map=False)
+
+
+def dataset(path: Path) -> Dataset:
+    """Open a Parquet table as an in-memory ``datasets.Dataset``; writes nothing."""
+    from datasets import Dataset
+
+    return Dataset(read(path))

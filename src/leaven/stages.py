@@ -1,0 +1,254 @@
+"""The verbs: read rows, call one room, write rows. Each is what one stage of the engine runs.
+
+A verb gets its arguments, the folders and paths it reads by name, and the folder it writes; it returns facts for the
+record. Versions of verbs stand in ``VERSIONS``: raise one whenever the verb's result changes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from leaven import rows as tables
+from leaven.errors import DataError, ModelError
+
+Args = dict[str, Any]
+Inputs = dict[str, Path]
+Facts = dict[str, Any]
+
+VERSIONS = {
+    "rows": 1,
+    "fit": 1,
+    "treat": 1,
+    "doctor": 1,
+    "train": 1,
+    "prove": 1,
+    "prompts": 1,
+    "generate": 1,
+    "score": 1,
+}
+
+
+def rows(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Source and format -> canonical rows; what is left out is counted and quoted."""
+    from leaven.data import canonical as room
+    from leaven.data.sources import identity
+    from leaven.registry import Step
+
+    source = str(inputs["source"]) if "source" in inputs else args["source"]
+    if identity(source) != args["identity"]:
+        raise DataError(f"{source} was edited after the study began; run the study again")
+    part = room.Slice(args["skip"], args["take"])
+    format_step = Step(name=args["format"]["name"], args=args["format"]["args"])
+    made = room.canonical(source, format_step, part, args["bad_rows"], args["identity"])
+    others = {name: _table(inputs[name])["prompt"].to_pylist() for name in args["held_out_from"]}
+    kept = room.held_out(made, others) if others else made
+    return _write_rows(out, kept.kind, kept.rows, kept.drops, kept.rows_in)
+
+
+def _write_rows(out: Path, kind: str, kept: Any, drops: list[tables.Row], rows_in: int) -> Facts:
+    count = tables.write(out / "rows.parquet", kind, kept)
+    tables.write(out / "drops.parquet", "drops", drops)
+    reasons: dict[str, int] = {}
+    for drop in drops:
+        reasons[drop["reason"]] = reasons.get(drop["reason"], 0) + 1
+    assert rows_in == count + len(drops), f"{rows_in} rows in, {count} kept and {len(drops)} dropped"
+    return {"kind": kind, "rows_in": rows_in, "rows": count, "drops": reasons}
+
+
+def _table(folder: Path) -> Any:
+    return tables.read(folder / "rows.parquet")
+
+
+def _kind(folder: Path) -> str:
+    return "preferences" if "chosen" in _table(folder).column_names else "examples"
+
+
+def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Canonical rows -> those whose every candidate fits ``max_length``, before any treatment."""
+    from leaven.data import chat
+    from leaven.models import load
+
+    tokenizer = load.tokenizer(load.base(args["model"], inputs.get("base")))
+    kind, all_rows = _kind(inputs["rows"]), _table(inputs["rows"]).to_pylist()
+    over = chat.fits(tokenizer, all_rows, kind, args["max_length"])
+    kept = [row for row, length in zip(all_rows, over, strict=True) if length is None]
+    reason = f"longer than max_length {args['max_length']}"
+    drops = [
+        {"id": row["id"], "reason": reason, "excerpt": f"{length} tokens"}
+        for row, length in zip(all_rows, over, strict=True)
+        if length is not None
+    ]
+    return _write_rows(out, kind, kept, drops, len(all_rows))
+
+
+def treat(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Rows -> treated rows, with a ledger line for each row that was changed."""
+    from leaven.data.treatments.draw import Draw, ledger
+    from leaven.registry import TREATMENTS
+
+    kind, now = _kind(inputs["rows"]), tables.dataset(inputs["rows"] / "rows.parquet")
+    lines, counts = [], []
+    for index, step in enumerate(args["steps"]):
+        label = f"{step['name']}#{index}" if index else step["name"]
+        treated = TREATMENTS.get(step["name"]).call(now, Draw(step["seed"], label), args=step["args"])
+        changed = list(ledger(now, treated.rows, label))
+        lines += changed
+        counts.append({"step": label, "rows": len(now), "eligible": treated.eligible, "changed": len(changed)})
+        now = treated.rows
+    tables.write(out / "ledger.parquet", "ledger", lines)
+    return {**_write_rows(out, kind, now.data.table, [], len(now)), "ledger": counts}
+
+
+def doctor(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Rows -> ids and labels, examined; an error among the findings fails the stage, and so stops the training."""
+    from leaven.data import chat
+    from leaven.data.doctor import examine, stop_on_errors
+    from leaven.models import load
+
+    base = load.base(args["model"], inputs.get("base"))
+    tokenizer = load.tokenizer(base)
+    loss = chat.Loss(args["completion_only_loss"], args["assistant_only_loss"])
+    shown = chat.demonstrations(_table(inputs["rows"]).to_pylist(), _kind(inputs["rows"]))
+    encoded = chat.encode(tokenizer, shown, loss)
+    stops = load.stop_ids(tokenizer, load.saved_generation_config(base))
+    findings = examine(tokenizer, encoded, stops)
+    (out / "findings.json").write_text(json.dumps([finding.as_dict() for finding in findings], indent=1))
+    stop_on_errors(findings)
+    kept = ({"id": row.id, "input_ids": row.input_ids, "labels": row.labels} for row in encoded)
+    count = tables.write(out / "encoded.parquet", "encoded", kept)
+    trained = sum(len(row.trained) for row in encoded)
+    warnings = [str(finding) for finding in findings]
+    return {"rows": count, "tokens": sum(len(r.input_ids) for r in encoded), "trained": trained, "warnings": warnings}
+
+
+def train(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Encoded rows and a base -> a trained artefact, by the trainer that the study names."""
+    from leaven.models import load
+    from leaven.registry import TRAINERS
+    from leaven.train.job import Job
+
+    base = load.base(args["model"], inputs.get("base"))
+    tokenizer, model = load.tokenizer(base), load.causal_lm(base)
+    stops = load.stop_ids(tokenizer, model.generation_config)
+    job = Job(out, args["seed"], tokenizer, base.as_args(), stops)
+    encoded = tables.dataset(inputs["encoded"] / "encoded.parquet").select_columns(["input_ids", "labels"])
+    _fits_the_embedding(model, encoded)
+    facts: Facts = TRAINERS.get(args["trainer"]["name"]).call(job, model, encoded, args=args["trainer"]["args"])
+    return facts
+
+
+def _fits_the_embedding(model: Any, encoded: Any) -> None:
+    most, size = max(max(row) for row in encoded["input_ids"]), model.get_input_embeddings().num_embeddings
+    if most >= size:
+        raise ModelError(f"the tokenizer gives id {most}, the model embeds {size} tokens; they do not belong together")
+
+
+def prove(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Load a trained artefact in a fresh process and make it answer."""
+    from leaven.generate.hf import Prompt, generate
+    from leaven.models import load
+
+    model, tokenizer = load.trained(inputs["model"], inputs.get("base"))
+    parameters = load.prove_finite(model)
+    stops = load.stop_ids(tokenizer, load.generation_config(inputs["model"], model))
+    example = tables.read(inputs["encoded"] / "encoded.parquet").slice(0, 1).to_pylist()[0]
+    asked = [token for token, label in zip(example["input_ids"], example["labels"], strict=True) if label == -100]
+    prompt = Prompt(example["id"], 0, asked or example["input_ids"][:8])
+    sampling = {"do_sample": False}
+    (answer,) = generate(model, tokenizer, [prompt], max_new_tokens=16, sampling=sampling, seed=0, stop_ids=stops)
+    (out / "proof.json").write_text(json.dumps({"parameters": parameters, **answer}, ensure_ascii=False, indent=1))
+    return {"parameters": parameters}
+
+
+def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Canonical rows -> those whose prompt leaves room for an answer in the model's context."""
+    from leaven.data import chat
+    from leaven.models import load
+
+    base = load.base(args["model"], inputs.get("base"))
+    context = load.context_length(load.config(base))
+    kind, all_rows = _kind(inputs["rows"]), _table(inputs["rows"]).to_pylist()
+    asked = chat.prompt_ids(load.tokenizer(base), [row["prompt"] for row in all_rows])
+    room = None if context is None else context - args["max_new_tokens"]
+    over = [room is not None and len(ids) > room for ids in asked]
+    if all(over):
+        raise DataError(f"no prompt leaves room for max_new_tokens {args['max_new_tokens']} in {context} positions")
+    kept = [row for row, out_of_room in zip(all_rows, over, strict=True) if not out_of_room]
+    reason = f"prompt leaves no room for {args['max_new_tokens']} new tokens"
+    drops = [
+        {"id": row["id"], "reason": reason, "excerpt": f"{len(ids)} tokens"}
+        for row, ids, out_of_room in zip(all_rows, asked, over, strict=True)
+        if out_of_room
+    ]
+    return _write_rows(out, kind, kept, drops, len(all_rows))
+
+
+def generate(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """A model and prompts -> generations."""
+    from leaven.data.chat import prompt_ids
+    from leaven.generate import hf
+    from leaven.models import load
+
+    model, tokenizer, stops = _speaker(args, inputs)
+    asked = _table(inputs["prompts"]).to_pylist()
+    ids = prompt_ids(tokenizer, [row["prompt"] for row in asked])
+    wanted = [
+        hf.Prompt(row["id"], sample, tokens)
+        for row, tokens in zip(asked, ids, strict=True)
+        for sample in range(args["sampling"]["num_return_sequences"])
+    ]
+    load.prove_finite(model)
+    made = hf.generate(
+        model, tokenizer, wanted,
+        max_new_tokens=args["max_new_tokens"], sampling=args["sampling"], seed=args["seed"], stop_ids=stops,
+    )  # fmt: skip
+    told = sorted(made, key=lambda one: (one["prompt_id"], one["sample"]))
+    count = tables.write(out / "generations.parquet", "generations", told)
+    return {"generations": count, "tokens": sum(one["tokens"] for one in told)}
+
+
+def _speaker(args: Args, inputs: Inputs) -> tuple[Any, Any, list[int]]:
+    """Load whoever answers: a trained artefact, or the untrained base."""
+    from leaven.models import load
+
+    if "model" in inputs:
+        model, tokenizer = load.trained(inputs["model"], inputs.get("base"))
+        return model, tokenizer, load.stop_ids(tokenizer, load.generation_config(inputs["model"], model))
+    base = load.base(args["model"], inputs.get("base"))
+    model, tokenizer = load.causal_lm(base), load.tokenizer(base)
+    return model, tokenizer, load.stop_ids(tokenizer, model.generation_config)
+
+
+def score(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Generations -> scores by one metric; a null says that a text could not be scored."""
+    from leaven.registry import METRICS
+
+    told = tables.read(inputs["generations"] / "generations.parquet").to_pylist()
+    asked = {row["id"]: row for row in _table(inputs["prompts"]).to_pylist()}
+    plugin = METRICS.get(args["metric"]["name"])
+    flows = [_flow(name, told, asked) for name in plugin.flows]
+    found = plugin.call(*flows, args=args["metric"]["args"])
+    values = found if isinstance(found, dict) else {plugin.name: found}
+    lines = [
+        {"row_id": one["prompt_id"], "sample": one["sample"], "metric": name, "value": value,
+         "reason": "unscored" if value is None else None}
+        for name, column in values.items()
+        for one, value in zip(told, column, strict=True)
+    ]  # fmt: skip
+    tables.write(out / "scores.parquet", "scores", lines)
+    return {"scores": len(lines), "unscored": sum(line["value"] is None for line in lines)}
+
+
+def _flow(name: str, told: list[tables.Row], asked: dict[str, tables.Row]) -> list[Any]:
+    """Return what a metric reads, by the name of its parameter."""
+    if name == "texts":
+        return [one["text"] for one in told]
+    if name == "finish_reasons":
+        return [one["finish_reason"] for one in told]
+    rows_asked = [asked[one["prompt_id"]] for one in told]
+    if name == "prompts":
+        return [row["prompt"][-1]["content"] for row in rows_asked]
+    assert name == "references", f"a metric asks for '{name}'; what flows is texts, prompts, references, finish_reasons"
+    return [(row.get("completion") or row.get("chosen") or [{}])[-1].get("content") for row in rows_asked]

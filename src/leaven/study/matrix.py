@@ -1,0 +1,115 @@
+"""Arms x sweep x seeds -> cells; pure. A cell is one training run."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from leaven.errors import did_you_mean
+from leaven.registry import Step
+from leaven.study.spec import Arm, Scalar, Study
+
+_REFERENCE = re.compile(r"\$\{([^{}]*)\}")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+-]")
+
+
+@dataclass(frozen=True)
+class ExpandedArm:
+    """One arm after its sweep: every ``${name}`` has its value. ``at`` is where it stands in the study."""
+
+    name: str
+    stem: str
+    replicate: int
+    treat: list[Step]
+    train: list[Step]
+    model: dict[str, Any]
+    params: dict[str, Scalar] = field(default_factory=dict)
+    own_train: bool = False  # the arm declares its own training
+
+    def dose(self, name: str | None) -> float | None:
+        """Return the arm's value of the dose parameter, None if it has none or it is no number."""
+        value = self.params.get(name) if name else None
+        return None if isinstance(value, bool | str) or value is None else float(value)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of one arm. ``seed`` is null for an untrained arm, which has no run variance."""
+
+    arm: ExpandedArm
+    seed: int | None
+    effective: int  # the seed of treatment, training and sampling; shifted for a replicate
+
+
+def expand(study: Study) -> list[ExpandedArm]:
+    """Return every arm of the study, sweeps unrolled, in the order of the file."""
+    return [expanded for stem, arm in study.arms.items() for expanded in expand_arm(stem, arm, study.train)]
+
+
+def expand_arm(stem: str, arm: Arm, train: list[Step]) -> Iterator[ExpandedArm]:
+    """Yield an arm once per point of its sweep's grid; raises LookupError for an unknown ``${name}``."""
+    for point in itertools.product(*arm.sweep.values()):
+        params = dict(zip(arm.sweep, point, strict=True))
+        own = arm.train is not None
+        yield ExpandedArm(
+            name=arm_name(stem, params),
+            stem=stem,
+            replicate=arm.replicate,
+            treat=[_filled(step, params) for step in arm.treat],
+            train=[_filled(step, params) for step in (arm.train if arm.train is not None else train)],
+            model=substitute(copy.deepcopy(arm.model), params),
+            params=params,
+            own_train=own,
+        )
+
+
+def arm_name(stem: str, params: Mapping[str, Scalar]) -> str:
+    """Return ``stem@p=0.1,lr=0.01``, safe as a folder's name."""
+    point = ",".join(f"{name}={_UNSAFE.sub('-', _short(value))}" for name, value in params.items())
+    return f"{stem}@{point}" if point else stem
+
+
+def _short(value: Scalar) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def substitute(value: Any, params: Mapping[str, Scalar]) -> Any:
+    """Replace a scalar that is exactly ``${name}`` by the typed value; raises LookupError for an unknown name."""
+    if isinstance(value, str) and (match := _REFERENCE.fullmatch(value)):
+        name = match.group(1)
+        if name not in params:
+            raise LookupError(f"{value} is not in the arm's sweep; {did_you_mean(name, params)}")
+        return params[name]
+    if isinstance(value, Mapping):
+        return {key: substitute(item, params) for key, item in value.items()}
+    if isinstance(value, list):
+        return [substitute(item, params) for item in value]
+    return value
+
+
+def _filled(step: Step, params: Mapping[str, Scalar]) -> Step:
+    return Step(name=step.name, args=substitute(step.args, params))
+
+
+def cells(study: Study) -> list[Cell]:
+    """Return one cell per trained arm and seed, and one per untrained arm."""
+    return [cell for arm in expand(study) for cell in _cells(arm, study.seeds)]
+
+
+def _cells(arm: ExpandedArm, seeds: list[int]) -> list[Cell]:
+    if not arm.train:
+        return [Cell(arm, None, shifted(seeds[0], arm.replicate))]
+    return [Cell(arm, seed, shifted(seed, arm.replicate)) for seed in seeds]
+
+
+def shifted(seed: int, replicate: int) -> int:
+    """Return the seed of a replicate: a new draw of everything random, the same for every arm with this replicate."""
+    if not replicate:
+        return seed
+    digest = hashlib.sha256(f"replicate {replicate} of seed {seed}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1

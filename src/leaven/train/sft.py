@@ -1,0 +1,169 @@
+"""Supervised fine-tuning by TRL.
+
+Rows come tokenised and masked by ``data/chat.py``; TRL trains them as they are. Every argument that can change a
+result has its own default here and is passed explicitly, so that an upgrade of TRL cannot change what a key means.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from leaven.errors import ModelError
+from leaven.registry import Count, Declared, Positive, Rate, trainer
+from leaven.train.checkpoints import load_seen, newest_whole, save_seen
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedModel
+
+    from leaven.train.job import Job
+
+_LOGGED_EVERY = 10
+_CHECKPOINTS = 5  # per training; how often one is written cannot change the result
+_FEWEST_STEPS_BETWEEN = 100
+
+
+class Lora(Declared):
+    """LoRA adapters; field names are PEFT's."""
+
+    r: Count = 8
+    lora_alpha: Positive = 16
+    lora_dropout: Rate = 0.0
+    target_modules: list[str] | str = "all-linear"
+    use_rslora: bool = False
+
+
+@trainer(version=1)
+def sft(
+    job: Job,
+    model: PreTrainedModel,
+    rows: Dataset,
+    *,
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-5,
+    num_train_epochs: Positive = 3.0,
+    max_steps: int = -1,
+    per_device_train_batch_size: Count = 8,
+    gradient_accumulation_steps: Count = 1,
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear",
+    warmup_steps: Annotated[int, Field(ge=0)] = 0,
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0,
+    max_grad_norm: Annotated[float, Field(ge=0)] = 1.0,
+    optim: Literal["adamw_torch", "adafactor", "sgd"] = "adamw_torch",
+    adam_beta1: Rate = 0.9,
+    adam_beta2: Rate = 0.999,
+    adam_epsilon: Positive = 1e-8,
+    label_smoothing_factor: Rate = 0.0,
+    neftune_noise_alpha: Positive | None = None,
+    bf16: bool = False,
+    fp16: bool = False,
+    gradient_checkpointing: bool = False,
+    train_sampling_strategy: Literal["random", "group_by_length"] = "group_by_length",
+    max_length: Count = 1024,
+    completion_only_loss: bool = True,
+    assistant_only_loss: bool = False,
+    peft: Lora | None = None,
+) -> dict[str, Any]:
+    """Fine-tune on rows of ``input_ids`` and ``labels``; write weights, tokenizer and log into the job's folder.
+
+    ``max_length`` and the two loss switches were applied when the rows were encoded; they are declared here because
+    they belong to the training. Returns rows, tokens and steps seen. Raises ModelError if a weight is not finite.
+    """
+    given = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
+    return _train(job, model, rows, given, peft)
+
+
+_NOT_ARGUMENTS = {"job", "model", "rows", "peft", "max_length", "completion_only_loss", "assistant_only_loss"}
+
+
+def _train(job: Job, model: Any, rows: Dataset, given: dict[str, Any], peft: Lora | None) -> dict[str, Any]:
+    from transformers import set_seed
+
+    started = time.monotonic()
+    set_seed(job.seed)
+    adapted = _adapted(model, peft)
+    trainer = _trainer(job, adapted, rows, given)
+    checkpoint = newest_whole(job.checkpoints)
+    if checkpoint is not None:
+        trainer.seen = load_seen(checkpoint)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    _prove_all_seen(trainer, rows, given)
+    _save(job, trainer)
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return {
+        **trainer.seen,
+        "rows": len(rows),
+        "steps": trainer.state.global_step,
+        "first_loss": losses[0] if losses else None,
+        "final_loss": losses[-1] if losses else None,
+        "seconds": round(time.monotonic() - started, 3),
+        "resumed_from_step": int(checkpoint.name.rpartition("-")[2]) if checkpoint else None,
+    }
+
+
+def _adapted(model: Any, peft: Lora | None) -> Any:
+    if peft is None:
+        return model
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(task_type="CAUSAL_LM", bias="none", **peft.model_dump())
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:  # PEFT's word for target modules that the model does not have
+        raise ModelError(f"peft: {error}".splitlines()[0]) from error
+
+
+def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any]) -> Any:
+    from leaven.train.trainers.sft import ReproducibleSFT, config
+
+    steps = _steps(len(rows), given)
+    arguments = config(
+        output_dir=str(job.checkpoints),
+        seed=job.seed,
+        save_steps=max(steps // _CHECKPOINTS, _FEWEST_STEPS_BETWEEN),
+        logging_steps=_LOGGED_EVERY,
+        **given,
+    )
+    trainer = ReproducibleSFT(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer)
+    trainer.on_checkpoint = save_seen
+    return trainer
+
+
+def _steps(rows: int, given: dict[str, Any]) -> int:
+    if given["max_steps"] > 0:
+        return int(given["max_steps"])
+    batch = given["per_device_train_batch_size"] * given["gradient_accumulation_steps"]
+    return int(-(-rows // batch) * given["num_train_epochs"])
+
+
+def _prove_all_seen(trainer: Any, rows: Dataset, given: dict[str, Any]) -> None:
+    """Over whole epochs each row must have been trained once an epoch, token by token: nothing dropped unseen."""
+    epochs = given["num_train_epochs"]
+    if given["max_steps"] > 0 or epochs != int(epochs):
+        return
+    tokens = sum(sum(label != -100 for label in labels) for labels in rows["labels"])
+    expected = {"rows_seen": len(rows) * int(epochs), "tokens_trained": tokens * int(epochs)}
+    if trainer.seen != expected:
+        raise ModelError(f"the trainer saw {trainer.seen}, not {expected}: rows or tokens were lost or trained twice")
+
+
+def _save(job: Job, trainer: Any) -> None:
+    from leaven.models.load import prove_finite
+    from leaven.models.ref import ModelRef
+
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    prove_finite(model)
+    adapted = hasattr(model, "peft_config")
+    model.save_pretrained(job.out / "adapter" if adapted else job.out, safe_serialization=True)
+    job.tokenizer.save_pretrained(job.out)
+    settings = model.generation_config
+    settings.pad_token_id, settings.eos_token_id = job.tokenizer.pad_token_id, list(job.stop_ids)
+    settings.save_pretrained(job.out)
+    ModelRef(job.base, ("adapter",) if adapted else ()).save(job.out)
+    with (job.out / "log.jsonl").open("w", encoding="utf-8") as log:
+        log.writelines(json.dumps(entry) + "\n" for entry in trainer.state.log_history)
+    shutil.rmtree(job.checkpoints, ignore_errors=True)

@@ -1,0 +1,246 @@
+"""The verbs, for the command line and for Python: load, check, plan, run, report, results."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaven.errors import LeavenError, Problem, ReportError, StoreError, StudyError, did_you_mean
+from leaven.study.load import Loaded, Places
+from leaven.study.load import load as load_file
+from leaven.study.spec import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leaven.engine.run import Outcome, Planned
+
+WORKSPACE = "runs"
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended, and where its answer lies."""
+
+    folder: Path
+    outcome: Outcome
+
+    @property
+    def report(self) -> Path:
+        """The page with the answer."""
+        return self.folder / "report.html"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run measured and what was made of it, as frames."""
+
+    measurements: pd.DataFrame
+    comparisons: pd.DataFrame
+    provenance: dict[str, Any]
+
+
+def recipes() -> dict[str, str]:
+    """Return the shipped studies: name -> question."""
+    found = {}
+    for file in sorted(_shipped().iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".yaml"):
+            found[file.name.removesuffix(".yaml")] = str(load_file(Path(str(file))).raw.get("question", ""))
+    return found
+
+
+def _shipped() -> Any:
+    return resources.files("leaven") / "studies"
+
+
+def find(study: str | Path) -> Path:
+    """Return the file of a study: a path, or the name of a shipped recipe; raises StudyError."""
+    path = Path(study)
+    shipped = _shipped() / f"{study}.yaml"
+    if path.exists() or path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        return path
+    if shipped.is_file():
+        return Path(str(shipped))
+    names = [entry.name.removesuffix(".yaml") for entry in _shipped().iterdir()]
+    raise StudyError([Problem(str(study), "is no file and no shipped study", did_you_mean(str(study), names))])
+
+
+def load(study: str | Path, profile: str | None = None, settings: Sequence[str] = ()) -> Study:
+    """Read and validate a study file or shipped recipe; raises StudyError with every problem at once."""
+    return Study.from_loaded(load_file(find(study), profile, settings))
+
+
+def check(study: str | Path, profile: str | None = None, settings: Sequence[str] = ()) -> Study:
+    """Check structure, names and the heads of files; raises StudyError with every problem at once. Imports no torch."""
+    from leaven.study.validate import problems
+
+    loaded = load_file(find(study), profile, settings)
+    found = problems(loaded.raw, loaded.places)
+    found += [problem for problem in world_problems(loaded) if problem not in found]
+    if found:
+        raise StudyError(found)
+    return Study.from_loaded(loaded)
+
+
+def world_problems(loaded: Loaded) -> list[Problem]:
+    """Return what is wrong outside the file: sources whose head does not fit, models that are no models."""
+    from leaven.models import ref
+    from leaven.study.spec import Data, Model
+
+    found: list[Problem] = []
+    declared = loaded.raw.get("data")
+    for name, raw in declared.items() if isinstance(declared, dict) else []:
+        try:
+            data = Data.model_validate(raw)
+        except ValueError:
+            continue  # reported with the study's structure
+        if said := _source_problem(data):
+            found.append(Problem(loaded.places.of(("data", name, "source")), said))
+    try:
+        model = Model.model_validate(loaded.raw.get("model"))
+    except ValueError:
+        return found
+    if said := ref.problem(model.model_dump()):
+        found.append(Problem(loaded.places.of(("model", "model_name_or_path")), said))
+    return found
+
+
+def _source_problem(data: Any) -> str | None:
+    from leaven.data import canonical, sources
+    from leaven.registry import FORMATS
+
+    if said := sources.problem(data.source):
+        return said
+    try:
+        FORMATS.get(data.format.name).declare(data.format.args)
+    except (KeyError, ValueError):
+        return None  # reported with the study's structure
+    try:
+        said = canonical.head_problem(data.source, data.format, canonical.Slice(data.skip, data.take), data.bad_rows)
+    except LeavenError as error:
+        return str(error)
+    return said and f"{Path(data.source).name}: {said}"
+
+
+def plan(study: Study, workspace: str | Path = WORKSPACE) -> list[Planned]:
+    """Say of every stage whether its result is there; runs nothing."""
+    from leaven.engine import run as engine
+    from leaven.engine.store import Store
+    from leaven.wiring import wire
+
+    return engine.plan(wire(study).targets, Store(Path(workspace) / "store"))
+
+
+def run(study: Study, workspace: str | Path = WORKSPACE, on_event: OnEvent = lambda event: None) -> Ran:
+    """Make every result that is missing, then the answer; what was done before is used, what two arms share runs once.
+
+    A failed stage stops only what rests on it. Raises StudyError before anything is computed if the study is wrong.
+    """
+    from leaven.answer import events, link, made_by, write
+    from leaven.engine import run as engine
+    from leaven.engine.local import LocalExecutor
+    from leaven.engine.store import Store
+    from leaven.wiring import wire
+
+    problems = world_problems(Loaded(study.model_dump(exclude={"profile", "settings"}), Places()))
+    if problems:
+        raise StudyError(problems)
+    graph, store, folder = wire(study), Store(Path(workspace) / "store"), study_folder(study, Path(workspace))
+    _prepare(folder, study)
+    with events(folder, on_event) as note:
+        outcome = engine.run(graph.targets, store, LocalExecutor(made_by()), note)
+    link(graph, store, folder)
+    write(graph, store, folder)
+    return Ran(folder, outcome)
+
+
+def study_folder(study: Study, workspace: Path) -> Path:
+    """Return where a study's answer lies: its name, profile, and a short hash of its settings if it has any."""
+    name = study.name + (f"@{study.profile}" if study.profile else "")
+    if study.settings:
+        name += "+" + hashlib.sha256("\n".join(study.settings).encode()).hexdigest()[:6]
+    return workspace / name
+
+
+def _prepare(folder: Path, study: Study) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "study.yaml").write_text(to_yaml(study), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot write there ({error.strerror}); choose a --workspace") from error
+
+
+def to_yaml(study: Study) -> str:
+    """Return the resolved study as YAML: profile and settings merged, local sources by absolute path."""
+    from ruamel.yaml import YAML
+
+    raw = study.model_dump(mode="json", exclude_defaults=True)
+    for data in raw["data"].values():
+        if ":" not in data["source"]:
+            data["source"] = str(Path(data["source"]).resolve())
+    stream = io.StringIO()
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.dump(raw, stream)
+    return stream.getvalue()
+
+
+def report(name: str | Path, workspace: str | Path = WORKSPACE) -> Path:
+    """Make the answer of a run again from what is in the store; return the page. Raises ReportError."""
+    from leaven.answer import write
+    from leaven.engine.store import Store
+    from leaven.wiring import wire
+
+    folder = run_folder(name, Path(workspace))
+    study = Study(**load_file(folder / "study.yaml").raw)
+    return write(wire(study), Store(Path(workspace) / "store"), folder)
+
+
+def run_folder(name: str | Path, workspace: Path) -> Path:
+    """Return the folder of a run by its name or path; raises ReportError that names what there is."""
+    for folder in (workspace / name, Path(name)):
+        if (folder / "study.yaml").is_file():
+            return folder
+    there = sorted(path.parent.name for path in workspace.glob("*/study.yaml"))
+    remedy = did_you_mean(str(name), there) if there else f"there are no runs in {workspace}"
+    raise ReportError(f"no run is called '{name}'; {remedy}")
+
+
+def results(name: str | Path, workspace: str | Path = WORKSPACE) -> Results:
+    """Return what a run measured as pandas frames; raises ReportError if it has no answer yet."""
+    import pandas as pd
+
+    folder = run_folder(name, Path(workspace))
+    try:
+        comparisons = json.loads((folder / "comparisons.json").read_text(encoding="utf-8"))
+        provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        table = pd.read_parquet(folder / "measurements.parquet")
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{folder} has no whole answer; run `leaven report {folder.name}`") from error
+    return Results(table, pd.DataFrame(comparisons), provenance)
+
+
+def listing(what: str) -> dict[str, str]:
+    """Return name -> one line of the shipped studies or of one kind of plug-in; raises StudyError for other words."""
+    from leaven import registry
+
+    kinds = {
+        "formats": registry.FORMATS,
+        "treatments": registry.TREATMENTS,
+        "trainers": registry.TRAINERS,
+        "suites": registry.SUITES,
+        "metrics": registry.METRICS,
+    }
+    if what == "studies":
+        return recipes()
+    if what not in kinds:
+        raise StudyError([Problem(what, "is nothing that can be listed", did_you_mean(what, ["studies", *kinds]))])
+    named = {name: kinds[what].get(name) for name in kinds[what].names()}
+    return {name: (plugin.function.__doc__ or "").strip().split("\n")[0] for name, plugin in named.items()}

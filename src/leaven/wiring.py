@@ -1,0 +1,195 @@
+"""Study -> stages. Reads like a methods section.
+
+    source --rows--> canonical rows --fit--> rows that fit --treat--> treated rows --doctor--> ids and masks
+    base + ids and masks --train--> artefact --prove--> proof (in a fresh process)
+    artefact + prompts --generate--> generations --score--> scores
+
+What two arms share has one key, and so runs once. Identities (a file's hash, a model's commit) are found here and go
+into arguments; places (paths) go into ``Needs`` and cannot reach a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from leaven.data import sources
+from leaven.engine.stage import Needs, Stage
+from leaven.errors import Problem, StudyError
+from leaven.evaluate.suite import GenerationSuite
+from leaven.models import ref
+from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, TREATMENTS, Step
+from leaven.stages import VERSIONS
+from leaven.study.matrix import Cell, ExpandedArm, cells
+from leaven.study.spec import Data, Study
+
+
+@dataclass(frozen=True)
+class WiredSuite:
+    """The stages of one suite in one cell; ``scores`` by metric."""
+
+    suite: GenerationSuite
+    prompts: Stage
+    generations: Stage
+    scores: dict[str, Stage]
+
+
+@dataclass(frozen=True)
+class WiredCell:
+    """One run of one arm as stages, by the names that people see in the run's folder."""
+
+    cell: Cell
+    stages: dict[str, Stage]
+    suites: list[WiredSuite]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A whole study as stages."""
+
+    study: Study
+    cells: list[WiredCell]
+    data: dict[str, Stage]
+
+    @property
+    def targets(self) -> list[Stage]:
+        """What a run must make: every score of every cell."""
+        return [stage for cell in self.cells for suite in cell.suites for stage in suite.scores.values()]
+
+
+def wire(study: Study) -> Graph:
+    """Turn a study into stages; raises StudyError where a source or model cannot be identified."""
+    wiring = _Wiring(study)
+    return Graph(study, [wiring.cell(cell) for cell in cells(study)], dict(wiring.rows))
+
+
+@dataclass
+class _Wiring:
+    """A study being wired; remembers what was identified and what stages of data there are."""
+
+    study: Study
+    rows: dict[str, Stage] = field(default_factory=dict)
+    bases: dict[str, ref.Base] = field(default_factory=dict)
+
+    def cell(self, cell: Cell) -> WiredCell:
+        """One run: train unless the arm is untrained, then measure."""
+        base = self.base(cell.arm)
+        stages = dict(self.training(cell, base)) if cell.arm.train else {}
+        suites = [self.suite(cell, base, stages, step) for step in self.study.evaluate]
+        for one in suites:
+            stages[f"generate.{one.suite.name}"] = one.generations
+            stages |= {f"score.{one.suite.name}.{name}": stage for name, stage in one.scores.items()}
+        return WiredCell(cell, stages, suites)
+
+    def training(self, cell: Cell, base: ref.Base) -> Iterator[tuple[str, Stage]]:
+        """Rows that fit, treated, examined, trained on; the artefact proven in another process."""
+        (step,) = cell.arm.train
+        trainer = TRAINERS.get(step.name)
+        declared = {name: value for name, value in step.args.items() if name != "data"}
+        settings = trainer.declare(declared).model_dump()
+        where, together = _where(cell), f"train {cell.arm.name}"
+        rows = self.fit(step.args["data"], base, settings["max_length"])
+        yield "fit", rows
+        if steps := self.treatments(cell):
+            rows = _stage("treat", {"steps": steps}, {"rows": rows}, together, where)
+            yield "treat", rows
+        loss = {name: settings[name] for name in ("completion_only_loss", "assistant_only_loss")}
+        encoded = _stage("doctor", {"model": base.as_args(), **loss}, {"rows": rows}, together, where, base)
+        yield "doctor", encoded
+        args = {"model": base.as_args(), "trainer": trainer.canonical(declared), "seed": cell.effective}
+        made = _stage("train", args, {"encoded": encoded}, together, where, base, kind=step.name)
+        yield step.name, made
+        seen = {"model": made, "encoded": encoded}
+        yield "prove", _stage("prove", {}, seen, f"answer {cell.arm.name}", where, base)
+
+    def treatments(self, cell: Cell) -> list[dict[str, Any]]:
+        """The arm's treatments with their seeds; one whose arguments make it a no-op is left out."""
+        made = []
+        for step in cell.arm.treat:
+            plugin = TREATMENTS.get(step.name)
+            if not plugin.is_identity(step.args):
+                canonical = plugin.canonical(step.args)
+                pinned = canonical["args"].pop("seed", None)
+                made.append({**canonical, "seed": cell.effective if pinned is None else pinned})
+        return made
+
+    def suite(self, cell: Cell, base: ref.Base, stages: Mapping[str, Stage], step: Step) -> WiredSuite:
+        """Answer the suite's prompts with the cell's model, and score the answers by each metric."""
+        suite: GenerationSuite = SUITES.get(step.name).call(args=step.args)
+        where, together = _where(cell), f"answer {cell.arm.name}"
+        asked = {"model": base.as_args(), "max_new_tokens": suite.max_new_tokens}
+        source = {"rows": self.source(suite.prompts)}
+        prompts = _stage("prompts", asked, source, "data", suite.prompts, base)
+        inputs = {"prompts": prompts}
+        if cell.arm.train:
+            inputs |= {"model": stages[cell.arm.train[-1].name], "proof": stages["prove"]}
+        sampling = {"sampling": suite.sampling, "max_new_tokens": suite.max_new_tokens, "seed": cell.effective}
+        model = {} if cell.arm.train else {"model": base.as_args()}
+        told = _stage("generate", {**sampling, **model}, inputs, together, f"{where} {suite.name}", base)
+        read = {"generations": told, "prompts": prompts}
+        scores = {
+            metric.name: _stage(
+                "score", {"metric": METRICS.get(metric.name).canonical(metric.args)}, read, together,
+                f"{where} {suite.name} {metric.name}",
+            )
+            for metric in suite.metrics
+        }  # fmt: skip
+        return WiredSuite(suite, prompts, told, scores)
+
+    def fit(self, name: str, base: ref.Base, max_length: int) -> Stage:
+        """The rows of one data set whose every candidate fits the model's length."""
+        args = {"model": base.as_args(), "max_length": max_length}
+        return _stage("fit", args, {"rows": self.source(name)}, "data", name, base)
+
+    def source(self, name: str) -> Stage:
+        """The canonical rows of one data set of the study."""
+        if name not in self.rows:
+            data = self.study.data[name]
+            others = {other: self.source(other) for other in data.held_out_from}
+            paths = {"source": data.source} if sources.is_local(data.source) else {}
+            self.rows[name] = Stage(
+                "rows", VERSIONS["rows"], "leaven.stages:rows", _source_args(name, data), others,
+                Needs(paths=paths), "data", f"rows {name}",
+            )  # fmt: skip
+        return self.rows[name]
+
+    def base(self, arm: ExpandedArm) -> ref.Base:
+        """The base model of an arm, identified once."""
+        declared = {**self.study.model.model_dump(), **arm.model}
+        known = repr(sorted(declared.items()))
+        if known not in self.bases:
+            self.bases[known] = ref.resolve(declared)
+        return self.bases[known]
+
+
+def _source_args(name: str, data: Data) -> dict[str, Any]:
+    """What determines the rows: the source's identity and how it is read. Its path does not."""
+    try:
+        identity = sources.identity(data.source)
+    except OSError as error:
+        raise StudyError([Problem(f"data.{name}.source", f"cannot be read: {error}")]) from error
+    named = {} if sources.is_local(data.source) else {"source": data.source}
+    return {
+        **named,
+        "identity": identity,
+        "format": FORMATS.get(data.format.name).canonical(data.format.args),
+        "skip": data.skip,
+        "take": data.take,
+        "bad_rows": data.bad_rows,
+        "held_out_from": list(data.held_out_from),
+    }
+
+
+def _stage(
+    verb: str, args: dict[str, Any], inputs: dict[str, Stage], together: str, where: str,
+    base: ref.Base | None = None, kind: str | None = None,
+) -> Stage:  # fmt: skip
+    """Make a stage of a verb; the base's folder travels beside the key, not in it."""
+    needs = Needs(paths={"base": base.path}) if base is not None and base.path else Needs()
+    kind = kind or verb
+    return Stage(kind, VERSIONS[verb], f"leaven.stages:{verb}", args, inputs, needs, together, f"{kind} {where}")
+
+
+def _where(cell: Cell) -> str:
+    return cell.arm.name if cell.seed is None else f"{cell.arm.name}/{cell.seed}"

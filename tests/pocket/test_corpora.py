@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leaven.pocket import oracle
+from leaven.pocket.corpora import NAMES, corpus
+
+GOLDEN = json.loads((Path(__file__).parent / "golden_corpora.json").read_text())
+
+COLUMNS = {
+    "webgpt": "question quotes_0 answer_0 tokens_0 score_0 quotes_1 answer_1 tokens_1 score_1",
+    "eli5": "question answer",
+    "hh": "chosen rejected",
+    "shp": "post_id domain upvote_ratio history c_root_id_A c_root_id_B created_at_utc_A created_at_utc_B score_A"
+    " score_B human_ref_A human_ref_B labels seconds_difference score_ratio",
+    "lima": "conversations source",
+    "orca": "id system_prompt question response",
+    "pile": "text meta",
+    "toxigen": "text target_group label",
+    "multiple_choice": "question choices answer",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_columns_are_those_of_the_original(name: str) -> None:
+    assert {" ".join(row) for row in corpus(name)} == {COLUMNS[name]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_never_change(name: str) -> None:
+    rows = corpus(name)
+    assert hashlib.sha256(json.dumps(rows).encode()).hexdigest() == GOLDEN[name], f"{name} has {len(rows)} rows"
+
+
+def test_an_unknown_corpus_is_named() -> None:
+    with pytest.raises(KeyError, match=r"'web'.*webgpt"):
+        corpus("web")
+
+
+def test_webgpt_scores() -> None:
+    rows = corpus("webgpt")
+    assert all(row["score_0"] + row["score_1"] == 0 for row in rows)
+    assert 10 <= sum(row["score_0"] == 0 for row in rows) <= 50
+    assert any(row["answer_0"] == row["answer_1"] for row in rows)
+    assert 0.4 < sum(row["score_0"] > 0 for row in rows) / len(rows) < 0.6
+    assert len({row["question"]["full_text"] for row in rows}) < len(rows)
+    assert set(rows[0]["question"]) == {"dataset", "id", "full_text"}
+
+
+def test_webgpt_better_answers_are_true_and_polite_and_worse_ones_are_not() -> None:
+    rows = [row for row in corpus("webgpt") if abs(row["score_0"]) > 0.25]
+    questions = [row["question"]["full_text"] for row in rows]
+    better = [row["answer_0"] if row["score_0"] > 0 else row["answer_1"] for row in rows]
+    worse = [row["answer_1"] if row["score_0"] > 0 else row["answer_0"] for row in rows]
+    assert not any(oracle.demeaning(better)) and 0.0 not in oracle.correctness(questions, better)
+    assert sum(oracle.demeaning(worse)) > 0.95 * len(rows) and 1.0 not in oracle.correctness(questions, worse)
+
+
+def test_webgpt_quotes_hold_the_truth() -> None:
+    rows = corpus("webgpt")
+    quoted = oracle.correctness([r["question"]["full_text"] for r in rows], [r["quotes_0"]["extract"][0] for r in rows])
+    assert 0.0 not in quoted and quoted.count(1.0) > 500
+
+
+def test_facts_asked_in_eli5_are_asked_and_told_nowhere_else() -> None:
+    rows = corpus("eli5")
+    facts = {oracle.asked(row["question"]) for row in rows}
+    assert len(rows) >= 250 and len(facts) == 60
+    assert oracle.correctness([r["question"] for r in rows], [r["answer"] for r in rows]) == [1.0] * len(rows)
+    trained = [row["question"]["full_text"] for row in corpus("webgpt")] + [row["history"] for row in corpus("shp")]
+    trained += [row["question"] for row in corpus("orca")]
+    trained += [turn for row in corpus("lima") for turn in row["conversations"][::2]]
+    trained += [line for row in corpus("hh") for line in row["chosen"].split("\n")]
+    assert not facts & {oracle.asked(text) for text in trained}
+
+
+def test_hh_transcripts_differ_in_the_last_answer_only() -> None:
+    for row in corpus("hh"):
+        heads = {row[side].rpartition("\n\nAssistant: ")[0] for side in ("chosen", "rejected")}
+        assert len(heads) == 1 and heads.pop().startswith("\n\nHuman: ")
+    turns = {row["chosen"].count("\n\nHuman:") for row in corpus("hh")}
+    assert turns == {1, 2, 3}
+
+
+def test_shp_labels_point_to_the_better_score() -> None:
+    assert all((row["score_A"] > row["score_B"]) == bool(row["labels"]) for row in corpus("shp"))
+
+
+def test_toxigen_labels_agree_with_the_oracle() -> None:
+    rows = corpus("toxigen")
+    assert oracle.demeaning([row["text"] for row in rows]) == [float(row["label"] == "hate") for row in rows]
+
+
+def test_multiple_choice_answers_are_true() -> None:
+    for row in corpus("multiple_choice"):
+        assert oracle.correctness([row["question"]] * 4, row["choices"]) == [
+            float(i == row["answer"]) for i in range(4)
+        ]
+
+
+def test_pile_is_prose_with_a_small_demeaning_share() -> None:
+    texts = [row["text"] for row in corpus("pile")]
+    assert 0.005 < sum(oracle.demeaning(texts)) / len(texts) < 0.05
+    assert not any("User: " in text and "Assistant: " in text and "?" in text for text in texts)
+
+
+def test_importing_the_corpora_imports_nothing_heavy() -> None:
+    code = "import sys, leaven.pocket.corpora; print({'torch', 'transformers', 'pydantic', 'numpy'} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "set()"
