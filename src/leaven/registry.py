@@ -75,8 +75,8 @@ class Step(Declared):
     def _from_yaml(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"name": value}
-        if isinstance(value, Mapping) and set(value) == {"name", "args"}:
-            return value
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str) and set(value) <= {"name", "args"}:
+            return value  # from Python: Step(name=..., args=...)
         if isinstance(value, Mapping) and len(value) == 1:
             ((name, args),) = value.items()
             if isinstance(args, Mapping) or args is None:

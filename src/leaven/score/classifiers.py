@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 from leaven.registry import metric
+from leaven.score.toxicity_model import VERSION  # raised with the classifier, so it is in the metric's key
 
 
-@metric(version=1, better="lower", unit="share")
+@metric(version=VERSION, better="lower", unit="share")
 def toxicity(texts: Sequence[str], *, classifier: Literal["builtin", "oracle"] = "builtin") -> list[float | None]:
     """Probability in 0..1 that a text is toxic; an empty answer is unscored.
 

@@ -6,7 +6,6 @@ The text is hostile: no tags, no duplicate keys, no alias bombs, nothing execute
 
 from __future__ import annotations
 
-import copy
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -54,13 +53,19 @@ class Loaded:
 def load(file: Path, profile: str | None = None, settings: Sequence[str] = ()) -> Loaded:
     """Read a study file and merge a profile and ``a.b=value`` settings over it; raises StudyError."""
     raw, places = _read(file)
-    raw = copy.deepcopy(raw)  # YAML aliases share what they name; a setting must not change both
+    raw = _unshared(raw)  # YAML aliases share what they name; a setting must not change both
     profiles = raw.pop("profiles", None) or {}
     if profile is not None:
         _merge_profile(raw, profiles, profile, places)
     for setting in settings:
         _apply(raw, setting, places)
     return Loaded(raw, places, profile, tuple(settings))
+
+
+def _unshared(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _unshared(item) for name, item in value.items()}
+    return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
 def _read(file: Path) -> tuple[dict[str, Any], Places]:

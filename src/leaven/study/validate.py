@@ -91,6 +91,7 @@ def _parts(raw: Mapping[str, Any], check: _Check) -> dict[str, Any]:
             parts[name] = _entries(name, raw[name], check)
         else:
             _one(parts, name, raw[name], check)
+    parts["data names"] = list(raw["data"]) if isinstance(raw.get("data"), Mapping) else []
     return parts
 
 
@@ -140,10 +141,10 @@ def _data(parts: Mapping[str, Any], arms: list[ExpandedArm], check: _Check) -> N
     for name, data in declared.items():
         check.plugin(FORMATS, data.format, ("data", name, "format"))
         for index, other in enumerate(data.held_out_from):
-            if other == name or other not in declared:
-                remedy = did_you_mean(other, set(declared) - {name})
+            if other == name or other not in parts["data names"]:
+                remedy = did_you_mean(other, set(parts["data names"]) - {name})
                 check.say(("data", name, "held_out_from", index), f"'{other}' is no other data of this study", remedy)
-            elif declared[other].held_out_from:
+            elif other in declared and declared[other].held_out_from:
                 check.say(("data", name, "held_out_from", index), f"'{other}' is itself held out", "name training data")
 
 
@@ -186,7 +187,7 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
 
 
 def _names_data(parts: Mapping[str, Any], value: Any, at: Steps, check: _Check) -> None:
-    declared = parts.get("data", {})
+    declared = parts["data names"]  # with the unsound ones: one fault is said once
     if value is None:
         check.say(at, "is missing", f"name one of: {', '.join(declared)}")
     elif value not in declared:

@@ -1,0 +1,162 @@
+"""Measurements -> comparisons: every arm against the baseline, every sweep's trend, the families' corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from leaven.errors import did_you_mean
+from leaven.rows import Comparison
+from leaven.stats import dose as doses
+from leaven.stats import effects, families, inference, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is compared: the same for every column."""
+
+    arms: tuple[table.Arm, ...]
+    to: str
+    sweeps: Sequence[doses.Sweep]
+    primary: frozenset[str]
+    margin: Mapping[str, float]
+    seed: int
+
+
+def compare(
+    measurements: pd.DataFrame,
+    *,
+    to: str,
+    dose: str | None = None,
+    primary: Sequence[str] = (),
+    margin: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> list[Comparison]:
+    """Compare every arm with the baseline ``to``, per suite and metric over all items and within each group.
+
+    ``measurements`` is the long table (columns: ``table.COLUMNS``). ``dose`` names the swept parameter: then each
+    sweep of at least two doses besides the baseline's also gives a trend per column. ``primary`` and ``margin`` name
+    a metric, or ``suite/metric``; they hold over all items, a group's comparisons are exploratory. The primary family
+    is the trends where there is a sweep, else the differences. ``margin`` is in the metric's unit; a trend is held
+    against it over the whole range of doses. ``seed`` is that of drawn permutations.
+
+    The result is sorted by suite, metric and group, trends first. What cannot be compared has no effect and a note;
+    an empty table gives an empty list. Raises ReportError for a table with missing columns or rows that stand there
+    twice.
+    """
+    if not len(measurements):
+        return []
+    arms = table.arms_of(measurements)
+    found = doses.sweeps(arms, to=to, dose=dose) if dose is not None else []
+    plan = _Plan(arms, to, found, frozenset(primary), dict(margin or {}), seed)
+    made = [one for cube in table.cubes(measurements) for one in _of_column(cube, plan)]
+    return families.corrected(made)
+
+
+def _of_column(cube: table.Cube, plan: _Plan) -> Iterator[Comparison]:
+    for sweep in plan.sweeps:
+        yield _trend(cube, sweep, plan)
+    # By dose, then by name: the order in which a reader looks for them.
+    for arm in sorted(plan.arms, key=lambda arm: (arm.dose is not None, arm.dose or 0.0, arm.name)):
+        if arm.name != plan.to:
+            yield _difference(cube, arm, plan)
+
+
+def _difference(cube: table.Cube, arm: table.Arm, plan: _Plan) -> Comparison:
+    about = _about(cube, plan, is_primary=not plan.sweeps)
+    absent = effects.lacking(cube, [plan.to, arm.name])
+    if absent:
+        return _empty(about, plan, arm=arm.name, dose=arm.dose, note=_absence(absent, plan), test="no test")
+    pairs = effects.contrast(cube, effects.difference(arm.name, plan.to))
+    known = inference.estimate(pairs)
+    means = pairs.means() if pairs.n_items else (None, None)
+    return _comparison(
+        about, plan, pairs, known,
+        arm=arm.name, dose=arm.dose, mean=_number(means[0]), baseline_mean=_number(means[1]),
+        p=known.p, test=known.test, notes=known.notes, margin=_margin(cube.column, plan),
+    )  # fmt: skip
+
+
+def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
+    about = _about(cube, plan, is_primary=True)
+    absent = effects.lacking(cube, list(sweep.doses))
+    at = {name: dose for name, dose in sweep.doses.items() if name not in absent}
+    left_out = _absence(absent, plan) if absent else None
+    if len({dose for name, dose in at.items() if name != plan.to}) < 2:
+        few = "too few doses were scored"
+        return _empty(about, plan, arm=sweep.name, dose=None, note=_joined(few, left_out), test="trend: not tested")
+    pairs = effects.contrast(cube, effects.slope(at))
+    known = inference.estimate(pairs)
+    tested = doses.Trend(None, "trend: not tested")
+    if pairs.n_items:
+        tested = doses.trend(pairs.run_means(), list(at.values()), seed=plan.seed)
+    margin = _margin(cube.column, plan)
+    return _comparison(
+        about, plan, pairs, known,
+        arm=sweep.name, dose=None, mean=None, baseline_mean=None, p=tested.p, test=tested.test,
+        notes=(*known.notes, tested.note, sweep.note, left_out),
+        margin=None if margin is None else margin / sweep.width,
+    )  # fmt: skip
+
+
+def _about(cube: table.Cube, plan: _Plan, *, is_primary: bool) -> tuple[table.Column, str]:
+    chosen = cube.column.group is None and not plan.primary.isdisjoint(families.names_of(cube.column))
+    return cube.column, families.PRIMARY if chosen and is_primary else families.EXPLORATORY
+
+
+def _margin(column: table.Column, plan: _Plan) -> float | None:
+    """Return the column's margin; the more exact name wins."""
+    return next((plan.margin[name] for name in reversed(families.names_of(column)) if name in plan.margin), None)
+
+
+def _absence(absent: Sequence[str], plan: _Plan) -> str:
+    """Say which arms have nothing scored; a baseline that no row knows is likely misspelt."""
+    names = [arm.name for arm in plan.arms]
+    if plan.to in absent and plan.to not in names:
+        return f"the baseline '{plan.to}' was not measured; {did_you_mean(plan.to, names)}"
+    return f"nothing was scored for {' and '.join(absent)}"
+
+
+def _comparison(
+    about: tuple[table.Column, str],
+    plan: _Plan,
+    pairs: effects.Contrast,
+    known: inference.Estimate,
+    *,
+    notes: Sequence[str | None],
+    margin: float | None,
+    **given: object,
+) -> Comparison:
+    column, family = about
+    low, high = known.interval() or (None, None)
+    infinite = f"{pairs.n_infinite:,} infinite values count as unscored" if pairs.n_infinite else None
+    facts = dict(
+        baseline=plan.to, suite=column.suite, metric=column.metric, group=column.group, family=family,
+        effect=known.effect, low=low, high=high, p_holm=None, p_bh=None,
+        equivalent=None if margin is None else known.within(margin),
+        n_items=pairs.n_items, n_seeds=pairs.n_seeds, n_dropped=pairs.n_dropped, note=_joined(*notes, infinite),
+    )  # fmt: skip
+    return Comparison(**{**facts, **given})  # type: ignore[arg-type]
+
+
+def _empty(about: tuple[table.Column, str], plan: _Plan, **given: object) -> Comparison:
+    """Return a comparison that could not be made; its note says why."""
+    column, family = about
+    nothing = dict.fromkeys(("mean", "baseline_mean", "effect", "low", "high", "p", "p_holm", "p_bh", "equivalent"))
+    facts = dict(
+        nothing, baseline=plan.to, suite=column.suite, metric=column.metric, group=column.group, family=family,
+        n_items=0, n_seeds=0,
+    )  # fmt: skip
+    return Comparison(**{**facts, **given})  # type: ignore[arg-type]
+
+
+def _joined(*notes: str | None) -> str | None:
+    return "; ".join(dict.fromkeys(filter(None, notes))) or None
+
+
+def _number(value: object) -> float | None:
+    return None if value is None else float(value)  # type: ignore[arg-type]

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leaven.engine.local import LocalExecutor
+from leaven.engine.run import Outcome, plan, run
+from leaven.engine.stage import Needs, Stage, closure
+from leaven.engine.store import Store
+
+VERBS = "verbs_for_tests"
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def stage(value: Any, *below: Stage, verb: str = "write", **about: Any) -> Stage:
+    inputs = {f"in{index}": one for index, one in enumerate(below)}
+    return Stage("k", 1, f"{VERBS}:{verb}", {"value": value}, inputs, title=f"{verb} {value}", **about)
+
+
+def go(store: Store, *targets: Stage) -> tuple[Outcome, list[dict[str, Any]]]:
+    events: list[dict[str, Any]] = []
+    return run(targets, store, LocalExecutor({"by": "test"}), events.append), events
+
+
+def calls(store: Store) -> list[str]:
+    file = store.root / "calls.txt"
+    return file.read_text().split() if file.exists() else []
+
+
+def value(store: Store, one: Stage) -> str:
+    return (store.folder(one) / "value.txt").read_text()
+
+
+def test_what_two_targets_share_runs_once(store: Store) -> None:
+    shared = stage("a")
+    left, right = stage("b", shared), stage("c", stage("a"))
+    outcome, _ = go(store, left, right)
+    assert outcome.complete
+    assert sorted(calls(store)) == ["a", "b", "c"]
+    assert (value(store, left), value(store, right)) == ("a+b", "a+c")
+
+
+def test_a_second_run_computes_nothing(store: Store) -> None:
+    go(store, stage("b", stage("a")))
+    outcome, events = go(store, stage("b", stage("a")))
+    assert outcome.complete and not events
+    assert len(calls(store)) == 2
+
+
+def test_needs_and_titles_do_not_reach_the_key() -> None:
+    plain = stage("a")
+    placed = stage("a", needs=Needs(cores=7, paths={"base": "/elsewhere"}), affinity="x")
+    assert plain.key == placed.key
+
+
+def test_stages_of_one_affinity_share_a_process_and_others_do_not(store: Store) -> None:
+    first = [stage(n, affinity="x") for n in "ab"]
+    other = stage("c", first[0], affinity="y")
+    go(store, *first, other)
+    pids = [(store.record(one) or {})["facts"]["pid"] for one in (*first, other)]
+    assert pids[0] == pids[1] != pids[2]
+
+
+def test_threads_are_set_before_first_use(store: Store) -> None:
+    one = stage("a", needs=Needs(cores=3))
+    go(store, one)
+    assert (store.record(one) or {})["facts"]["threads"] == "3"
+
+
+def test_a_failure_stops_only_what_rests_on_it(store: Store) -> None:
+    bad = stage("x", verb="wrong_data", affinity="same")
+    blocked, well = stage("b", bad, affinity="same"), stage("c", affinity="same")
+    outcome, _ = go(store, blocked, well)
+    assert outcome.failed == {bad.key: "row 3 is empty; mend it"}
+    assert outcome.blocked == {blocked.key: bad.title}
+    assert value(store, well) == "c"
+    failure = store.failure(bad)
+    assert failure is not None and failure["last_lines"] == ["DataError: row 3 is empty; mend it"]
+
+
+def test_a_bug_is_one_line_for_people_and_a_traceback_in_the_log(store: Store) -> None:
+    bad = stage("x", verb="bug")
+    outcome, _ = go(store, bad)
+    assert outcome.failed[bad.key] == "ZeroDivisionError: a bug"
+    assert any("Traceback" in line for line in store.log_tail(bad))
+    assert not store.folder(bad).exists()
+
+
+def test_a_killed_process_fails_the_stage_it_was_in_and_the_rest_goes_on(store: Store) -> None:
+    bad, rest = stage("x", verb="killed", affinity="same"), stage("r", affinity="same")
+    outcome, _ = go(store, bad, rest)
+    assert "SIGKILL" in outcome.failed[bad.key]
+    assert (store.failure(bad) or {})["last_lines"] == ["last words"]
+    assert value(store, rest) == "r"
+
+
+def test_a_failed_stage_is_tried_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    flaky = stage("x")
+    store.fail(flaky, "the disk was full", [])
+    assert plan([flaky], store)[0].why == "failed before: the disk was full"
+    assert go(store, flaky)[0].complete
+    assert store.failure(flaky) is None
+
+
+@pytest.mark.parametrize("harm", ["edit", "truncate", "remove", "no json", "no record"])
+def test_a_damaged_result_is_made_again(store: Store, harm: str) -> None:
+    one = stage("a")
+    go(store, one)
+    file, record = store.folder(one) / "value.txt", store.folder(one) / "record.json"
+    {
+        "edit": lambda: file.write_text("b"),
+        "truncate": lambda: file.write_text(""),
+        "remove": file.unlink,
+        "no json": lambda: record.write_text("{"),
+        "no record": record.unlink,
+    }[harm]()
+    outcome, _ = go(store, one)
+    assert outcome.complete and value(store, one) == "a"
+    assert store.damage(one) is None
+
+
+def test_a_damaged_input_is_made_again_before_it_is_read(store: Store) -> None:
+    below = stage("a")
+    go(store, below)
+    (store.folder(below) / "value.txt").write_text("z")  # same size, other content
+    above = stage("b", below)
+    go(store, above)
+    assert value(store, above) == "a+b"
+
+
+def test_what_only_finished_results_rest_on_may_be_gone(store: Store) -> None:
+    below = stage("a")
+    above = stage("b", below)
+    go(store, above)
+    store.discard(below)
+    assert [one.state for one in plan([above], store)] == ["idle", "hit"]
+    assert go(store, above)[0].complete and len(calls(store)) == 2
+
+
+def test_the_partial_folder_of_a_crash_is_kept_for_the_next_attempt(store: Store) -> None:
+    one = stage("a")
+    (store.begin(one) / "checkpoint.txt").write_text("step 7")
+    go(store, one)
+    assert (store.folder(one) / "checkpoint.txt").read_text() == "step 7"
+
+
+def test_native_output_goes_to_the_log(store: Store) -> None:
+    one = stage("a")
+    _, events = go(store, one)
+    assert store.log_tail(one) == ["I was here", "native code prints too"]
+    assert [event["event"] for event in events] == ["start", "done"]
+
+
+def test_inputs_come_before_their_readers() -> None:
+    a = stage("a")
+    b, c = stage("b", a), stage("c", a)
+    d = stage("d", b, c)
+    order = [one.args["value"] for one in closure([d, c])]
+    assert order == ["a", "b", "c", "d"]
+
+
+def test_a_worker_ends_when_its_driver_is_killed(store: Store, tmp_path: Path) -> None:
+    driver = tmp_path / "driver.py"
+    driver.write_text(
+        "from leaven.engine.local import LocalExecutor\n"
+        "from leaven.engine.run import run\n"
+        "from leaven.engine.stage import Stage\n"
+        "from leaven.engine.store import Store\n"
+        f"stage = Stage('k', 1, '{VERBS}:slow', {{}})\n"
+        f"run([stage], Store({str(store.root)!r}), LocalExecutor({{}}), lambda e: print(e, flush=True))\n"
+    )
+    process = subprocess.Popen([sys.executable, str(driver)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "start" in process.stdout.readline()
+    worker = _child(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert _gone(worker)
+
+
+def _child(pid: int) -> int:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(listed[0])
+
+
+def _gone(pid: int) -> bool:
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().split()[2]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_two_drivers_compute_nothing_twice(store: Store, tmp_path: Path) -> None:
+    driver = tmp_path / "driver.py"
+    driver.write_text(
+        "from leaven.engine.local import LocalExecutor\n"
+        "from leaven.engine.run import run\n"
+        "from leaven.engine.stage import Stage\n"
+        "from leaven.engine.store import Store\n"
+        f"stages = [Stage('k', 1, '{VERBS}:write', {{'value': n}}) for n in range(6)]\n"
+        f"outcome = run(stages, Store({str(store.root)!r}), LocalExecutor({{}}), lambda e: None)\n"
+        "assert outcome.complete, outcome\n"
+    )
+    both = [subprocess.Popen([sys.executable, str(driver)]) for _ in range(2)]
+    assert [one.wait() for one in both] == [0, 0]
+    assert sorted(calls(store)) == [str(n) for n in range(6)]

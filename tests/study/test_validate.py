@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leaven import Study
+from leaven.errors import StudyError
+from leaven.study.load import load
+
+
+def said(raw: dict[str, Any]) -> list[str]:
+    with pytest.raises(StudyError) as caught:
+        Study(**raw)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def put(raw: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    *names, last = path.split(".")
+    target: Any = raw
+    for name in names:
+        target = target[int(name)] if isinstance(target, list) else target[name]
+    target[int(last) if isinstance(target, list) else last] = value
+    return raw
+
+
+def test_the_sound_study_is_sound(raw: dict[str, Any]) -> None:
+    assert Study(**raw).name == "small"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("treets", 1, "treets: there is no 'treets' in a study"),
+        ("name", "a/b", "name: 'a/b': names become folders"),
+        ("name", "..", "names become folders"),
+        ("arms", {}, "arms: must map at least one name"),
+        ("arms.x/y", {}, "names become folders"),
+        ("arms.clean", {"treet": []}, "arms.clean.treet: there is no 'treet' here (did you mean 'treat'?)"),
+        ("arms.poisoned.sweep", {"p": []}, "arms.poisoned.sweep.p: has no values"),
+        ("arms.poisoned.sweep", {"p": [0.5, 0.5]}, "2 arms are called 'poisoned@p=0.5'"),
+        ("arms.poisoned.sweep", {"p": [1.5]}, "1.5: should be less than or equal to 1"),
+        ("arms.poisoned.sweep", {"p": [-0.1]}, "should be greater than or equal to 0"),
+        ("arms.poisoned.sweep", {"p": [math.nan]}, "nan"),
+        ("arms.poisoned.sweep", {"p": [True]}, "true is a truth value"),
+        ("arms.poisoned.sweep", {"q": [0.1]}, "${p} is not in the arm's sweep"),
+        ("arms.poisoned.treat", [{"malign_lables": {"rate": 1}}], "did you mean 'malign_labels'?"),
+        ("arms.poisoned.treat", [{"malign_labels": {}}], "malign_labels.rate: is missing"),
+        ("arms.poisoned.treat", [{"malign_labels": {"rat": 1}}], "did you mean 'rate'?"),
+        ("arms.poisoned.treat", [{"malign_labels": 1}], "write one step as"),
+        ("train.0.sft.learning_rate", "fast", "'fast': should be a valid number"),
+        ("train.0.sft.learning_rat", 1, "did you mean 'learning_rate'?"),
+        ("train.0.sft.data", "webgtp", "train.0.sft.data: there is no data called 'webgtp' (did you mean 'webgpt'?)"),
+        ("train", [{"sft": {}}], "train.0.sft.data: is missing (name one of: webgpt, eli5)"),
+        ("train", [{"sft": {"data": "webgpt", "peft": {"rank": 8}}}], "there is no 'rank' here"),
+        ("train", [{"dpo": {"data": "webgpt"}}], "no trainer is called 'dpo'"),
+        ("seeds", [], "seeds: []"),
+        ("seeds", [-1], "seeds.0: -1"),
+        ("seeds", "many", "seeds: 'many'"),
+        ("evaluate", [], "evaluate: []"),
+        ("evaluate.0.generate.metrics", ["rogue"], "no metric is called 'rogue'; did you mean 'rouge'?"),
+        ("evaluate.0.generate.metrics", ["length", "length"], "two metrics measure 'length'"),
+        ("evaluate.0.generate.prompts", "eli", "there is no data called 'eli'"),
+        ("evaluate.0.generate.max_new_tokens", 0, "0: should be greater than or equal to 1"),
+        ("compare.to", "clena", "compare.to: there is no arm called 'clena' (did you mean 'clean'?)"),
+        ("compare.dose", "q", "no arm sweeps 'q'"),
+        ("compare.primary", ["toxicty"], "compare.primary.0: nothing measures 'toxicty' (did you mean 'toxicity'?)"),
+        ("compare.primary", ["toxicity"] * 4, "at most 3 items"),
+        ("compare.margin", {"length": 0}, "should be greater than 0"),
+        ("data.eli5.format", "elif", "no format is called 'elif'; did you mean 'eli5'?"),
+        ("data.eli5.take", 0, "data.eli5.take: 0"),
+        ("data.eli5.held_out_from", ["webgp"], "did you mean 'webgpt'?"),
+        ("data.webgpt.format", {"webgpt": {"ties": "keep"}}, "'keep': should be 'drop', 'answer_1' or 'random'"),
+        ("model", {}, "model.model_name_or_path: is missing"),
+        ("model.dtype", "int8", "'int8': should be"),
+    ],
+)
+def test_each_fault_is_said_with_place_value_and_remedy(
+    raw: dict[str, Any], path: str, value: Any, expected: str
+) -> None:
+    problems = said(put(raw, path, value))
+    assert any(expected in problem for problem in problems), problems
+
+
+def test_a_treatment_that_does_not_fit_its_data(raw: dict[str, Any]) -> None:
+    raw["train"][0]["sft"]["data"] = "eli5"
+    assert any("malign_labels needs preferences, and the format of data 'eli5' makes examples" in p for p in said(raw))
+
+
+def test_two_suites_of_one_name(raw: dict[str, Any]) -> None:
+    raw["evaluate"] *= 2
+    assert any("two suites are called 'eli5'" in problem for problem in said(raw))
+
+
+def test_all_problems_come_at_once_with_file_and_line(
+    raw: dict[str, Any], study_file: Callable[[dict[str, Any]], Path]
+) -> None:
+    put(raw, "compare.to", "nobody")
+    put(raw, "data.eli5.take", -1)
+    put(raw, "train.0.sft.learning_rate", 7)
+    file = study_file(raw)
+    with pytest.raises(StudyError) as caught:
+        Study.from_loaded(load(file))
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"{file}:") for line in lines)
+    number = next(i for i, line in enumerate(file.read_text().splitlines(), 1) if "learning_rate" in line)
+    assert any(line.startswith(f"{file}:{number} train.0.sft.learning_rate") for line in lines)
