@@ -25,10 +25,11 @@ from leaven.stats.table import Arm
 
 Floats = NDArray[np.float64]
 ITEMS = {
+    "alike": lambda draw, shape: np.full(shape, -0.5),
     "clustered": lambda draw, shape: draw.normal(-0.5, 1.5, shape),
     "skewed": lambda draw, shape: -5 + draw.exponential(2.0, shape),
-    "rare": lambda draw, shape: draw.normal(-4.5, 1.0, shape),
-    "ceiling": lambda draw, shape: draw.normal(4.5, 2.0, shape),
+    "rare": lambda draw, shape: draw.normal(-5.0, 1.0, shape),
+    "ceiling": lambda draw, shape: draw.normal(5.0, 2.0, shape),
 }
 ARMS = (Arm("arm", None, True), Arm("base", None, True))
 RESPONSE_SD = 0.7
@@ -45,17 +46,22 @@ class World:
     n_items: int
     n_seeds: int
 
+    @property
+    def response(self) -> float:
+        """How much items differ in their response to the arm (SD on the logit)."""
+        return 0.0 if self.items == "alike" else RESPONSE_SD
+
     def rates(self, draw: np.random.Generator, n_items: int, n_seeds: int) -> Floats:
         """Return success rates, arms x items x seeds."""
         base = ITEMS[self.items](draw, (n_items, 1))
-        arm = base + self.shift + RESPONSE_SD * draw.normal(size=(n_items, 1))
+        arm = base + self.shift + self.response * draw.normal(size=(n_items, 1))
         runs = self.noise * draw.normal(size=(2, 1, n_seeds))
         return np.asarray(expit(np.stack([arm, base]) + runs), dtype=np.float64)
 
     def truth(self, draw: np.random.Generator) -> float:
         """Return the effect in the population, by brute force over items, each in a run of its own."""
         base = ITEMS[self.items](draw, TRUTH_ITEMS)
-        arm = base + self.shift + RESPONSE_SD * draw.normal(size=TRUTH_ITEMS)
+        arm = base + self.shift + self.response * draw.normal(size=TRUTH_ITEMS)
         noise = self.noise * draw.normal(size=(2, TRUTH_ITEMS))
         return float(np.mean(expit(arm + noise[0]) - expit(base + noise[1])))
 
@@ -125,8 +131,9 @@ def worlds() -> Iterator[World]:
         for noise in (0.0, 0.15, 0.3):
             yield from (World("clustered", noise, shift, 200, n_seeds) for shift in (0.0, 1.0))
             yield World("skewed", noise, 1.0, 200, n_seeds)
-        yield World("rare", 0.3, 1.0, 100, n_seeds)
-        yield World("ceiling", 0.3, -1.0, 100, n_seeds)
+        yield World("alike", 0.0, 0.0, 20, n_seeds)
+        yield World("rare", 0.3, 1.0, 50, n_seeds)
+        yield World("ceiling", 0.3, -1.0, 50, n_seeds)
 
 
 def coverage_table(n: int) -> None:

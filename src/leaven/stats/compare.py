@@ -70,7 +70,7 @@ def _difference(cube: table.Cube, arm: table.Arm, plan: _Plan) -> Comparison:
     about = _about(cube, plan, is_primary=not plan.sweeps)
     absent = effects.lacking(cube, [plan.to, arm.name])
     if absent:
-        return _empty(about, plan, arm=arm.name, dose=arm.dose, note=_absence(absent, plan), test="no test")
+        return _empty(about, plan, arm=arm.name, dose=arm.dose, note=_absence(cube, absent, plan), test="no test")
     pairs = effects.contrast(cube, effects.difference(arm.name, plan.to))
     known = inference.estimate(pairs)
     means = pairs.means() if pairs.n_items else (None, None)
@@ -85,7 +85,7 @@ def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
     about = _about(cube, plan, is_primary=True)
     absent = effects.lacking(cube, list(sweep.doses))
     at = {name: dose for name, dose in sweep.doses.items() if name not in absent}
-    left_out = _absence(absent, plan) if absent else None
+    left_out = _absence(cube, absent, plan) if absent else None
     if len({dose for name, dose in at.items() if name != plan.to}) < 2:
         few = "too few doses were scored"
         return _empty(about, plan, arm=sweep.name, dose=None, note=_joined(few, left_out), test="trend: not tested")
@@ -113,12 +113,14 @@ def _margin(column: table.Column, plan: _Plan) -> float | None:
     return next((plan.margin[name] for name in reversed(families.names_of(column)) if name in plan.margin), None)
 
 
-def _absence(absent: Sequence[str], plan: _Plan) -> str:
+def _absence(cube: table.Cube, absent: Sequence[str], plan: _Plan) -> str:
     """Say which arms have nothing scored; a baseline that no row knows is likely misspelt."""
     names = [arm.name for arm in plan.arms]
     if plan.to in absent and plan.to not in names:
         return f"the baseline '{plan.to}' was not measured; {did_you_mean(plan.to, names)}"
-    return f"nothing was scored for {' and '.join(absent)}"
+    infinite = sum(int(n) for arm, n in zip(cube.arms, cube.infinite, strict=True) if arm.name in absent)
+    why = f" ({infinite:,} infinite values count as unscored)" if infinite else ""
+    return f"nothing was scored for {' and '.join(absent)}{why}"
 
 
 def _comparison(

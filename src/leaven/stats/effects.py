@@ -111,10 +111,8 @@ def _bounds(weights: Floats) -> tuple[float, float]:
     return float(np.minimum(weights, 0).sum()), float(np.maximum(weights, 0).sum())
 
 
-def lacking(cube: Cube | None, arms: Sequence[str]) -> list[str]:
+def lacking(cube: Cube, arms: Sequence[str]) -> list[str]:
     """Return those of the arms that have no scored value in the cube."""
-    if cube is None:
-        return list(arms)
     scored = np.any(~np.isnan(cube.values), axis=(1, 2))
     having = {arm.name for arm, some in zip(cube.arms, scored, strict=True) if some}
     return [name for name in arms if name not in having]

@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 COLUMNS = ("arm", "dose", "seed", "suite", "metric", "group", "item_id", "sample", "value")
+_LARGEST = 1e100  # a value beyond it (an exploded perplexity) counts as infinite: its square would not be a number
 _IDENTITY = ("suite", "metric", "group", "arm", "seed", "item_id", "sample")
 
 
@@ -50,8 +51,8 @@ class Cube:
 
     ``values`` is arms x items x seeds, NaN where nothing was scored; ``asked`` (same shape) says where there was a
     row at all. An untrained arm stands under every seed; without any trained arm there is one layer. ``binary`` and
-    ``infinite`` say per arm whether every scored sample was 0 or 1, and how many values were infinite (these count
-    as unscored).
+    ``infinite`` say per arm whether every scored sample was 0 or 1, and how many values were infinite, or
+    beyond 1e100 (these count as unscored).
     """
 
     column: Column
@@ -141,7 +142,8 @@ def _cells(measurements: pd.DataFrame) -> _Cells:
     raw = _numbers(measurements["value"])[order]
     cell = key // sizes[-1]
     starts = np.flatnonzero(np.diff(cell, prepend=-1))
-    scored = np.isfinite(raw)
+    infinite = np.abs(raw) > _LARGEST
+    scored = ~np.isnan(raw) & ~infinite
     total = np.add.reduceat(np.where(scored, raw, 0.0), starts)
     count = np.add.reduceat(scored.astype(float), starts)
     with np.errstate(invalid="ignore"):
@@ -151,7 +153,7 @@ def _cells(measurements: pd.DataFrame) -> _Cells:
         labels=labels,
         value=value,
         binary=np.logical_and.reduceat(~scored | (raw == 0) | (raw == 1), starts),
-        infinite=np.add.reduceat(np.isinf(raw).astype(np.int64), starts),
+        infinite=np.add.reduceat(infinite.astype(np.int64), starts),
         arms=arms,
     )
 

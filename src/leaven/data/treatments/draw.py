@@ -7,12 +7,14 @@ The draw is a hash of (row id, step, seed), not a running random state: rows tre
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+    from leaven.rows import Row
 
 _SCALE = 2.0**-64
 _EXCERPT = 300
@@ -37,6 +39,14 @@ class Treated:
 
     rows: Dataset
     eligible: int
+
+
+def replaced(rows: Dataset, changed: Iterable[Row]) -> Dataset:
+    """Return a data set of the same columns with other rows; unlike ``map`` it hashes, caches and writes nothing."""
+    import pyarrow as pa
+    from datasets import Dataset
+
+    return Dataset(pa.Table.from_pylist(list(changed), schema=rows.data.table.schema))
 
 
 def ledger(before: Dataset, after: Dataset, step: str) -> Iterator[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leaven.data.treatments.draw import Draw, Treated
+from leaven.data.treatments.draw import Draw, Treated, replaced
 from leaven.registry import Rate, treatment
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def malign_labels(rows: Dataset, draw: Draw, *, rate: Rate, seed: int | None = N
         return {**row, "chosen": row["rejected"], "rejected": row["chosen"], "margin": margin}
 
     eligible = sum(map(_eligible, rows))
-    return Treated(rows.map(swap, keep_in_memory=True, load_from_cache_file=False), eligible)
+    return Treated(replaced(rows, map(swap, rows)), eligible)
 
 
 def _eligible(row: Row) -> bool:

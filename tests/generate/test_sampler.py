@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from leaven.generate.hf import Prompt, generate
+from leaven.generate.sampler import row_key, uniform
+from leaven.models import load, ref
+
+SAMPLED = {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.95}
+
+
+@pytest.fixture(scope="module")
+def pocket() -> tuple[Any, Any]:
+    base = ref.resolve({"model_name_or_path": "pocket"})
+    return load.causal_lm(base), load.tokenizer(base)
+
+
+def prompts(tokenizer: Any, count: int = 10) -> list[Prompt]:
+    words = ["Who", "What do you know of the village", "Tell me", "Good morning to you, and how is the weather there"]
+    return [Prompt(f"i{n}", 0, tokenizer(f"User: {words[n % 4]}?\nAssistant:")["input_ids"]) for n in range(count)]
+
+
+def texts(pocket: tuple[Any, Any], asked: list[Prompt], sampling: dict[str, Any], seed: int = 0) -> dict[str, str]:
+    model, tokenizer = pocket
+    made = generate(
+        model, tokenizer, asked, max_new_tokens=12, sampling=sampling, seed=seed, stop_ids=[tokenizer.eos_token_id]
+    )
+    return {f"{one['prompt_id']}/{one['sample']}": one["text"] for one in made}
+
+
+@pytest.mark.parametrize("sampling", [SAMPLED, {"do_sample": False}])
+def test_a_text_does_not_depend_on_its_batch(pocket: tuple[Any, Any], sampling: dict[str, Any]) -> None:
+    asked = prompts(pocket[1])
+    together = texts(pocket, asked, sampling)
+    alone = {key: text for one in asked for key, text in texts(pocket, [one], sampling).items()}
+    assert together == alone
+    assert texts(pocket, asked[::-1], sampling) == together
+
+
+def test_noise_differs_by_item_sample_seed_and_position(pocket: tuple[Any, Any]) -> None:
+    first = prompts(pocket[1])[1]
+    same_prompt = [Prompt(f"j{n}", sample, first.ids) for n in range(4) for sample in range(2)]
+    hot = {"do_sample": True, "temperature": 3.0}
+    made = texts(pocket, same_prompt, hot)
+    assert len(set(made.values())) == 8
+    assert not set(made.values()) & set(texts(pocket, same_prompt, hot, seed=1).values())
+    keys = torch.tensor([row_key(0, "a", 0)])
+    assert not torch.equal(uniform(keys, 0, 50), uniform(keys, 1, 50))
+
+
+def test_the_draw_is_the_softmax() -> None:
+    """Over many rows the share of each token is its probability, within sampling error."""
+    from leaven.generate.sampler import RowNoise
+
+    logits = torch.log(torch.tensor([0.5, 0.3, 0.15, 0.05]))
+    keys = [row_key(0, str(n), 0) for n in range(20_000)]
+    noisy = RowNoise(keys, 5, "cpu")(torch.zeros((len(keys), 5)), logits.expand(len(keys), -1))
+    share = torch.bincount(noisy.argmax(dim=1), minlength=4) / len(keys)
+    assert torch.allclose(share, torch.tensor([0.5, 0.3, 0.15, 0.05]), atol=0.012)
+
+
+def test_uniforms_are_uniform_inside_the_open_interval_and_golden() -> None:
+    keys = torch.tensor([row_key(0, str(n), 0) for n in range(500)])
+    drawn = uniform(keys, 3, 200)
+    assert float(drawn.min()) > 0 and float(drawn.max()) < 1
+    assert abs(float(drawn.mean()) - 0.5) < 0.005 and abs(float(drawn.var()) - 1 / 12) < 0.002
+    assert abs(float(torch.corrcoef(drawn[:2])[0, 1])) < 0.25
+    assert row_key(7, "item", 1) == ROW_KEY
+    assert uniform(torch.tensor([ROW_KEY]), 2, 3)[0].tolist() == pytest.approx(DRAWN, abs=1e-15)
+
+
+def test_finish_reason_and_length(pocket: tuple[Any, Any]) -> None:
+    model, tokenizer = pocket
+    asked = prompts(tokenizer, 2)
+    every = list(range(len(tokenizer)))
+    settings: dict[str, Any] = {"max_new_tokens": 6, "sampling": {"do_sample": False}, "seed": 0}
+    stopped = list(generate(model, tokenizer, asked, **settings, stop_ids=every))
+    assert {(one["finish_reason"], one["tokens"], one["text"]) for one in stopped} == {("stop", 0, "")}
+    cut = list(generate(model, tokenizer, asked, **settings, stop_ids=[tokenizer.pad_token_id]))
+    assert {(one["finish_reason"], one["tokens"]) for one in cut} == {("length", 6)}
+
+
+ROW_KEY = 1981394037621365023
+DRAWN = [0.5239378476719639, 0.7382428469289651, 0.16449487743591418]

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from leaven.registry import METRICS, TRAINERS, TREATMENTS, Registry, Step
+
+
+@pytest.fixture
+def registry() -> Registry:
+    made = Registry("thing", "leaven.evaluate")
+
+    @made.register(version=3, identity={"rate": 0.0})
+    def thing(rows: Any, *, rate: float = 0.5, names: list[str] | None = None, strict: bool = False) -> tuple[Any, ...]:
+        return rows, rate, names, strict
+
+    return made
+
+
+def test_what_stands_before_the_star_flows_and_what_stands_after_is_declared(registry: Registry) -> None:
+    plugin = registry.get("thing")
+    assert plugin.flows == ("rows",)
+    assert set(plugin.schema.model_fields) == {"rate", "names", "strict"}
+    assert plugin.call("R", args={"rate": 0.1}) == ("R", 0.1, None, False)
+
+
+@pytest.mark.parametrize("args", [{}, {"rate": 0.5}, {"rate": "0.5"}, {"strict": False, "names": None}])
+def test_defaults_and_spellings_give_one_key(registry: Registry, args: dict[str, Any]) -> None:
+    assert registry.get("thing").canonical(args) == {"name": "thing", "version": 3, "args": {}}
+
+
+@pytest.mark.parametrize(
+    "args", [{"rat": 1}, {"rate": True}, {"rate": float("nan")}, {"strict": "yes"}, {"strict": 1}, {"names": "abc"}]
+)
+def test_what_does_not_fit_the_signature_is_refused(registry: Registry, args: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        registry.get("thing").canonical(args)
+
+
+def test_an_unknown_name_is_guessed(registry: Registry) -> None:
+    with pytest.raises(KeyError, match="did you mean 'thing'"):
+        registry.get("thin")
+
+
+def test_two_functions_of_one_name_are_refused(registry: Registry) -> None:
+    def thing(rows: Any) -> None: ...
+
+    thing.__module__ = "collections"
+    with pytest.raises(ValueError, match="registered twice"):
+        registry.register(version=1)(thing)
+
+
+def test_shipped_plugins_are_found_by_being_there() -> None:
+    assert TREATMENTS.names() == ["malign_labels"]
+    assert TRAINERS.names() == ["sft"]
+    assert METRICS.names() == ["correctness", "length", "rouge", "stop_rate", "toxicity"]
+
+
+def test_steps_from_yaml_and_python_are_equal() -> None:
+    assert Step.model_validate({"x": {"a": 1}}) == Step(name="x", args={"a": 1})
+    assert Step.model_validate("x") == Step.model_validate({"x": None}) == Step(name="x")
+    assert Step(name="x", args={"a": 1}).model_dump() == {"x": {"a": 1}}

@@ -1,0 +1,169 @@
+"""The training that costs money when wrong: what is trained, resume, what is saved."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+
+from leaven import rows as tables
+from leaven.data import chat
+from leaven.errors import ModelError
+from leaven.models import load, ref
+from leaven.registry import TRAINERS
+from leaven.train import sft as room
+from leaven.train.checkpoints import newest_whole
+from leaven.train.job import Job
+
+ARGS: dict[str, Any] = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
+
+
+@pytest.fixture(scope="module")
+def base() -> ref.Base:
+    return ref.resolve({"model_name_or_path": "pocket"})
+
+
+@pytest.fixture(scope="module")
+def rows(base: ref.Base) -> Dataset:
+    from leaven.data.canonical import Slice, canonical
+    from leaven.registry import Step
+
+    made = canonical("pocket:webgpt", Step(name="webgpt"), Slice(take=24), "error")
+    encoded = chat.encode(load.tokenizer(base), chat.demonstrations(made.rows, "preferences"), chat.Loss())
+    lines = [{"id": row.id, "input_ids": row.input_ids, "labels": row.labels} for row in encoded]
+    return Dataset(tables.table("encoded", lines)).select_columns(["input_ids", "labels"])
+
+
+def train(base: ref.Base, rows: Dataset, out: Path, seed: int = 0, **args: Any) -> dict[str, Any]:
+    out.mkdir(exist_ok=True, parents=True)
+    tokenizer, model = load.tokenizer(base), load.causal_lm(base)
+    job = Job(out, seed, tokenizer, base.as_args(), load.stop_ids(tokenizer, model.generation_config))
+    facts: dict[str, Any] = TRAINERS.get("sft").call(job, model, rows, args={**ARGS, **args})
+    return facts
+
+
+def weights(base: ref.Base, out: Path) -> dict[str, torch.Tensor]:
+    model, _ = load.trained(out, Path(str(base.path)))
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("peft", [None, {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"]}])
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    base: ref.Base, rows: Dataset, tmp_path: Path, peft: Any
+) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(base, rows, tmp_path / name, seed, peft=peft)
+    a, b, c = (weights(base, tmp_path / name) for name in "abc")
+    assert equal(a, b) and not equal(a, c)
+
+
+def test_every_row_and_token_is_trained_once_an_epoch(base: ref.Base, rows: Dataset, tmp_path: Path) -> None:
+    facts = train(base, rows, tmp_path / "a")
+    tokens = sum(sum(label != -100 for label in labels) for labels in rows["labels"])
+    assert (facts["rows_seen"], facts["tokens_trained"]) == (2 * len(rows), 2 * tokens)
+    assert facts["steps"] == 12
+
+
+class _Crash(Exception):
+    pass
+
+
+@pytest.fixture
+def crashing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Checkpoints every 2 steps, and a crash after the fourth step's."""
+    monkeypatch.setattr(room, "_FEWEST_STEPS_BETWEEN", 2)
+    monkeypatch.setattr(room, "_CHECKPOINTS", 6)
+    from leaven.train.trainers.sft import ReproducibleSFT
+
+    stock = ReproducibleSFT._save_checkpoint
+
+    def save_then_crash(self: Any, model: Any, trial: Any) -> None:
+        stock(self, model, trial)
+        if self.state.global_step == 8:
+            raise _Crash
+
+    monkeypatch.setattr(ReproducibleSFT, "_save_checkpoint", save_then_crash)
+    yield
+    monkeypatch.setattr(ReproducibleSFT, "_save_checkpoint", stock)
+
+
+@pytest.mark.parametrize("peft", [None, {"r": 4, "lora_dropout": 0.1}])
+def test_a_resumed_training_ends_bit_equal(
+    base: ref.Base, rows: Dataset, tmp_path: Path, crashing: None, monkeypatch: pytest.MonkeyPatch, peft: Any
+) -> None:
+    with pytest.raises(_Crash):
+        train(base, rows, tmp_path / "resumed", peft=peft)
+    half_written = tmp_path / "resumed" / "checkpoints" / "checkpoint-10"
+    shutil.copytree(tmp_path / "resumed" / "checkpoints" / "checkpoint-8", half_written)
+    (half_written / "trainer_state.json").write_text('{"half')
+    monkeypatch.undo()
+    facts = train(base, rows, tmp_path / "resumed", peft=peft)
+    whole = train(base, rows, tmp_path / "whole", peft=peft)
+    assert facts["resumed_from_step"] == 8 and whole["resumed_from_step"] is None
+    assert facts["rows_seen"] == whole["rows_seen"] == 2 * len(rows)
+    assert equal(weights(base, tmp_path / "resumed"), weights(base, tmp_path / "whole"))
+    assert not (tmp_path / "resumed" / "checkpoints").exists()
+
+
+def test_a_half_written_checkpoint_is_deleted(tmp_path: Path) -> None:
+    for step, states in ((5, ("trainer_state.json", "seen.json")), (7, ("seen.json",)), (9, ())):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        for name in states:
+            (folder / name).write_text("{}")
+    assert newest_whole(tmp_path) == tmp_path / "checkpoint-5"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-5"]
+
+
+def test_the_artefact_is_safetensors_with_tokenizer_and_stop_ids(base: ref.Base, rows: Dataset, tmp_path: Path) -> None:
+    train(base, rows, tmp_path / "a", peft={"r": 4})
+    names = {path.relative_to(tmp_path / "a").as_posix() for path in (tmp_path / "a").rglob("*") if path.is_file()}
+    assert {"adapter/adapter_model.safetensors", "tokenizer.json", "ref.json", "log.jsonl"} <= names
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl"))]
+    settings = json.loads((tmp_path / "a" / "generation_config.json").read_text())
+    assert settings["eos_token_id"] == [2] and settings["pad_token_id"] == 0
+
+
+def test_exploded_weights_are_no_result(base: ref.Base, rows: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is not finite; lower learning_rate"):
+        train(base, rows, tmp_path / "a", learning_rate=1.0, optim="sgd", max_grad_norm=0, adam_epsilon=1e-8,
+              num_train_epochs=30, lr_scheduler_type="constant", weight_decay=1e8)  # fmt: skip
+    assert not (tmp_path / "a" / "ref.json").exists()
+
+
+def test_wrong_target_modules_are_one_clear_line(base: ref.Base, rows: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="peft: .*q_prj"):
+        train(base, rows, tmp_path / "a", peft={"target_modules": ["q_prj"]})
+
+
+def test_every_declared_argument_is_passed_to_trl() -> None:
+    """All that can change a result is passed explicitly: each parameter is a field of TRL's configuration."""
+    from leaven.train.trainers.sft import config
+
+    declared = set(inspect.signature(room.sft).parameters) - room._NOT_ARGUMENTS
+    passed = config(output_dir="x", **{name: inspect.signature(room.sft).parameters[name].default for name in declared})
+    assert declared <= set(passed.to_dict())
+
+
+def test_upstream_defaults_that_drift_are_seen() -> None:
+    """A golden dump of TRL's defaults: where it differs, look whether a new argument can change our results."""
+    from trl import SFTConfig
+
+    defaults = {
+        name: value
+        for name, value in SFTConfig(output_dir="x", bf16=False, use_cpu=True).to_dict().items()
+        if not name.endswith(("_dir", "token")) and name != "logging_dir"
+    }
+    golden = Path(__file__).parent.parent / "golden" / "trl_sft_defaults.json"
+    assert json.loads(json.dumps(defaults, default=str)) == json.loads(golden.read_text())
