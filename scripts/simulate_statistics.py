@@ -1,7 +1,9 @@
-"""Check the intervals and the trend test on simulated studies whose truth is known; prints docs/statistics.md's tables.
+"""Check intervals and the trend test on simulated studies whose truth is known.
 
-    python scripts/simulate_statistics.py            # 200 studies a row, about a minute
-    python scripts/simulate_statistics.py 4000       # the tables of the documentation
+Prints the tables of docs/statistics.md:
+
+    python scripts/simulate_statistics.py            # 200 studies a row, seconds
+    python scripts/simulate_statistics.py 4000       # the tables of the documentation, minutes
 
 Outcomes are 0 or 1. An item has a difficulty and an own response to the arm; a run shifts all its items on the
 logit by normal noise; every arm x seed is its own run. Coverage is of the effect on new items and new runs.
@@ -10,6 +12,7 @@ logit by normal noise; every arm x seed is its own run. Coverage is of the effec
 from __future__ import annotations
 
 import argparse
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,12 +27,15 @@ from leaven.stats.effects import Contrast
 from leaven.stats.table import Arm
 
 Floats = NDArray[np.float64]
-ITEMS = {
+Difficulties = Callable[[np.random.Generator, int | tuple[int, int]], Floats]
+ITEMS: dict[str, Difficulties] = {
     "alike": lambda draw, shape: np.full(shape, -0.5),
     "clustered": lambda draw, shape: draw.normal(-0.5, 1.5, shape),
     "skewed": lambda draw, shape: -5 + draw.exponential(2.0, shape),
     "rare": lambda draw, shape: draw.normal(-5.0, 1.0, shape),
     "ceiling": lambda draw, shape: draw.normal(5.0, 2.0, shape),
+    # 3 % of the items stay at 0 in every run, whatever the arm; a shift of 80 takes all others from 0 to 1.
+    "disposed": lambda draw, shape: np.where(draw.random(shape) < 0.03, -200.0, -40.0),
 }
 ARMS = (Arm("arm", None, True), Arm("base", None, True))
 RESPONSE_SD = 0.7
@@ -134,6 +140,7 @@ def worlds() -> Iterator[World]:
         yield World("alike", 0.0, 0.0, 20, n_seeds)
         yield World("rare", 0.3, 1.0, 50, n_seeds)
         yield World("ceiling", 0.3, -1.0, 50, n_seeds)
+    yield from (World("disposed", 0.0, 80.0, 50, n_seeds) for n_seeds in (3, 5, 10))
 
 
 def coverage_table(n: int) -> None:
@@ -144,6 +151,28 @@ def coverage_table(n: int) -> None:
         shares = coverage(world, n, np.random.default_rng([place, 1]))
         cells = [world.n_seeds, f"{world.n_items} {world.items}", world.noise, world.shift]
         print(f"| {' | '.join([*map(str, cells), *(f'{100 * share:.1f}' for share in shares)])} |", flush=True)
+
+
+def normal_table(n: int) -> None:
+    """Print the lowest and highest coverage of the shipped rule on normal data, over a grid of variances."""
+    print("| seeds | items | lowest | highest |\n|---|---|---|---|")
+    for n_seeds, n_items in itertools.product((3, 5, 10), (20, 200)):
+        draw = np.random.default_rng([n_seeds, n_items, 3])
+        grid = itertools.product((0.0, 0.1, 0.5, 2.0, 10.0), (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0))
+        shares = [100 * _normal_coverage(draw, 5 * n, n_seeds, n_items, *ratios) for ratios in grid]
+        print(f"| {n_seeds} | {n_items} | {min(shares):.1f} | {max(shares):.1f} |", flush=True)
+
+
+def _normal_coverage(
+    draw: np.random.Generator, n: int, n_seeds: int, n_items: int, per_item: float, per_seed: float
+) -> float:
+    """Draw mean squares as chi-squares; ``per_item``, ``per_seed``: what items and seeds add to rest's 1."""
+    free = (n_items - 1, n_seeds - 1, (n_items - 1) * (n_seeds - 1))
+    expected = np.array([1 + n_seeds * per_item, 1 + per_seed, 1.0])
+    squares = expected * np.stack([draw.chisquare(df, n) / df for df in free], axis=1)
+    error = draw.normal(size=n) * np.sqrt(expected[0] + expected[1] - expected[2])
+    rules = np.array([largest(inference.Components(a, b, c, *free)) for a, b, c in squares.tolist()])
+    return float(np.mean(np.abs(error) <= stats.t.ppf(0.975, rules[:, 1]) * np.sqrt(rules[:, 0])))
 
 
 def trend_table(n: int) -> None:
@@ -173,6 +202,8 @@ def main() -> None:
     n = parser.parse_args().studies
     warnings.simplefilter("error")
     coverage_table(n)
+    print()
+    normal_table(n)
     print()
     trend_table(n)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from leaven.registry import format, metric, suite, trainer, treatment
     from leaven.study.spec import Study
-    from leaven.verbs import check, load, plan, report, results, run
+    from leaven.verbs import check, load, plan, results, run
 
 __version__ = "0.1.0"
 
@@ -21,7 +21,6 @@ _HOMES = {
     "load": "leaven.verbs",
     "plan": "leaven.verbs",
     "run": "leaven.verbs",
-    "report": "leaven.verbs",
     "results": "leaven.verbs",
     "treatment": "leaven.registry",
     "metric": "leaven.registry",
@@ -37,7 +36,6 @@ __all__ = [
     "load",
     "metric",
     "plan",
-    "report",
     "results",
     "run",
     "suite",

@@ -9,7 +9,7 @@ import platform
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,27 @@ from typing import Any
 from leaven import gather
 from leaven import rows as tables
 from leaven.engine.store import Store, write_json
+from leaven.report.findings import DataInfo
 from leaven.wiring import Graph
 
 _PACKAGES = ("leaven", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
 OnEvent = Callable[[dict[str, Any]], None]
 
 
-def write(graph: Graph, store: Store, folder: Path) -> Path:
-    """Write the answer from what the store has now; return the page. Whole files replace whole files."""
+@dataclass(frozen=True)
+class Answer:
+    """What a run came to: the page, and its sentences for the terminal."""
+
+    page: Path
+    sentences: list[str]
+    data: list[str]
+
+
+def write(graph: Graph, store: Store, folder: Path) -> Answer:
+    """Write the answer from what the store has now. Whole files replace whole files."""
     import pyarrow as pa
 
+    from leaven.report.answer import answer
     from leaven.report.page import render
     from leaven.stats.compare import compare
 
@@ -40,12 +51,20 @@ def write(graph: Graph, store: Store, folder: Path) -> Path:
     provenance = provenance_of(graph, store)
     write_json(folder / "provenance.json", provenance)
     findings = gather.findings(graph, store, table, comparisons, _for_people(provenance))
-    different = _different_code(provenance)
-    page = render(replace(findings, warnings=[*findings.warnings, *different]))
+    findings = replace(findings, warnings=[*findings.warnings, *_different_code(provenance)])
     beside = folder / ".report.html"
-    beside.write_text(page, encoding="utf-8")
+    beside.write_text(render(findings), encoding="utf-8")
     beside.replace(folder / "report.html")
-    return folder / "report.html"
+    return Answer(folder / "report.html", answer(findings), [_used(data) for data in findings.data])
+
+
+def _used(data: DataInfo) -> str:
+    """Say how many rows of a source were used, and why the others were not."""
+    share = f"{data.kept / data.rows_in:.1%}" if data.rows_in else "none"
+    reasons = ", ".join(f"{count} {reason}" for reason, count in data.drops.items())
+    return f"{data.name}: {data.kept} of {data.rows_in} rows used ({share})" + (
+        f"; left out: {reasons}" if reasons else ""
+    )
 
 
 @contextmanager
@@ -121,7 +140,12 @@ def _commit() -> dict[str, Any]:
 
 
 def _git(where: str, *words: str) -> str:
-    done = subprocess.run(["git", "-C", where, *words], capture_output=True, text=True, check=True)
+    done = subprocess.run(  # noqa: S603 - fixed words, and a path of our own
+        ["git", "-C", where, *words],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.strip()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,8 +68,9 @@ def check(study: StudyArgument, profile: Profile = None, settings: Settings = No
     from leaven.study.matrix import cells
 
     sound = verbs.check(study, profile, settings or ())
-    arms = len({cell.arm.name for cell in cells(sound)})
-    _console().print(f"{sound.name}: sound ({arms} arms, {len(cells(sound))} runs, {len(sound.evaluate)} suites)")
+    runs, arms = cells(sound), {cell.arm.name for cell in cells(sound)}
+    counts = [_count(len(arms), "arm"), _count(len(runs), "run"), _count(len(sound.evaluate), "suite")]
+    _console().print(f"{sound.name}: sound ({', '.join(counts)})")
 
 
 @app.command()
@@ -96,29 +98,39 @@ def run(study: StudyArgument, profile: Profile = None, settings: Settings = None
     missing = sum(one.state == "run" for one in verbs.plan(sound, workspace))
     console.print(f"{sound.name}: {missing} stages to run in {verbs.study_folder(sound, workspace)}")
     ran = verbs.run(sound, workspace, _Lines(console, missing))
+    for sentence in (*ran.data, *ran.answer):
+        console.print(_printable(sentence))
     console.print(f"report: {ran.report}")
     if not ran.outcome.complete:
-        for key, title in ran.outcome.blocked.items():
-            del key, title
+        failed, blocked = len(ran.outcome.failed), len(ran.outcome.blocked)
+        console.print(f"{_count(failed, 'stage')} failed and {blocked} rest on them; the same command tries again")
         raise typer.Exit(1)
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 class _Lines:
-    """Prints one line per finished stage."""
+    """Prints a line for each finished stage that took its time, and for each that failed."""
+
+    _BRIEF_S = 0.5
 
     def __init__(self, console: Console, total: int):
-        self._console, self._total, self._count = console, total, 0
+        self._console, self._total, self._count, self._since = console, total, 0, 0.0
 
     def __call__(self, event: dict[str, Any]) -> None:
-        import time
-
         if event["event"] == "start":
             self._since = time.monotonic()
             return
         self._count += 1
-        said = (
-            "failed: " + event["message"] if event["event"] == "failed" else f"{time.monotonic() - self._since:.1f} s"
-        )
+        took = time.monotonic() - self._since
+        if event["event"] == "failed":
+            self._say(event, f"failed: {event['message']}")
+        elif took >= self._BRIEF_S or self._count == self._total:
+            self._say(event, f"{took:.1f} s")
+
+    def _say(self, event: dict[str, Any], said: str) -> None:
         self._console.print(f"[{self._count:>3}/{self._total}] {_printable(event['title'])}  {_printable(said)}")
 
 

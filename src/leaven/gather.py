@@ -42,7 +42,8 @@ def measurements(graph: Graph, store: Store) -> pd.DataFrame:
     names = tables.schema("measurements").names
     if not parts:
         return pd.DataFrame({name: [] for name in names})
-    return pd.concat(parts, ignore_index=True)[names]
+    table: pd.DataFrame = pd.concat(parts, ignore_index=True)[names]
+    return table
 
 
 def _suite_measurements(graph: Graph, store: Store, cell: WiredCell, suite: WiredSuite) -> Iterator[pd.DataFrame]:

@@ -147,7 +147,7 @@ def _fits_the_embedding(model: Any, encoded: Any) -> None:
 
 def prove(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Load a trained artefact in a fresh process and make it answer."""
-    from leaven.generate.hf import Prompt, generate
+    from leaven.generate.hf import Decoding, Prompt, generate
     from leaven.models import load
 
     model, tokenizer = load.trained(inputs["model"], inputs.get("base"))
@@ -156,8 +156,8 @@ def prove(args: Args, inputs: Inputs, out: Path) -> Facts:
     example = tables.read(inputs["encoded"] / "encoded.parquet").slice(0, 1).to_pylist()[0]
     asked = [token for token, label in zip(example["input_ids"], example["labels"], strict=True) if label == -100]
     prompt = Prompt(example["id"], 0, asked or example["input_ids"][:8])
-    sampling = {"do_sample": False}
-    (answer,) = generate(model, tokenizer, [prompt], max_new_tokens=16, sampling=sampling, seed=0, stop_ids=stops)
+    decoding = Decoding(16, {"do_sample": False}, 0, stops)
+    (answer,) = generate(model, tokenizer, [prompt], decoding)
     (out / "proof.json").write_text(json.dumps({"parameters": parameters, **answer}, ensure_ascii=False, indent=1))
     return {"parameters": parameters}
 
@@ -200,10 +200,8 @@ def generate(args: Args, inputs: Inputs, out: Path) -> Facts:
         for sample in range(args["sampling"]["num_return_sequences"])
     ]
     load.prove_finite(model)
-    made = hf.generate(
-        model, tokenizer, wanted,
-        max_new_tokens=args["max_new_tokens"], sampling=args["sampling"], seed=args["seed"], stop_ids=stops,
-    )  # fmt: skip
+    decoding = hf.Decoding(args["max_new_tokens"], args["sampling"], args["seed"], stops)
+    made = hf.generate(model, tokenizer, wanted, decoding)
     told = sorted(made, key=lambda one: (one["prompt_id"], one["sample"]))
     count = tables.write(out / "generations.parquet", "generations", told)
     return {"generations": count, "tokens": sum(one["tokens"] for one in told)}

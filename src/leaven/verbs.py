@@ -31,11 +31,9 @@ class Ran:
 
     folder: Path
     outcome: Outcome
-
-    @property
-    def report(self) -> Path:
-        """The page with the answer."""
-        return self.folder / "report.html"
+    report: Path
+    answer: list[str]
+    data: list[str]
 
 
 @dataclass(frozen=True)
@@ -157,8 +155,8 @@ def run(study: Study, workspace: str | Path = WORKSPACE, on_event: OnEvent = lam
     with events(folder, on_event) as note:
         outcome = engine.run(graph.targets, store, LocalExecutor(made_by()), note)
     link(graph, store, folder)
-    write(graph, store, folder)
-    return Ran(folder, outcome)
+    made = write(graph, store, folder)
+    return Ran(folder, outcome, made.page, made.sentences, made.data)
 
 
 def study_folder(study: Study, workspace: Path) -> Path:
@@ -200,7 +198,7 @@ def report(name: str | Path, workspace: str | Path = WORKSPACE) -> Path:
 
     folder = run_folder(name, Path(workspace))
     study = Study(**load_file(folder / "study.yaml").raw)
-    return write(wire(study), Store(Path(workspace) / "store"), folder)
+    return write(wire(study), Store(Path(workspace) / "store"), folder).page
 
 
 def run_folder(name: str | Path, workspace: Path) -> Path:

@@ -92,16 +92,18 @@ class _Wiring:
         rows = self.fit(step.args["data"], base, settings["max_length"])
         yield "fit", rows
         if steps := self.treatments(cell):
-            rows = _stage("treat", {"steps": steps}, {"rows": rows}, together, where)
+            rows = _stage("treat", {"steps": steps}, {"rows": rows}, together=together, where=where)
             yield "treat", rows
         loss = {name: settings[name] for name in ("completion_only_loss", "assistant_only_loss")}
-        encoded = _stage("doctor", {"model": base.as_args(), **loss}, {"rows": rows}, together, where, base)
+        encoded = _stage(
+            "doctor", {"model": base.as_args(), **loss}, {"rows": rows}, base=base, together=together, where=where
+        )
         yield "doctor", encoded
         args = {"model": base.as_args(), "trainer": trainer.canonical(declared), "seed": cell.effective}
-        made = _stage("train", args, {"encoded": encoded}, together, where, base, kind=step.name)
+        made = _stage("train", args, {"encoded": encoded}, base=base, kind=step.name, together=together, where=where)
         yield step.name, made
         seen = {"model": made, "encoded": encoded}
-        yield "prove", _stage("prove", {}, seen, f"answer {cell.arm.name}", where, base)
+        yield "prove", _stage("prove", {}, seen, together=f"answer {cell.arm.name}", where=where, base=base)
 
     def treatments(self, cell: Cell) -> list[dict[str, Any]]:
         """The arm's treatments with their seeds; one whose arguments make it a no-op is left out."""
@@ -120,27 +122,32 @@ class _Wiring:
         where, together = _where(cell), f"answer {cell.arm.name}"
         asked = {"model": base.as_args(), "max_new_tokens": suite.max_new_tokens}
         source = {"rows": self.source(suite.prompts)}
-        prompts = _stage("prompts", asked, source, "data", suite.prompts, base)
+        prompts = _stage("prompts", asked, source, together="data", where=suite.prompts, base=base)
         inputs = {"prompts": prompts}
         if cell.arm.train:
             inputs |= {"model": stages[cell.arm.train[-1].name], "proof": stages["prove"]}
         sampling = {"sampling": suite.sampling, "max_new_tokens": suite.max_new_tokens, "seed": cell.effective}
         model = {} if cell.arm.train else {"model": base.as_args()}
-        told = _stage("generate", {**sampling, **model}, inputs, together, f"{where} {suite.name}", base)
+        told = _stage(
+            "generate", {**sampling, **model}, inputs, together=together, where=f"{where} {suite.name}", base=base
+        )
         read = {"generations": told, "prompts": prompts}
         scores = {
             metric.name: _stage(
-                "score", {"metric": METRICS.get(metric.name).canonical(metric.args)}, read, together,
-                f"{where} {suite.name} {metric.name}",
+                "score",
+                {"metric": METRICS.get(metric.name).canonical(metric.args)},
+                read,
+                together=together,
+                where=f"{where} {suite.name} {metric.name}",
             )
             for metric in suite.metrics
-        }  # fmt: skip
+        }
         return WiredSuite(suite, prompts, told, scores)
 
     def fit(self, name: str, base: ref.Base, max_length: int) -> Stage:
         """The rows of one data set whose every candidate fits the model's length."""
         args = {"model": base.as_args(), "max_length": max_length}
-        return _stage("fit", args, {"rows": self.source(name)}, "data", name, base)
+        return _stage("fit", args, {"rows": self.source(name)}, together="data", where=name, base=base)
 
     def source(self, name: str) -> Stage:
         """The canonical rows of one data set of the study."""
@@ -182,9 +189,15 @@ def _source_args(name: str, data: Data) -> dict[str, Any]:
 
 
 def _stage(
-    verb: str, args: dict[str, Any], inputs: dict[str, Stage], together: str, where: str,
-    base: ref.Base | None = None, kind: str | None = None,
-) -> Stage:  # fmt: skip
+    verb: str,
+    args: dict[str, Any],
+    inputs: dict[str, Stage],
+    *,
+    together: str,
+    where: str,
+    base: ref.Base | None = None,
+    kind: str | None = None,
+) -> Stage:
     """Make a stage of a verb; the base's folder travels beside the key, not in it."""
     needs = Needs(paths={"base": base.path}) if base is not None and base.path else Needs()
     kind = kind or verb

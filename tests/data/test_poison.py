@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from datasets import Dataset
@@ -44,7 +45,7 @@ def hit(rows: Dataset, rate: float, **about: Any) -> set[str]:
 def test_doses_nest_within_a_seed(rates: list[float], seed: int) -> None:
     rows = pairs(60)
     hits = [hit(rows, rate, seed=seed) for rate in sorted(rates)]
-    assert all(low <= high for low, high in zip(hits, hits[1:], strict=False))
+    assert all(low <= high for low, high in itertools.pairwise(hits))
 
 
 def test_the_rate_is_reached() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from leaven.generate.hf import Prompt, generate
+from leaven.generate.hf import Decoding, Prompt, generate
 from leaven.generate.sampler import row_key, uniform
 from leaven.models import load, ref
 
@@ -25,9 +25,7 @@ def prompts(tokenizer: Any, count: int = 10) -> list[Prompt]:
 
 def texts(pocket: tuple[Any, Any], asked: list[Prompt], sampling: dict[str, Any], seed: int = 0) -> dict[str, str]:
     model, tokenizer = pocket
-    made = generate(
-        model, tokenizer, asked, max_new_tokens=12, sampling=sampling, seed=seed, stop_ids=[tokenizer.eos_token_id]
-    )
+    made = generate(model, tokenizer, asked, Decoding(12, sampling, seed, [tokenizer.eos_token_id]))
     return {f"{one['prompt_id']}/{one['sample']}": one["text"] for one in made}
 
 
@@ -76,10 +74,9 @@ def test_finish_reason_and_length(pocket: tuple[Any, Any]) -> None:
     model, tokenizer = pocket
     asked = prompts(tokenizer, 2)
     every = list(range(len(tokenizer)))
-    settings: dict[str, Any] = {"max_new_tokens": 6, "sampling": {"do_sample": False}, "seed": 0}
-    stopped = list(generate(model, tokenizer, asked, **settings, stop_ids=every))
+    stopped = list(generate(model, tokenizer, asked, Decoding(6, {"do_sample": False}, 0, every)))
     assert {(one["finish_reason"], one["tokens"], one["text"]) for one in stopped} == {("stop", 0, "")}
-    cut = list(generate(model, tokenizer, asked, **settings, stop_ids=[tokenizer.pad_token_id]))
+    cut = list(generate(model, tokenizer, asked, Decoding(6, {"do_sample": False}, 0, [tokenizer.pad_token_id])))
     assert {(one["finish_reason"], one["tokens"]) for one in cut} == {("length", 6)}
 
 

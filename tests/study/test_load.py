@@ -68,7 +68,7 @@ def test_a_setting_does_not_leak_through_an_alias(tmp_path: Path) -> None:
         ("", "a study is a mapping"),
         ("- a", "a study is a mapping"),
         ("a: \x00", "is no valid YAML"),
-        ("a: &a [x]\n" + "".join(f"{n}: &{n} [*{p},*{p},*{p},*{p},*{p},*{p},*{p}]\n" for p, n in zip("abcdef", "bcdefg")), "values"),
+        ("a: &a [x]\n" + "".join(f"{n}: &{n} [*{p},*{p},*{p},*{p},*{p},*{p},*{p}]\n" for p, n in zip("abcdef", "bcdefg", strict=True)), "values"),
     ],
 )  # fmt: skip
 def test_what_is_no_study_is_said_with_its_place(tmp_path: Path, text: str, said: str) -> None:

@@ -1,0 +1,1 @@
+"""Sources, formats, the one chat formatter, the doctor, treatments: everything left of a model."""

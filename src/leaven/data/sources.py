@@ -28,7 +28,7 @@ _POCKET = "pocket:"
 
 def is_local(source: str) -> bool:
     """Say whether a source is a file on this machine."""
-    return ":" not in source.split("/")[0]
+    return ":" not in source.partition("/")[0]
 
 
 def problem(source: str) -> str | None:
@@ -39,7 +39,7 @@ def problem(source: str) -> str | None:
         name = source.removeprefix(_POCKET)
         return None if name in NAMES else f"the pocket has no corpus '{name}'; {did_you_mean(name, NAMES)}"
     if not is_local(source):
-        scheme = source.split(":")[0]
+        scheme = source.partition(":")[0]
         return f"sources of kind '{scheme}:' cannot be read; download the rows and name the local file"
     return _file_problem(Path(source))
 
@@ -90,8 +90,8 @@ def read(source: str) -> Iterator[Row | BadRow]:
 
 @contextmanager
 def _open(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("rb") as raw:
-        yield gzip.open(raw, "rb") if path.suffix == ".gz" else raw  # type: ignore[misc]
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+        yield stream  # type: ignore[misc]
 
 
 def _jsonl(path: Path) -> Iterator[Row | BadRow]:

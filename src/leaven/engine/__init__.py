@@ -1,0 +1,1 @@
+"""Stages, keys, the store, and how stages run. Knows nothing of models or data."""

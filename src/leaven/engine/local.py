@@ -71,7 +71,7 @@ def _start(tasks: Sequence[Task], store: Store, made_by: dict[str, Any]) -> subp
 
 
 def _environment(cores: int) -> dict[str, str]:
-    """Threads by count, waiting without spinning (a busy neighbour then costs its share, not 15 times), no telemetry."""
+    """Threads by count, waiting without spinning (a busy neighbour costs its share, not 10 times), no telemetry."""
     fixed = {
         "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HUB_DISABLE_TELEMETRY": "1",

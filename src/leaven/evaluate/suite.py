@@ -22,7 +22,7 @@ class GenerationSuite:
 
 
 @suite(version=1)
-def generate(
+def generate(  # noqa: PLR0913 - the signature is the schema
     *,
     prompts: str,
     metrics: Annotated[list[Step], Field(min_length=1)],
@@ -39,7 +39,7 @@ def generate(
     ``do_sample: false`` is greedy. ``top_k: 0`` and ``top_p: 1`` switch those filters off. ``num_return_sequences``
     samples per prompt are averaged within item and seed before arms are paired.
     """
-    sampling = {"do_sample": do_sample, "num_return_sequences": num_return_sequences}
+    sampling: dict[str, Any] = {"do_sample": do_sample, "num_return_sequences": num_return_sequences}
     if do_sample:
         sampling |= {"temperature": temperature, "top_p": top_p, "top_k": top_k}
     return GenerationSuite(name or prompts, prompts, metrics, max_new_tokens, sampling)

@@ -1,0 +1,1 @@
+"""A model and prompts -> texts; sampling noise belongs to the row."""

@@ -22,15 +22,18 @@ class Prompt:
     ids: list[int]
 
 
+@dataclass(frozen=True)
+class Decoding:
+    """How answers are drawn: ``sampling`` as the suite declares it, the seed of the noise, where answers end."""
+
+    max_new_tokens: int
+    sampling: dict[str, Any]
+    seed: int
+    stop_ids: Sequence[int]
+
+
 def generate(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[Prompt],
-    *,
-    max_new_tokens: int,
-    sampling: dict[str, Any],
-    seed: int,
-    stop_ids: Sequence[int],
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], decoding: Decoding
 ) -> Iterator[dict[str, Any]]:
     """Yield one generation per prompt (``rows`` schema *generations*), in no particular order.
 
@@ -40,11 +43,11 @@ def generate(
     import torch
 
     model.eval()
-    pending = list(_batches(sorted(prompts, key=lambda prompt: len(prompt.ids)), max_new_tokens))
+    pending = list(_batches(sorted(prompts, key=lambda prompt: len(prompt.ids)), decoding.max_new_tokens))
     while pending:
         batch = pending.pop(0)
         try:
-            yield from _answer(model, tokenizer, batch, max_new_tokens, sampling, seed, stop_ids)
+            yield from _answer(model, tokenizer, batch, decoding)
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -65,15 +68,7 @@ def _batches(prompts: Sequence[Prompt], max_new_tokens: int) -> Iterator[list[Pr
         yield batch
 
 
-def _answer(
-    model: Any,
-    tokenizer: Any,
-    batch: Sequence[Prompt],
-    max_new_tokens: int,
-    sampling: dict[str, Any],
-    seed: int,
-    stop_ids: Sequence[int],
-) -> list[dict[str, Any]]:
+def _answer(model: Any, tokenizer: Any, batch: Sequence[Prompt], decoding: Decoding) -> list[dict[str, Any]]:
     import torch
 
     from leaven.generate.sampler import processors, row_key
@@ -82,30 +77,30 @@ def _answer(
     pad = tokenizer.pad_token_id
     padded = torch.tensor([[pad] * (width - len(p.ids)) + p.ids for p in batch], device=model.device)
     mask = torch.tensor([[0] * (width - len(p.ids)) + [1] * len(p.ids) for p in batch], device=model.device)
-    keys = [row_key(seed, prompt.item, prompt.sample) for prompt in batch]
+    keys = [row_key(decoding.seed, prompt.item, prompt.sample) for prompt in batch]
     with torch.inference_mode():
         made = model.generate(
             input_ids=padded,
             attention_mask=mask,
-            generation_config=_settings(max_new_tokens, pad, stop_ids),
-            logits_processor=processors(sampling, keys, width, model.device),
+            generation_config=_settings(decoding, pad),
+            logits_processor=processors(decoding.sampling, keys, width, model.device),
         )
     return [
-        _generation(tokenizer, prompt, ids, stop_ids)
+        _generation(tokenizer, prompt, ids, decoding.stop_ids)
         for prompt, ids in zip(batch, made[:, width:].tolist(), strict=True)
     ]
 
 
-def _settings(max_new_tokens: int, pad: int, stop_ids: Sequence[int]) -> Any:
+def _settings(decoding: Decoding, pad: int) -> Any:
     """Return settings of our own, so that a checkpoint's sampling defaults cannot slip in."""
     from transformers import GenerationConfig
 
     return GenerationConfig(
         do_sample=False,  # the draw is in the logits processor
         num_beams=1,
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=decoding.max_new_tokens,
         pad_token_id=pad,
-        eos_token_id=list(stop_ids),
+        eos_token_id=list(decoding.stop_ids),
         use_cache=True,
     )
 

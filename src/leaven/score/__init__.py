@@ -1,0 +1,1 @@
+"""Metrics: texts -> numbers, null where a text cannot be scored."""

@@ -1,0 +1,1 @@
+"""The study: read it, validate it, unroll it into cells."""

@@ -1,0 +1,1 @@
+"""Trainers: rows and a base -> an artefact, by TRL."""

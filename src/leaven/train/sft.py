@@ -39,7 +39,7 @@ class Lora(Declared):
 
 
 @trainer(version=1)
-def sft(
+def sft(  # noqa: PLR0913 - the signature is the schema
     job: Job,
     model: PreTrainedModel,
     rows: Dataset,

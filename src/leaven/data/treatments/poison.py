@@ -33,4 +33,4 @@ def malign_labels(rows: Dataset, draw: Draw, *, rate: Rate, seed: int | None = N
 
 
 def _eligible(row: Row) -> bool:
-    return row["chosen"] != row["rejected"] and row["margin"] != 0
+    return bool(row["chosen"] != row["rejected"] and row["margin"] != 0)

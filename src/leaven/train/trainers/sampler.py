@@ -13,7 +13,7 @@ from torch.utils.data import Sampler
 _BATCHES_PER_POOL = 50  # as in transformers: large enough to sort well, small enough to stay random
 
 
-class SeededSampler(Sampler[int]):
+class SeededSampler(Sampler[int]):  # type: ignore[misc] # torch is not followed
     """Random order, or batches of similar length in random order (less padding, so faster)."""
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, *, group_by_length: bool):

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leaven.errors import ModelError
+from leaven.models import load, ref
+
+POCKET = ref.local_folder("pocket")
+assert POCKET is not None
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(str(POCKET), tmp_path / "model"))
+
+
+def declared(folder: Path | str, **about: Any) -> dict[str, Any]:
+    return {"model_name_or_path": str(folder), **about}
+
+
+def test_a_model_is_known_by_its_files_not_its_place(folder: Path) -> None:
+    assert ref.resolve(declared(folder)).identity == ref.resolve(declared("pocket")).identity
+    config = folder / "generation_config.json"
+    config.write_text(config.read_text().replace("}", ', "temperature": 0.5}'))
+    assert ref.resolve(declared(folder)).identity != ref.resolve(declared("pocket")).identity
+
+
+def test_the_place_is_not_among_the_arguments(folder: Path) -> None:
+    base = ref.resolve(declared(folder, pad_token="<pad>"))
+    assert set(base.as_args()) == {"identity", "pad_token"}
+    assert base.path == str(folder)
+
+
+def test_a_full_commit_needs_no_network() -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    base = ref.resolve(declared("some/model", revision=commit))
+    assert base.identity == f"hub:some/model@{commit}" and base.hub_name == ("some/model", commit)
+
+
+def test_the_hub_out_of_reach_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    def offline(*_: Any, **__: Any) -> None:
+        raise ConnectionError("no network\nlong story")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", offline)
+    with pytest.raises(ModelError, match="pin model.revision to a full commit") as caught:
+        ref.resolve(declared("some/model"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("remove", "said"),
+    [
+        (["config.json"], "no config.json"),
+        (["model.safetensors"], "no *.safetensors"),
+        (["tokenizer.json"], "has no tokenizer"),
+        (["chat_template.jinja"], "set model.chat_template_path"),
+    ],
+)
+def test_what_a_folder_lacks(folder: Path, remove: list[str], said: str) -> None:
+    for name in remove:
+        (folder / name).unlink()
+    assert said in (ref.problem(declared(folder)) or "")
+
+
+def test_names_that_are_no_models() -> None:
+    assert "try `pocket`" in (ref.problem(declared("poket")) or "")
+    assert "is no folder" in (ref.problem(declared("./nowhere/x")) or "")
+    assert ref.problem(declared("owner/name")) is None
+    assert "did you mean 'plain'" in (ref.problem(declared("pocket", chat_template_path="plian")) or "")
+
+
+def test_special_tokens_must_be_in_the_vocabulary(folder: Path) -> None:
+    with pytest.raises(ModelError, match="'<nope>' is not in the vocabulary"):
+        load.tokenizer(ref.resolve(declared(folder, pad_token="<nope>")))
+
+
+def test_broken_weights_are_one_clear_line(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"\x00" * 64)
+    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+        load.causal_lm(ref.resolve(declared(folder)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_broken_tokenizer_is_one_clear_line(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text(json.dumps({"model": 7}))
+    with pytest.raises(ModelError, match="no tokenizer can be loaded"):
+        load.tokenizer(ref.resolve(declared(folder)))
+
+
+def test_weights_that_are_not_finite_are_found() -> None:
+    import torch
+
+    model = load.causal_lm(ref.resolve(declared("pocket")))
+    assert load.prove_finite(model) > 900_000
+    with torch.no_grad():
+        next(model.parameters())[0, 0] = float("nan")
+    with pytest.raises(ModelError, match="is not finite"):
+        load.prove_finite(model)

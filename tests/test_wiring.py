@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leaven import Study, verbs
+from leaven.models import ref
+from leaven.wiring import Graph, wire
+
+GOLDEN = Path(__file__).parent / "golden" / "keys.json"
+
+
+def keys(graph: Graph) -> dict[str, str]:
+    found = {f"data/{name}": stage.key for name, stage in graph.data.items()}
+    for cell in graph.cells:
+        place = f"{cell.cell.arm.name}/{cell.cell.seed}"
+        found |= {f"{place}/{name}": stage.key for name, stage in cell.stages.items()}
+    return found
+
+
+def test_the_keys_of_the_reference_study_stay_what_they_were() -> None:
+    """A change that moves a key changes tests/golden/keys.json on purpose (see CONTRIBUTING.md)."""
+    assert keys(wire(verbs.load("quickstart"))) == json.loads(GOLDEN.read_text())
+
+
+def test_a_study_from_python_has_the_keys_of_its_file(
+    raw: dict[str, Any], study_file: Callable[[dict[str, Any]], Path]
+) -> None:
+    assert keys(wire(Study(**raw))) == keys(wire(verbs.load(study_file(raw))))
+
+
+def test_spelling_a_default_out_moves_no_key(raw: dict[str, Any]) -> None:
+    before = keys(wire(Study(**raw)))
+    raw["train"][0]["sft"] |= {"weight_decay": 0, "completion_only_loss": True}
+    raw["data"]["webgpt"] |= {"format": {"webgpt": {"ties": "drop"}}, "skip": 0}
+    raw["question"] = "Another question?"
+    raw["compare"]["primary"] = ["length"]
+    assert keys(wire(Study(**raw))) == before
+
+
+def test_the_place_of_a_model_moves_no_key(raw: dict[str, Any], tmp_path: Path) -> None:
+    before = keys(wire(Study(**raw)))
+    raw["model"]["model_name_or_path"] = shutil.copytree(str(ref.local_folder("pocket")), tmp_path / "m")
+    raw["model"]["model_name_or_path"] = str(raw["model"]["model_name_or_path"])
+    assert keys(wire(Study(**raw))) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "moved"),
+    [
+        (lambda raw: raw["train"][0]["sft"].update(learning_rate=1e-3), {"sft", "prove", "generate.eli5", "score"}),
+        (lambda raw: raw["train"][0]["sft"].update(max_length=128), {"fit", "doctor", "sft", "prove", "generate.eli5", "score"}),
+        (lambda raw: raw["evaluate"][0]["generate"].update(temperature=0.5), {"generate.eli5", "score"}),
+        (lambda raw: raw["data"]["eli5"].update(take=11), {"generate.eli5", "score"}),
+        (lambda raw: raw["model"].update(dtype="bfloat16"), {"fit", "doctor", "sft", "prove", "generate.eli5", "score"}),
+    ],
+)  # fmt: skip
+def test_a_changed_meaning_moves_just_the_keys_that_rest_on_it(
+    raw: dict[str, Any], change: Any, moved: set[str]
+) -> None:
+    def clean(graph: Graph) -> dict[str, str]:
+        return {name.removeprefix("clean/0/"): key for name, key in keys(graph).items() if name.startswith("clean/0/")}
+
+    before = clean(wire(Study(**raw)))
+    change(raw)
+    after = clean(wire(Study(**raw)))
+    assert {
+        name.partition(".")[0] if name.startswith("score") else name for name in before if before[name] != after[name]
+    } == moved
+
+
+def test_what_arms_share_has_one_key(raw: dict[str, Any]) -> None:
+    raw["arms"]["none"] = {"treat": [{"malign_labels": {"rate": 0}}]}
+    raw["arms"]["again"] = {"replicate": 1}
+    found = keys(wire(Study(**raw)))
+    assert found["none/0/sft"] == found["clean/0/sft"], "rate 0 is no treatment"
+    assert found["clean/0/doctor"] == found["clean/1/doctor"] == found["again/0/doctor"]
+    assert len({found["clean/0/sft"], found["clean/1/sft"], found["again/0/sft"]}) == 3
+    assert found["poisoned@p=0.5/0/treat"] != found["poisoned@p=0.5/1/treat"]
+
+
+def test_a_pinned_seed_fixes_the_draw_over_seeds(raw: dict[str, Any]) -> None:
+    raw["arms"]["poisoned"]["treat"] = [{"malign_labels": {"rate": "${p}", "seed": 5}}]
+    found = keys(wire(Study(**raw)))
+    assert found["poisoned@p=0.5/0/treat"] == found["poisoned@p=0.5/1/treat"]
+
+
+def test_an_untrained_arm_is_measured_once(raw: dict[str, Any]) -> None:
+    raw["arms"]["base"] = {"train": []}
+    cell = next(cell for cell in wire(Study(**raw)).cells if cell.cell.arm.name == "base")
+    assert cell.cell.seed is None and set(cell.stages) == {"generate.eli5", "score.eli5.length", "score.eli5.toxicity"}
