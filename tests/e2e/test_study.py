@@ -118,7 +118,7 @@ def test_doses_nest_in_the_ledger(whole: Path) -> None:
 def test_the_page_is_self_contained_and_escaped(whole: Path) -> None:
     page = (whole / "small" / "report.html").read_text()
     assert "Does &lt;poison&gt; show?" in page and "<poison>" not in page
-    assert "<script" not in page and "default-src &#39;none&#39;" in page or "default-src 'none'" in page
+    assert "<script" not in page and "default-src 'none'" in page.replace("&#39;", "'")
 
 
 def test_the_report_can_be_made_again_and_is_the_same(whole: Path) -> None:
@@ -137,7 +137,11 @@ def test_a_second_run_computes_nothing_and_changes_nothing(whole: Path) -> None:
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_result(
     whole: Path, study_file: StudyFile, tmp_path: Path
 ) -> None:
-    file, runs = study_file(study()), tmp_path / "runs"
+    fewer = study()
+    fewer["arms"] = {name: fewer["arms"][name] for name in ("clean", "lora", "poisoned")}
+    fewer["arms"]["poisoned"]["sweep"]["p"] = [1]
+    fewer["seeds"] = [0, 1]
+    file, runs = study_file(fewer), tmp_path / "runs"
     command = [sys.executable, "-c", "from leaven.cli import main; main()", "run", str(file), "--workspace", str(runs)]
     for delay, ending in ((9, signal.SIGKILL), (8, signal.SIGINT)):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -147,4 +151,6 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_result(
         assert process.returncode == (130 if ending == signal.SIGINT else -9), said
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    pd.testing.assert_frame_equal(frame(runs), frame(whole))
+    same = frame(whole)
+    same = same[same.arm.isin(["clean", "lora", "poisoned@p=1"]) & same.seed.isin([0, 1])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(frame(runs), same)
