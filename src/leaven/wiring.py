@@ -25,6 +25,9 @@ from leaven.study.matrix import Cell, ExpandedArm, cells
 from leaven.study.spec import Data, Study
 
 
+_TINY_BYTES = 20_000_000
+
+
 @dataclass(frozen=True)
 class WiredSuite:
     """The stages of one suite in one cell; ``scores`` by metric."""
@@ -157,7 +160,7 @@ class _Wiring:
             paths = {"source": data.source} if sources.is_local(data.source) else {}
             self.rows[name] = Stage(
                 "rows", VERSIONS["rows"], "leaven.stages:rows", _source_args(name, data), others,
-                Needs(paths=paths), "data", f"rows {name}",
+                Needs(cores=1, paths=paths), "data", f"rows {name}",
             )  # fmt: skip
         return self.rows[name]
 
@@ -199,9 +202,15 @@ def _stage(
     kind: str | None = None,
 ) -> Stage:
     """Make a stage of a verb; the base's folder travels beside the key, not in it."""
-    needs = Needs(paths={"base": base.path}) if base is not None and base.path else Needs()
-    kind = kind or verb
+    kind, needs = kind or verb, Needs(cores=1) if base is None else _needs(base)
     return Stage(kind, VERSIONS[verb], f"leaven.stages:{verb}", args, inputs, needs, together, f"{kind} {where}")
+
+
+def _needs(base: ref.Base) -> Needs:
+    """Threads cost a tiny model more than they bring (docs/decisions/003)."""
+    size = base.weight_bytes
+    tiny = size is not None and size < _TINY_BYTES
+    return Needs(cores=1 if tiny else None, paths={"base": base.path} if base.path else {})
 
 
 def _where(cell: Cell) -> str:

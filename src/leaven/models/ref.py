@@ -43,6 +43,13 @@ class Base:
         return {name: value for name, value in asdict(self).items() if name != "path" and value != getattr(plain, name)}
 
     @property
+    def weight_bytes(self) -> int | None:
+        """The size of a local base's weights on disk, None for one of the hub."""
+        if self.path is None:
+            return None
+        return sum(file.stat().st_size for file in Path(self.path).glob("*.safetensors"))
+
+    @property
     def hub_name(self) -> tuple[str, str]:
         """The hub's name and commit of a base that is no folder."""
         name, _, revision = self.identity.removeprefix("hub:").partition("@")
