@@ -52,7 +52,8 @@ def _complain(error: LeavenError) -> None:
 
 def _printable(text: str) -> str:
     """Keep what strangers wrote from driving the terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    spaced = "".join(" " if character.isspace() else character for character in text)
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in spaced)
 
 
 def _console() -> Console:
