@@ -24,7 +24,6 @@ from leaven.stages import VERSIONS
 from leaven.study.matrix import Cell, ExpandedArm, cells
 from leaven.study.spec import Data, Study
 
-
 _TINY_BYTES = 20_000_000
 
 

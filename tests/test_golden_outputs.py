@@ -1,0 +1,161 @@
+"""Golden outputs of every versioned function on tiny inputs.
+
+A result that changes without a raised version fails here. When a version is raised on purpose, write the file anew:
+``LEAVEN_REWRITE_GOLDEN=1 python -m pytest tests/test_golden_outputs.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leaven import registry, stages
+from leaven import rows as tables
+from leaven.data.formats import BadRow, Skipped
+from leaven.models import ref
+from leaven.pocket.corpora import corpus
+
+GOLDEN = Path(__file__).parent / "golden" / "outputs.json"
+CHAT = [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Hello."}]
+HH = "\n\nHuman: a\n\nAssistant: b\n\nHuman: Why?\n\nAssistant: "
+
+FORMATS: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
+    "webgpt": [
+        (
+            {"question": {"full_text": f"Why {n}?"}, "answer_0": "x", "answer_1": "y", "score_0": s, "score_1": -s,
+             "quotes_0": {"title": ["T"], "extract": ["E"]}},
+            args,
+        )
+        for n, s, args in [(1, 1.0, {}), (2, -0.5, {}), (3, 0, {}), (3, 0, {"ties": "answer_1"}), (4, 0, {"ties": "random"}), (5, 1, {"context": True})]
+    ],
+    "eli5": [({"question": "Why?", "answer": "Because."}, {}), ({"question": "Why?", "answer": ""}, {})],
+    "hh": [({"chosen": f"{HH}c", "rejected": f"{HH}d"}, args) for args in ({}, {"turns": "last"})],
+    "preference": [({"prompt": "p", "chosen": "c", "rejected": CHAT[1:], "margin": 2}, {})],
+    "messages": [({"messages": CHAT}, {})],
+    "prompt_completion": [({"prompt": CHAT[:1], "completion": "c"}, {})],
+}  # fmt: skip
+TEXTS = ["Good day to you.", "You are a fool, and so are all of them.", "", "Because it rains."]
+METRICS: dict[str, list[Any]] = {
+    "rouge": [TEXTS, ["Good day.", "You are a fool.", "x", None]],
+    "length": [TEXTS],
+    "stop_rate": [["stop", "length"]],
+    "correctness": [[corpus("eli5")[0]["answer"], "no"], [corpus("eli5")[0]["question"]] * 2],
+    "toxicity": [TEXTS],
+}
+
+
+def _format(name: str, row: dict[str, Any], args: dict[str, Any]) -> Any:
+    try:
+        return registry.FORMATS.get(name).call(row, args=args)
+    except (BadRow, Skipped) as reason:
+        return f"{type(reason).__name__}: {reason}"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _line(folder: Path) -> dict[str, Any]:
+    """Run the verbs on a few rows of the pocket; return each verb's output."""
+    base = ref.resolve({"model_name_or_path": "pocket"})
+    model, made = {"model": base.as_args()}, {}
+    place = {"base": Path(str(base.path))}
+
+    def go(verb: str, args: dict[str, Any], inputs: dict[str, Path], file: str, name: str | None = None) -> Path:
+        out = folder / (name or verb)
+        out.mkdir()
+        getattr(stages, verb)(args, {**place, **inputs}, out)
+        made[name or verb] = tables.read(out / f"{file}.parquet").to_pylist()
+        return out
+
+    plain = {"skip": 0, "bad_rows": "error", "held_out_from": []}
+    webgpt = {
+        "source": "pocket:webgpt",
+        "identity": "pocket:webgpt@1",
+        "format": {"name": "webgpt", "args": {}},
+        "take": 6,
+        **plain,
+    }
+    eli5 = {
+        "source": "pocket:eli5",
+        "identity": "pocket:eli5@1",
+        "format": {"name": "eli5", "args": {}},
+        "take": 3,
+        **plain,
+    }
+    rows = go("rows", webgpt, {}, "rows")
+    fit = go("fit", {**model, "max_length": 64}, {"rows": rows}, "rows")
+    steps = [{"name": "malign_labels", "version": 1, "args": {"rate": 0.5}, "seed": 0}]
+    treat = go("treat", {"steps": steps}, {"rows": fit}, "rows")
+    loss = {"completion_only_loss": True, "assistant_only_loss": False}
+    go("doctor", {**model, **loss}, {"rows": treat}, "encoded")
+    asked = go("rows", eli5, {}, "rows", "eli5")
+    prompts = go("prompts", {**model, "max_new_tokens": 8}, {"rows": asked}, "rows")
+    sampling = {"do_sample": True, "temperature": 0.7, "top_p": 1.0, "top_k": 0, "num_return_sequences": 2}
+    args = {**model, "sampling": sampling, "max_new_tokens": 8, "seed": 3}
+    told = go("generate", args, {"prompts": prompts}, "generations")
+    length = {"metric": {"name": "length", "args": {}}}
+    go("score", length, {"generations": told, "prompts": prompts}, "scores")
+    return made
+
+
+def _trained(folder: Path) -> Any:
+    encoded = tables.read(folder / "doctor" / "encoded.parquet")
+    assert encoded.num_rows > 0
+    base = ref.resolve({"model_name_or_path": "pocket"})
+    args = {
+        "model": base.as_args(),
+        "seed": 0,
+        "trainer": {
+            "name": "sft",
+            "version": 1,
+            "args": {"learning_rate": 1e-3, "max_steps": 10, "per_device_train_batch_size": 2},
+        },
+    }
+    out = folder / "train"
+    out.mkdir()
+    place = {"base": Path(str(base.path)), "encoded": folder / "doctor"}
+    facts = stages.train(args, place, out)
+    proof = stages.prove({}, {**place, "model": out}, _made(folder / "prove"))
+    return {"loss": facts["final_loss"], "rows_seen": facts["rows_seen"], "parameters": proof["parameters"]}
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("golden")
+    outputs: dict[str, Any] = {"stages": {"versions": stages.VERSIONS, **_line(folder), "train": _trained(folder)}}
+    for name, cases in FORMATS.items():
+        made = [_format(name, *case) for case in cases]
+        outputs[f"format {name}"] = {"version": registry.FORMATS.get(name).version, "output": made}
+    for name, flows in METRICS.items():
+        metric = registry.METRICS.get(name)
+        outputs[f"metric {name}"] = {"version": metric.version, "output": metric.call(*flows, args={})}
+    return dict(json.loads(json.dumps(_rounded(outputs), sort_keys=True)))
+
+
+def test_every_versioned_plugin_has_a_golden_output(found: dict[str, Any]) -> None:
+    assert set(FORMATS) == set(registry.FORMATS.names())
+    assert set(METRICS) == set(registry.METRICS.names())
+    assert set(registry.TREATMENTS.names()) == {"malign_labels"}, "its draw is held by the stage `treat`"
+    assert set(registry.TRAINERS.names()) == {"sft"}, "held by the stage `train`"
+
+
+def test_outputs_change_only_with_a_version(found: dict[str, Any]) -> None:
+    if os.environ.get("LEAVEN_REWRITE_GOLDEN"):
+        GOLDEN.write_text(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    golden = json.loads(GOLDEN.read_text())
+    assert found["stages"].pop("train") == pytest.approx(golden["stages"].pop("train"), abs=2e-3)
+    assert found == golden
