@@ -62,6 +62,23 @@ def _console() -> Console:
     return Console(highlight=False, markup=False, soft_wrap=True)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from leaven import __version__
+
+        print(f"leaven {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Leaven: what does this data do to my model?"""
+
+
 @app.command()
 def check(study: StudyArgument, profile: Profile = None, settings: Settings = None) -> None:
     """Check a study: structure, names, files' heads. Every error at once."""

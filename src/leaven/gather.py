@@ -145,7 +145,7 @@ def _metrics(graph: Graph) -> Iterator[MetricInfo]:
     for suite in graph.cells[0].suites:
         for step in suite.suite.metrics:
             plugin = METRICS.get(step.name)
-            first_line = (plugin.function.__doc__ or "").strip().split("\n")[0]
+            first_line = plugin.says
             how = f"{_args(step)}. " if step.args else ""
             for name in plugin.traits.get("values", (step.name,)):
                 traits = plugin.traits

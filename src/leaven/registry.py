@@ -100,6 +100,11 @@ class Plugin:
     flows: tuple[str, ...]
     traits: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def says(self) -> str:
+        """The docstring's first line, without markup: what a plug-in is, for lists and reports."""
+        return (self.function.__doc__ or "").strip().split("\n")[0].replace("`", "")
+
     def declare(self, args: Mapping[str, Any]) -> Declared:
         """Validate declared arguments; raises pydantic's ValidationError, which ``study`` turns into problems."""
         return self.schema.model_validate(dict(args))

@@ -240,5 +240,4 @@ def listing(what: str) -> dict[str, str]:
         return recipes()
     if what not in kinds:
         raise StudyError([Problem(what, "is nothing that can be listed", did_you_mean(what, ["studies", *kinds]))])
-    named = {name: kinds[what].get(name) for name in kinds[what].names()}
-    return {name: (plugin.function.__doc__ or "").strip().split("\n")[0] for name, plugin in named.items()}
+    return {name: kinds[what].get(name).says for name in kinds[what].names()}
