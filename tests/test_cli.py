@@ -81,6 +81,7 @@ def test_bad_data_at_the_head_is_found_by_check(
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.e2e
 def test_bad_data_in_the_depth_fails_the_run_with_exit_code_1(
     raw: dict[str, Any], study_file: StudyFile, tmp_path: Path
 ) -> None:
@@ -92,6 +93,7 @@ def test_bad_data_in_the_depth_fails_the_run_with_exit_code_1(
     assert "was not measured" in (tmp_path / "runs/small/report.html").read_text()
 
 
+@pytest.mark.e2e
 def test_a_max_length_that_cuts_off_every_answer(raw: dict[str, Any], study_file: StudyFile, tmp_path: Path) -> None:
     raw["train"][0]["sft"]["max_length"] = 4
     done = leaven("run", study_file(raw), "--workspace", tmp_path / "runs")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -68,6 +69,20 @@ def test_uniforms_are_uniform_inside_the_open_interval_and_golden() -> None:
     assert abs(float(torch.corrcoef(drawn[:2])[0, 1])) < 0.25
     assert row_key(7, "item", 1) == ROW_KEY
     assert uniform(torch.tensor([ROW_KEY]), 2, 3)[0].tolist() == pytest.approx(DRAWN, abs=1e-15)
+
+
+def test_a_checkpoints_own_settings_cannot_slip_in(pocket: tuple[Any, Any]) -> None:
+    model, tokenizer = pocket
+    asked, before = prompts(tokenizer, 4), copy.deepcopy(model.generation_config)
+    plain = texts(pocket, asked, {"do_sample": False})
+    model.generation_config.update(
+        repetition_penalty=50.0, no_repeat_ngram_size=1, num_beams=3, max_length=3, do_sample=True
+    )
+    try:
+        assert texts(pocket, asked, {"do_sample": False}) == plain
+        assert model.generation_config.repetition_penalty == 50.0
+    finally:
+        model.generation_config = before
 
 
 def test_finish_reason_and_length(pocket: tuple[Any, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,11 +79,10 @@ def _answer(model: Any, tokenizer: Any, batch: Sequence[Prompt], decoding: Decod
     padded = torch.tensor([[pad] * (width - len(p.ids)) + p.ids for p in batch], device=model.device)
     mask = torch.tensor([[0] * (width - len(p.ids)) + [1] * len(p.ids) for p in batch], device=model.device)
     keys = [row_key(decoding.seed, prompt.item, prompt.sample) for prompt in batch]
-    with torch.inference_mode():
+    with torch.inference_mode(), _own_settings(model, _settings(decoding, pad)):
         made = model.generate(
             input_ids=padded,
             attention_mask=mask,
-            generation_config=_settings(decoding, pad),
             logits_processor=processors(decoding.sampling, keys, width, model.device),
         )
     return [
@@ -91,8 +91,22 @@ def _answer(model: Any, tokenizer: Any, batch: Sequence[Prompt], decoding: Decod
     ]
 
 
+@contextmanager
+def _own_settings(model: Any, settings: Any) -> Iterator[None]:
+    """Put our settings in the place of the checkpoint's.
+
+    Given as an argument they would not do: transformers fills what they leave open (a repetition penalty, say) from
+    the checkpoint's own.
+    """
+    saved = model.generation_config
+    model.generation_config = settings
+    try:
+        yield
+    finally:
+        model.generation_config = saved
+
+
 def _settings(decoding: Decoding, pad: int) -> Any:
-    """Return settings of our own, so that a checkpoint's sampling defaults cannot slip in."""
     from transformers import GenerationConfig
 
     return GenerationConfig(

@@ -61,7 +61,7 @@ def sft(  # noqa: PLR0913 - the signature is the schema
     neftune_noise_alpha: Positive | None = None,
     bf16: bool = False,
     fp16: bool = False,
-    gradient_checkpointing: bool = False,
+    activation_checkpointing: bool = False,
     train_sampling_strategy: Literal["random", "group_by_length"] = "group_by_length",
     max_length: Count = 1024,
     completion_only_loss: bool = True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,24 +15,22 @@ from leaven.train.trainers.sampler import SeededSampler
 
 def config(**given: Any) -> SFTConfig:
     """Build TRL's configuration: all that can change a result comes from us, the rest is switched off."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # transformers renames gradient_checkpointing
-        return SFTConfig(
-            use_cpu=not torch.cuda.is_available(),
-            report_to="none",
-            save_strategy="steps",
-            save_total_limit=1,
-            eval_strategy="no",
-            packing=False,
-            padding_free=False,
-            shuffle_dataset=False,
-            max_length=None,
-            loss_type="nll",
-            dataset_kwargs={"skip_prepare_dataset": True},
-            dataloader_pin_memory=False,
-            disable_tqdm=True,
-            **given,
-        )
+    return SFTConfig(
+        use_cpu=not torch.cuda.is_available(),
+        report_to="none",
+        save_strategy="steps",
+        save_total_limit=1,
+        eval_strategy="no",
+        packing=False,
+        padding_free=False,
+        shuffle_dataset=False,
+        max_length=None,
+        loss_type="nll",
+        dataset_kwargs={"skip_prepare_dataset": True},
+        dataloader_pin_memory=False,
+        disable_tqdm=True,
+        **given,
+    )
 
 
 class ReproducibleSFT(SFTTrainer):  # type: ignore[misc] # TRL is untyped
