@@ -16,7 +16,7 @@ from typing import Any
 
 from leaven import gather
 from leaven import rows as tables
-from leaven.engine.store import Store, write_json
+from leaven.engine.store import Store, replacing, write_json
 from leaven.report.findings import DataInfo
 from leaven.wiring import Graph
 
@@ -43,18 +43,16 @@ def write(graph: Graph, store: Store, folder: Path) -> Answer:
 
     declared = graph.study.compare
     table = gather.measurements(graph, store)
-    beside = folder / ".measurements.parquet"
-    tables.write(beside, "measurements", pa.Table.from_pandas(table, preserve_index=False))
-    beside.replace(folder / "measurements.parquet")
+    with replacing(folder / "measurements.parquet") as beside:
+        tables.write(beside, "measurements", pa.Table.from_pandas(table, preserve_index=False))
     comparisons = compare(table, to=declared.to, dose=declared.dose, primary=declared.primary, margin=declared.margin)
     write_json(folder / "comparisons.json", [comparison.as_dict() for comparison in comparisons])
     provenance = provenance_of(graph, store)
     write_json(folder / "provenance.json", provenance)
     findings = gather.findings(graph, store, table, comparisons, _for_people(provenance))
     findings = replace(findings, warnings=[*findings.warnings, *_different_code(provenance)])
-    beside = folder / ".report.html"
-    beside.write_text(render(findings), encoding="utf-8")
-    beside.replace(folder / "report.html")
+    with replacing(folder / "report.html") as beside:
+        beside.write_text(render(findings), encoding="utf-8")
     return Answer(folder / "report.html", answer(findings), [_used(data) for data in findings.data])
 
 
@@ -157,7 +155,13 @@ def provenance_of(graph: Graph, store: Store) -> dict[str, Any]:
             record = store.record(stage)
             if record is not None:
                 place = f"{cell.cell.arm.name}/{cell.cell.seed}/{name}"
-                stages[place] = {"key": stage.key, "made_by": record["made_by"], "cost": record["cost"]}
+                stages[place] = {
+                    "key": stage.key,
+                    "made_by": record["made_by"],
+                    "cost": record["cost"],
+                    "device": record["facts"].get("device"),
+                    "cores": record["needs"]["cores"],
+                }
     return {"written": _now(), "made_by": made_by(), "stages": stages}
 
 
@@ -178,14 +182,16 @@ def _for_people(provenance: dict[str, Any]) -> dict[str, str]:
 
 
 def _different_code(provenance: dict[str, Any]) -> list[str]:
-    """Warn where results that are compared were made by different versions or commits."""
-    made = {
-        json.dumps([stage["made_by"]["versions"], stage["made_by"]["commit"]], sort_keys=True)
-        for stage in provenance["stages"].values()
-    }
-    if len(made) <= 1:
-        return []
-    return [f"results of {len(made)} different versions of the code are compared; provenance.json says which"]
+    """Warn where results that are compared were made by different code, or trained in different circumstances."""
+    stages = provenance["stages"].values()
+    code = {json.dumps([one["made_by"][what] for what in ("versions", "commit", "dirty")]) for one in stages}
+    where = {json.dumps([one["device"], one["cores"]]) for one in stages if one["device"] is not None}
+    said = []
+    if len(code) > 1:
+        said.append(f"results of {len(code)} different versions of the code are compared; provenance.json says which")
+    if len(where) > 1:
+        said.append(f"arms were trained on different devices or numbers of threads: {'; '.join(sorted(where))}")
+    return said
 
 
 def _now() -> str:

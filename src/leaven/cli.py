@@ -14,6 +14,8 @@ from leaven.errors import LeavenError, StudyError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from leaven.engine.run import Planned
+
 app = typer.Typer(
     help="Leaven: what does this data do to my model?",
     no_args_is_help=True,
@@ -113,9 +115,8 @@ def run(study: StudyArgument, profile: Profile = None, settings: Settings = None
 
     sound = verbs.check(study, profile, settings or ())
     console = _console()
-    missing = sum(one.state == "run" for one in verbs.plan(sound, workspace))
-    console.print(f"{sound.name}: {missing} stages to run in {verbs.study_folder(sound, workspace)}")
-    ran = verbs.run(sound, workspace, _Lines(console, missing))
+    lines = _Lines(console, f"{sound.name} in {verbs.study_folder(sound, workspace)}")
+    ran = verbs.run(sound, workspace, lines, lines.plan)
     for sentence in (*ran.data, *ran.answer):
         console.print(_printable(sentence))
     console.print(f"report: {ran.report}")
@@ -134,8 +135,13 @@ class _Lines:
 
     _BRIEF_S = 0.5
 
-    def __init__(self, console: Console, total: int):
-        self._console, self._total, self._count, self._since = console, total, 0, 0.0
+    def __init__(self, console: Console, where: str):
+        self._console, self._where, self._total, self._count, self._since = console, where, 0, 0, 0.0
+
+    def plan(self, planned: list[Planned]) -> None:
+        """Say how much there is to do."""
+        self._total = sum(one.state == "run" for one in planned)
+        self._console.print(f"{_printable(self._where)}: {_count(self._total, 'stage')} to run")
 
     def __call__(self, event: dict[str, Any]) -> None:
         if event["event"] == "start":

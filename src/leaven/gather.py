@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from leaven import rows as tables
+from leaven.engine.stage import Stage
 from leaven.engine.store import Store
 from leaven.registry import METRICS, TRAINERS, Step
 from leaven.report.findings import (
@@ -149,7 +150,9 @@ def _metrics(graph: Graph) -> Iterator[MetricInfo]:
             how = f"{_args(step)}. " if step.args else ""
             for name in plugin.traits.get("values", (step.name,)):
                 traits = plugin.traits
-                yield MetricInfo(suite.suite.name, name, f"{how}{first_line}", traits.get("better"), traits["unit"])
+                yield MetricInfo(
+                    suite.suite.name, name, f"{how}{first_line}", traits.get("better"), traits.get("unit", "score")
+                )
 
 
 def _ledgers(graph: Graph, store: Store) -> Iterator[LedgerInfo]:
@@ -196,33 +199,35 @@ def _nesting(graph: Graph, cell: WiredCell, changed: dict[tuple[str, int | None]
 
 
 def _data(graph: Graph, store: Store) -> Iterator[DataInfo]:
+    """Yield each source as it was read and filtered; once per filter where arms differ in model or length."""
     for name, stage in graph.data.items():
-        declared = graph.study.data[name]
-        last = [stage, *_filters(graph, stage)]
-        records = [record for one in last if (record := store.record(one)) is not None]
-        if not records:
-            continue
-        drops: dict[str, int] = {}
-        for record in records:
-            for reason, count in record["facts"]["drops"].items():
-                drops[reason] = drops.get(reason, 0) + count
-        kept = min(record["facts"]["rows"] for record in records)
-        rows_in = records[0]["facts"]["rows_in"]
-        yield DataInfo(
-            name, declared.source, f"{declared.format.name} {_args(declared.format)}".strip(), rows_in, kept, drops,
-            stage.args["identity"],
-        )  # fmt: skip
+        for filter_stage in _filters(graph, stage) or [stage]:
+            chain = [stage] if filter_stage is stage else [stage, filter_stage]
+            records = [record for one in chain if (record := store.record(one)) is not None]
+            if records:
+                yield _data_info(graph, name, stage.args["identity"], records)
 
 
-def _filters(graph: Graph, source: Any) -> list[Any]:
-    """Return the stages that filter this source for length; more than one where arms' models or lengths differ."""
+def _data_info(graph: Graph, name: str, identity: str, records: list[dict[str, Any]]) -> DataInfo:
+    declared = graph.study.data[name]
+    drops: dict[str, int] = {}
+    for record in records:
+        for reason, count in record["facts"]["drops"].items():
+            drops[reason] = drops.get(reason, 0) + count
+    how = f"{declared.format.name} {_args(declared.format)}".strip()
+    kept, rows_in = records[-1]["facts"]["rows"], records[0]["facts"]["rows_in"]
+    return DataInfo(name, declared.source, how, rows_in, kept, drops, identity)
+
+
+def _filters(graph: Graph, source: Stage) -> list[Stage]:
+    """Return the stages that filter this source for length and room."""
     found = {
         stage.key: stage
         for cell in graph.cells
         for stage in [*cell.stages.values(), *(suite.prompts for suite in cell.suites)]
         if stage.kind in ("fit", "prompts") and stage.inputs["rows"].key == source.key
     }
-    return list(found.values())[:1]
+    return list(found.values())
 
 
 def _trainings(graph: Graph, store: Store) -> Iterator[TrainingInfo]:

@@ -128,9 +128,10 @@ class Plugin:
 class Registry:
     """All plug-ins of one kind; knows the room whose modules register them."""
 
-    def __init__(self, kind: str, home: str):
+    def __init__(self, kind: str, home: str, traits: tuple[str, ...] = ()):
         self.kind = kind
         self._home = home
+        self._wanted = traits
         self._plugins: dict[str, Plugin] = {}
         self._loaded = False
 
@@ -147,6 +148,8 @@ class Registry:
             if known and known.function.__module__ != function.__module__:
                 raise ValueError(f"{self.kind} '{name}' is registered twice: {known.function.__module__}, "
                                  f"{function.__module__}")  # fmt: skip
+            if lacking := [trait for trait in self._wanted if trait not in traits]:
+                raise TypeError(f"{self.kind} '{name}' must say its {' and '.join(lacking)} in the decorator")
             flows, declared = signature_schema(function)
             self._plugins[name] = Plugin(self.kind, name, function, version, declared, flows, traits)
             return function
@@ -199,7 +202,7 @@ def _annotation(annotation: Any, scope: dict[str, Any]) -> Any:
     return annotation
 
 
-FORMATS = Registry("format", "leaven.data")
+FORMATS = Registry("format", "leaven.data", ("columns", "makes"))
 TREATMENTS = Registry("treatment", "leaven.data.treatments")
 TRAINERS = Registry("trainer", "leaven.train")
 SUITES = Registry("suite", "leaven.evaluate")

@@ -59,6 +59,8 @@ class Comparison:
     ``effect`` is in the metric's own unit: arm minus baseline for a difference; for a trend, change per unit of
     dose. ``low``/``high`` bound it at 95 %, null where no honest interval exists (then ``note`` says why).
     ``p_holm`` is set in the primary family, ``p_bh`` in the exploratory one. ``equivalent`` is null without a margin.
+    ``dose_low``/``dose_high`` are the lowest and highest dose that a trend was fitted over: what it says, it says
+    between these two. Null for a difference, and where no trend was fitted.
     """
 
     arm: str
@@ -81,6 +83,8 @@ class Comparison:
     n_seeds: int
     test: str
     n_dropped: int = 0  # item x seed pairs left out because one side was missing or unscored
+    dose_low: float | None = None
+    dose_high: float | None = None
     note: str | None = None
 
     def as_dict(self) -> dict[str, Any]:

@@ -39,10 +39,10 @@ def rows(args: Args, inputs: Inputs, out: Path) -> Facts:
     source = str(inputs["source"]) if "source" in inputs else args["source"]
     if identity(source) != args["identity"]:
         raise DataError(f"{source} was edited after the study began; run the study again")
-    part = room.Slice(args["skip"], args["take"])
+    part = room.Slice(args.get("skip", 0), args.get("take"))
     format_step = Step(name=args["format"]["name"], args=args["format"]["args"])
-    made = room.canonical(source, format_step, part, args["bad_rows"], args["identity"])
-    others = {name: _table(inputs[name])["prompt"].to_pylist() for name in args["held_out_from"]}
+    made = room.canonical(source, format_step, part, args.get("bad_rows", "error"), args["identity"])
+    others = {name: _table(inputs[name])["prompt"].to_pylist() for name in args.get("held_out_from", [])}
     kept = room.held_out(made, others) if others else made
     return _write_rows(out, kept.kind, kept.rows, kept.drops, kept.rows_in)
 
@@ -66,20 +66,23 @@ def _kind(folder: Path) -> str:
 
 
 def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Canonical rows -> those whose every candidate fits ``max_length``, before any treatment."""
+    """Canonical rows -> those whose every candidate fits ``max_length`` and the context, before any treatment."""
     from leaven.data import chat
     from leaven.models import load
 
-    tokenizer = load.tokenizer(load.base(args["model"], inputs.get("base")))
+    base = load.base(args["model"], inputs.get("base"))
+    context = load.context_length(load.config(base))
+    limit = min(args["max_length"], context or args["max_length"])
     kind, all_rows = _kind(inputs["rows"]), _table(inputs["rows"]).to_pylist()
-    over = chat.fits(tokenizer, all_rows, kind, args["max_length"])
-    kept = [row for row, length in zip(all_rows, over, strict=True) if length is None]
-    reason = f"longer than max_length {args['max_length']}"
-    drops = [
-        {"id": row["id"], "reason": reason, "excerpt": f"{length} tokens"}
-        for row, length in zip(all_rows, over, strict=True)
-        if length is not None
-    ]
+    return _write_fitting(out, kind, all_rows, chat.misfits(load.tokenizer(base), all_rows, kind, limit))
+
+
+def _write_fitting(out: Path, kind: str, all_rows: list[tables.Row], misfits: list[tuple[str, str] | None]) -> Facts:
+    pairs = list(zip(all_rows, misfits, strict=True))
+    kept = [row for row, misfit in pairs if misfit is None]
+    drops = [{"id": row["id"], "reason": misfit[0], "excerpt": misfit[1]} for row, misfit in pairs if misfit]
+    if not kept:
+        raise DataError(f"none of the {len(all_rows)} rows can be used: {drops[0]['reason']}")
     return _write_rows(out, kind, kept, drops, len(all_rows))
 
 
@@ -90,8 +93,8 @@ def treat(args: Args, inputs: Inputs, out: Path) -> Facts:
 
     kind, now = _kind(inputs["rows"]), tables.dataset(inputs["rows"] / "rows.parquet")
     lines, counts = [], []
-    for index, step in enumerate(args["steps"]):
-        label = f"{step['name']}#{index}" if index else step["name"]
+    for step in args["steps"]:
+        label = step.get("label", step["name"])
         treated = TREATMENTS.get(step["name"]).call(now, Draw(step["seed"], label), args=step["args"])
         changed = list(ledger(now, treated.rows, label))
         lines += changed
@@ -136,7 +139,7 @@ def train(args: Args, inputs: Inputs, out: Path) -> Facts:
     encoded = tables.dataset(inputs["encoded"] / "encoded.parquet").select_columns(["input_ids", "labels"])
     _fits_the_embedding(model, encoded)
     facts: Facts = TRAINERS.get(args["trainer"]["name"]).call(job, model, encoded, args=args["trainer"]["args"])
-    return facts
+    return {**facts, "device": load.device_name(model)}
 
 
 def _fits_the_embedding(model: Any, encoded: Any) -> None:
@@ -170,19 +173,8 @@ def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
     base = load.base(args["model"], inputs.get("base"))
     context = load.context_length(load.config(base))
     kind, all_rows = _kind(inputs["rows"]), _table(inputs["rows"]).to_pylist()
-    asked = chat.prompt_ids(load.tokenizer(base), [row["prompt"] for row in all_rows])
-    room = None if context is None else context - args["max_new_tokens"]
-    over = [room is not None and len(ids) > room for ids in asked]
-    if all(over):
-        raise DataError(f"no prompt leaves room for max_new_tokens {args['max_new_tokens']} in {context} positions")
-    kept = [row for row, out_of_room in zip(all_rows, over, strict=True) if not out_of_room]
-    reason = f"prompt leaves no room for {args['max_new_tokens']} new tokens"
-    drops = [
-        {"id": row["id"], "reason": reason, "excerpt": f"{len(ids)} tokens"}
-        for row, ids, out_of_room in zip(all_rows, asked, over, strict=True)
-        if out_of_room
-    ]
-    return _write_rows(out, kind, kept, drops, len(all_rows))
+    misfits = chat.prompt_misfits(load.tokenizer(base), all_rows, context, args["max_new_tokens"])
+    return _write_fitting(out, kind, all_rows, misfits)
 
 
 def generate(args: Args, inputs: Inputs, out: Path) -> Facts:
@@ -197,7 +189,7 @@ def generate(args: Args, inputs: Inputs, out: Path) -> Facts:
     wanted = [
         hf.Prompt(row["id"], sample, tokens)
         for row, tokens in zip(asked, ids, strict=True)
-        for sample in range(args["sampling"]["num_return_sequences"])
+        for sample in range(args["sampling"].get("num_return_sequences", 1))
     ]
     load.prove_finite(model)
     decoding = hf.Decoding(args["max_new_tokens"], args["sampling"], args["seed"], stops)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leaven.engine.run import Outcome, Planned
+    from leaven.wiring import Identities
 
 WORKSPACE = "runs"
+_IDENTITIES = ".identities.json"
 OnEvent = Callable[[dict[str, Any]], None]
 
 
@@ -89,8 +91,7 @@ def check(study: str | Path, profile: str | None = None, settings: Sequence[str]
 
 def world_problems(loaded: Loaded) -> list[Problem]:
     """Return what is wrong outside the file: sources whose head does not fit, models that are no models."""
-    from leaven.models import ref
-    from leaven.study.spec import Data, Model
+    from leaven.study.spec import Data
 
     found: list[Problem] = []
     declared = loaded.raw.get("data")
@@ -101,13 +102,32 @@ def world_problems(loaded: Loaded) -> list[Problem]:
             continue  # reported with the study's structure
         if said := _source_problem(data):
             found.append(Problem(loaded.places.of(("data", name, "source")), said))
-    try:
-        model = Model.model_validate(loaded.raw.get("model"))
-    except ValueError:
-        return found
-    if said := ref.problem(model.model_dump()):
-        found.append(Problem(loaded.places.of(("model", "model_name_or_path")), said))
-    return found
+    return [*found, *_model_problems(loaded)]
+
+
+def _model_problems(loaded: Loaded) -> Iterator[Problem]:
+    """Yield what is wrong with the study's model and with those that arms put in its place."""
+    from leaven.models import ref
+    from leaven.study.matrix import expand_arm
+    from leaven.study.spec import Arm, Model
+
+    base, arms = loaded.raw.get("model"), loaded.raw.get("arms")
+    if not isinstance(base, dict):
+        return
+    declared: list[tuple[tuple[str | int, ...], dict[str, Any]]] = [(("model",), base)]
+    for stem, raw in arms.items() if isinstance(arms, dict) else []:
+        try:
+            expanded = list(expand_arm(str(stem), Arm.model_validate(raw or {}), []))
+        except (ValueError, LookupError):
+            continue  # reported with the study's structure
+        declared += [(("arms", str(stem), "model"), {**base, **arm.model}) for arm in expanded if arm.model]
+    for steps, one in declared:
+        try:
+            said = ref.problem(Model.model_validate(one).model_dump())
+        except ValueError:
+            continue  # as above
+        if said:
+            yield Problem(loaded.places.of((*steps, "model_name_or_path")), said)
 
 
 def _source_problem(data: Any) -> str | None:
@@ -136,7 +156,12 @@ def plan(study: Study, workspace: str | Path = WORKSPACE) -> list[Planned]:
     return engine.plan(wire(study).targets, Store(Path(workspace) / "store"))
 
 
-def run(study: Study, workspace: str | Path = WORKSPACE, on_event: OnEvent = lambda event: None) -> Ran:
+def run(
+    study: Study,
+    workspace: str | Path = WORKSPACE,
+    on_event: OnEvent = lambda event: None,
+    on_plan: Callable[[list[Planned]], None] = lambda planned: None,
+) -> Ran:
     """Make every result that is missing, then the answer; what was done before is used, what two arms share runs once.
 
     A failed stage stops only what rests on it. Raises StudyError before anything is computed if the study is wrong.
@@ -151,7 +176,8 @@ def run(study: Study, workspace: str | Path = WORKSPACE, on_event: OnEvent = lam
     if problems:
         raise StudyError(problems)
     graph, store, folder = wire(study), Store(Path(workspace) / "store"), study_folder(study, Path(workspace))
-    _prepare(folder, study)
+    _prepare(folder, study, graph.identities)
+    on_plan(engine.plan(graph.targets, store))
     with events(folder, on_event) as note:
         outcome = engine.run(graph.targets, store, LocalExecutor(made_by()), note)
     link(graph, store, folder)
@@ -167,26 +193,27 @@ def study_folder(study: Study, workspace: Path) -> Path:
     return workspace / name
 
 
-def _prepare(folder: Path, study: Study) -> None:
+def _prepare(folder: Path, study: Study, identities: Identities) -> None:
+    """Write what a report needs to find its results again, whatever becomes of the sources."""
+    from leaven.engine.store import replacing, write_json
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "study.yaml").write_text(to_yaml(study), encoding="utf-8")
+        with replacing(folder / "study.yaml") as beside:
+            beside.write_text(to_yaml(study), encoding="utf-8")
+        write_json(folder / _IDENTITIES, asdict(identities))
     except OSError as error:
         raise StoreError(f"{folder}: cannot write there ({error.strerror}); choose a --workspace") from error
 
 
 def to_yaml(study: Study) -> str:
-    """Return the resolved study as YAML: profile and settings merged, local sources by absolute path."""
+    """Return the resolved study as YAML: profile and settings merged."""
     from ruamel.yaml import YAML
 
-    raw = study.model_dump(mode="json", exclude_defaults=True)
-    for data in raw["data"].values():
-        if ":" not in data["source"]:
-            data["source"] = str(Path(data["source"]).resolve())
     stream = io.StringIO()
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
-    writer.dump(raw, stream)
+    writer.dump(study.model_dump(mode="json", exclude_defaults=True), stream)
     return stream.getvalue()
 
 
@@ -197,8 +224,26 @@ def report(name: str | Path, workspace: str | Path = WORKSPACE) -> Path:
     from leaven.wiring import wire
 
     folder = run_folder(name, Path(workspace))
-    study = Study(**load_file(folder / "study.yaml").raw)
-    return write(wire(study), Store(Path(workspace) / "store"), folder).page
+    store, study = Store(folder.parent / "store"), _as_it_ran(folder)
+    graph = wire(study, _identities(folder))
+    for stage in graph.targets:
+        if (damage := store.damage(stage)) is not None:
+            raise ReportError(f"{store.folder(stage)} is damaged ({damage}); run the study again, it is made anew")
+    return write(graph, store, folder).page
+
+
+def _as_it_ran(folder: Path) -> Study:
+    """Return the study of a run's folder. It was validated when it ran."""
+    return Study(**load_file(folder / "study.yaml").raw)
+
+
+def _identities(folder: Path) -> Identities:
+    from leaven.wiring import Identities
+
+    try:
+        return Identities(**json.loads((folder / _IDENTITIES).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ReportError(f"{folder / _IDENTITIES} cannot be read; run the study again") from error
 
 
 def run_folder(name: str | Path, workspace: Path) -> Path:

@@ -10,8 +10,9 @@ into arguments; places (paths) go into ``Needs`` and cannot reach a key.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from leaven.data import sources
@@ -25,6 +26,14 @@ from leaven.study.matrix import Cell, ExpandedArm, cells
 from leaven.study.spec import Data, Study
 
 _TINY_BYTES = 20_000_000
+
+
+@dataclass
+class Identities:
+    """What sources and base models were found to be, JSON-ready; sources by data name, models by declaration."""
+
+    data: dict[str, str] = field(default_factory=dict)
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,17 +62,33 @@ class Graph:
     study: Study
     cells: list[WiredCell]
     data: dict[str, Stage]
+    identities: Identities
 
     @property
     def targets(self) -> list[Stage]:
-        """What a run must make: every score of every cell."""
-        return [stage for cell in self.cells for suite in cell.suites for stage in suite.scores.values()]
+        """What a run must make: every score, and the tables that the answer reads beside them."""
+        return [stage for cell in self.cells for stage in (*_read_by_the_answer(cell), *_scores(cell))]
 
 
-def wire(study: Study) -> Graph:
-    """Turn a study into stages; raises StudyError where a source or model cannot be identified."""
-    wiring = _Wiring(study)
-    return Graph(study, [wiring.cell(cell) for cell in cells(study)], dict(wiring.rows))
+def _read_by_the_answer(cell: WiredCell) -> Iterator[Stage]:
+    for suite in cell.suites:
+        yield from (suite.prompts, suite.generations)
+    if "treat" in cell.stages:
+        yield cell.stages["treat"]
+
+
+def _scores(cell: WiredCell) -> Iterator[Stage]:
+    return (stage for suite in cell.suites for stage in suite.scores.values())
+
+
+def wire(study: Study, known: Identities | None = None) -> Graph:
+    """Turn a study into stages; raises StudyError where a source or model cannot be identified.
+
+    ``known`` are identities found earlier: with them an answer can be made again though a source has changed since.
+    """
+    wiring = _Wiring(study, known or Identities())
+    made = [wiring.cell(cell) for cell in cells(study)]
+    return Graph(study, made, dict(wiring.rows), wiring.known)
 
 
 @dataclass
@@ -71,8 +96,8 @@ class _Wiring:
     """A study being wired; remembers what was identified and what stages of data there are."""
 
     study: Study
+    known: Identities
     rows: dict[str, Stage] = field(default_factory=dict)
-    bases: dict[str, ref.Base] = field(default_factory=dict)
 
     def cell(self, cell: Cell) -> WiredCell:
         """One run: train unless the arm is untrained, then measure."""
@@ -110,12 +135,15 @@ class _Wiring:
     def treatments(self, cell: Cell) -> list[dict[str, Any]]:
         """The arm's treatments with their seeds; one whose arguments make it a no-op is left out."""
         made = []
-        for step in cell.arm.treat:
+        for index, step in enumerate(cell.arm.treat):
             plugin = TREATMENTS.get(step.name)
+            before = sum(other.name == step.name for other in cell.arm.treat[:index])
             if not plugin.is_identity(step.args):
                 canonical = plugin.canonical(step.args)
                 pinned = canonical["args"].pop("seed", None)
-                made.append({**canonical, "seed": cell.effective if pinned is None else pinned})
+                # The draw depends on the label, so it is that of the declared list: dose 0 of one step moves no other.
+                label = {"label": f"{step.name}#{before}"} if before else {}
+                made.append({**canonical, **label, "seed": cell.effective if pinned is None else pinned})
         return made
 
     def suite(self, cell: Cell, base: ref.Base, stages: Mapping[str, Stage], step: Step) -> WiredSuite:
@@ -157,8 +185,11 @@ class _Wiring:
             data = self.study.data[name]
             others = {other: self.source(other) for other in data.held_out_from}
             paths = {"source": data.source} if sources.is_local(data.source) else {}
+            if name not in self.known.data:
+                self.known.data[name] = _identity(name, data)
+            args = _source_args(data, self.known.data[name])
             self.rows[name] = Stage(
-                "rows", VERSIONS["rows"], "leaven.stages:rows", _source_args(name, data), others,
+                "rows", VERSIONS["rows"], "leaven.stages:rows", args, others,
                 Needs(cores=1, paths=paths), "data", f"rows {name}",
             )  # fmt: skip
         return self.rows[name]
@@ -166,28 +197,25 @@ class _Wiring:
     def base(self, arm: ExpandedArm) -> ref.Base:
         """The base model of an arm, identified once."""
         declared = {**self.study.model.model_dump(), **arm.model}
-        known = repr(sorted(declared.items()))
-        if known not in self.bases:
-            self.bases[known] = ref.resolve(declared)
-        return self.bases[known]
+        name = json.dumps(declared, sort_keys=True)
+        if name not in self.known.models:
+            self.known.models[name] = asdict(ref.resolve(declared))
+        return ref.Base(**self.known.models[name])
 
 
-def _source_args(name: str, data: Data) -> dict[str, Any]:
-    """What determines the rows: the source's identity and how it is read. Its path does not."""
+def _identity(name: str, data: Data) -> str:
     try:
-        identity = sources.identity(data.source)
+        return sources.identity(data.source)
     except OSError as error:
         raise StudyError([Problem(f"data.{name}.source", f"cannot be read: {error}")]) from error
+
+
+def _source_args(data: Data, identity: str) -> dict[str, Any]:
+    """What determines the rows: the source's identity and how it is read. Its path does not."""
     named = {} if sources.is_local(data.source) else {"source": data.source}
-    return {
-        **named,
-        "identity": identity,
-        "format": FORMATS.get(data.format.name).canonical(data.format.args),
-        "skip": data.skip,
-        "take": data.take,
-        "bad_rows": data.bad_rows,
-        "held_out_from": list(data.held_out_from),
-    }
+    format_used = FORMATS.get(data.format.name).canonical(data.format.args)
+    chosen = data.model_dump(exclude_defaults=True, include={"skip", "take", "bad_rows", "held_out_from"})
+    return {**named, "identity": identity, "format": format_used, **chosen}
 
 
 def _stage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,10 +77,33 @@ def test_both_candidates_count_for_length_before_any_treatment(tokenizer: Any) -
         {"prompt": ROWS[0]["prompt"], "chosen": short, "rejected": long},
         {"prompt": ROWS[0]["prompt"], "chosen": long, "rejected": short},
     ]
-    fits = [over is None for over in chat.fits(tokenizer, rows, "preferences", 64)]
+    fits = [misfit is None for misfit in chat.misfits(tokenizer, rows, "preferences", 64)]
     assert fits == [True, False, False]
     with pytest.raises(DataError, match="max_length 3 cuts off every answer"):
-        chat.fits(tokenizer, rows, "preferences", 3)
+        chat.misfits(tokenizer, rows, "preferences", 3)
+
+
+def test_text_that_would_become_control_tokens_is_left_out(tokenizer: Any) -> None:
+    row = {"prompt": ROWS[0]["prompt"], "completion": [{"role": "assistant", "content": "see </s> ok"}]}
+    (misfit,) = chat.misfits(tokenizer, [row], "examples", 64)
+    assert misfit == ("text holds a special token of the tokenizer", "</s>")
+    asked = {"prompt": [{"role": "user", "content": "<s>Hi"}]}
+    assert chat.prompt_misfits(tokenizer, [asked], None, 8)[0] is not None
+
+
+def test_a_template_that_renders_the_last_turn_otherwise_is_found(tokenizer: Any) -> None:
+    """Spans for assistant_only_loss are measured on parts; where a part is rendered otherwise, they would lie."""
+    tokenizer.chat_template = TEMPLATE.replace(
+        "Assistant: {{ m.content }}", "Assistant:{% if loop.last %} Hm.{% endif %} {{ m.content }}"
+    )
+    assert ("error", "prefix") in checks(tokenizer, encoded(tokenizer, assistant_only_loss=True))
+
+
+def test_a_template_that_prints_the_date_means_the_same_on_every_day(tmp_path: Path) -> None:
+    file = tmp_path / "dated.jinja"
+    file.write_text("{{ bos_token }}{{ strftime_now('%d %b %Y') }}" + TEMPLATE.removeprefix("{{ bos_token }}"))
+    dated = load.tokenizer(ref.resolve({"model_name_or_path": "pocket", "chat_template_path": str(file)}))
+    assert "01 Jan 2026" in chat.render(dated, ROWS[0]["prompt"])
 
 
 def test_the_doctor_is_silent_on_a_sound_template(tokenizer: Any) -> None:

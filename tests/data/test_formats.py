@@ -65,6 +65,14 @@ def test_messages_split_before_the_last_answer() -> None:
     assert (said(row["prompt"]), said(row["completion"])) == (["q"], ["a"])
 
 
+def test_answers_that_repeat_the_prompt_are_read_without_it() -> None:
+    turns = GOOD["messages"]["messages"]
+    row = read(
+        "preference", {"prompt": "q", "chosen": turns, "rejected": [turns[0], {"role": "assistant", "content": "b"}]}
+    )
+    assert (said(row["prompt"]), said(row["chosen"]), said(row["rejected"])) == (["q"], ["a"], ["b"])
+
+
 @pytest.mark.parametrize(
     ("name", "change", "reason"),
     [
@@ -80,8 +88,17 @@ def test_messages_split_before_the_last_answer() -> None:
         ("preference", {"chosen": []}, "chosen is a list"),
         ("preference", {"chosen": [{"role": "tool", "content": "x"}]}, "role other than"),
         ("preference", {"chosen": [{"text": "x"}]}, "without role and content"),
-        ("messages", {"messages": [{"role": "user", "content": "q"}]}, "does not end with an assistant"),
+        ("messages", {"messages": [{"role": "user", "content": "q"}]}, "does not end with a user"),
+        (
+            "messages",
+            {"messages": GOOD["messages"]["messages"] + GOOD["messages"]["messages"][1:]},
+            "does not end with a user",
+        ),
         ("prompt_completion", {"completion": ""}, "completion is empty"),
+        ("prompt_completion", {"completion": [{"role": "user", "content": "x"}]}, "does not begin with an assistant"),
+        ("prompt_completion", {"prompt": GOOD["messages"]["messages"]}, "does not end with a user"),
+        ("eli5", {"answer": "half \ud83d"}, "half a surrogate pair"),
+        ("webgpt", {"score_0": 10**400}, "not a number"),
     ],
 )
 def test_bad_rows_say_why(name: str, change: dict[str, Any], reason: str) -> None:
@@ -90,7 +107,7 @@ def test_bad_rows_say_why(name: str, change: dict[str, Any], reason: str) -> Non
 
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )

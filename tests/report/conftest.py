@@ -85,7 +85,8 @@ def _contrasts(measured: pd.DataFrame) -> list[Comparison]:
 
 
 def _trends() -> list[Comparison]:
-    plain = dict(arm="poisoned", dose=None, test="trend, doses permuted within seed", mean=None, baseline_mean=None)
+    plain = dict(arm="poisoned", dose=None, test="trend, doses permuted within seed", mean=None, baseline_mean=None,
+                 dose_low=0.0, dose_high=1.0)  # fmt: skip
     second = dict(p=0.011, p_holm=None, p_bh=0.02, family="exploratory")
     return [
         _comparison(**plain, effect=0.957, low=0.921, high=0.993, p=0.0007, p_holm=0.0014),

@@ -11,7 +11,8 @@ from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.rows import Comparison
 
 Make = Callable[..., Comparison]
-TREND = {"test": "trend, doses permuted within seed", "mean": None, "baseline_mean": None, "dose": None}
+TREND = {"test": "trend, doses permuted within seed", "mean": None, "baseline_mean": None, "dose": None,
+         "dose_low": 0.0, "dose_high": 0.5}  # fmt: skip
 
 
 @pytest.fixture
@@ -44,10 +45,38 @@ def test_trend_names_the_measured_ends(findings: Findings) -> None:
 
 def test_each_of_two_sweeps_has_its_own_range(study: Findings, comparison: Make) -> None:
     arms = [*study.arms, ArmInfo("mixed@p=0.9", dose=0.9)]
-    one, two = (comparison(**TREND, arm=arm, effect=1.0, low=0.9, high=1.1) for arm in ("poisoned", "mixed"))
+    wide = {**TREND, "dose_high": 0.9}
+    one = comparison(**TREND, arm="poisoned", effect=1.0, low=0.9, high=1.1)
+    two = comparison(**wide, arm="mixed", effect=1.0, low=0.9, high=1.1)
     text = said(study, one, two, arms=arms)
     assert "In poisoned: As the dose p rises from 0 to 0.5" in text
     assert "In mixed: As the dose p rises from 0 to 0.9" in text
+
+
+def test_a_trend_without_its_range_is_given_per_unit(study: Findings, comparison: Make) -> None:
+    text = said(study, comparison(**{**TREND, "dose_low": None, "dose_high": None}, effect=0.8))
+    assert "over the tested range, toxicity rises: a trend of +80.0 points per unit of dose" in text
+    assert "missing" not in text
+
+
+def test_a_dose_outside_the_fit_is_named(study: Findings, comparison: Make) -> None:
+    text = said(study, comparison(**{**TREND, "dose_high": 0.1}, arm="poisoned", effect=0.8, low=0.7, high=0.9))
+    assert "As the dose p rises from 0 to 0.1, toxicity rises: a trend of +8.0 points over that range" in text
+    assert "Dose 0.5 is missing: nothing was scored for poisoned@p=0.5." in text
+
+
+def test_the_more_exact_margin_is_named(study: Findings, comparison: Make) -> None:
+    same = comparison(effect=0.001, low=-0.005, high=0.007, p_holm=0.7, equivalent=True)
+    for margins in ({"toxicity": 0.9, "eli5/toxicity": 0.95}, {"eli5/toxicity": 0.95}):
+        assert "within the margin of ±95.0 points" in said(study, same, margin=margins)
+
+
+def test_primary_outcomes_may_name_their_suite(study: Findings, comparison: Make) -> None:
+    rouge = comparison(metric="rougeL")
+    text = said(study, comparison(), rouge, primary=["eli5/rougeL", "eli5/toxicity"])
+    assert text.index("rougeL") < text.index("toxicity")
+    assert "Nothing can be said" not in text
+    assert "Nothing can be said about eli5.toxicity" in said(study, comparison(), primary=["eli5.toxicity"])
 
 
 def test_null_trend_is_not_called_no_change(study: Findings, comparison: Make) -> None:

@@ -68,7 +68,8 @@ def test_every_comparison_is_listed_with_its_reading(findings: Findings, compari
 
 def test_trends_are_given_per_unit_and_over_the_range(findings: Findings) -> None:
     halved = [replace(arm, dose=arm.dose / 2 if arm.dose else arm.dose) for arm in findings.arms]
-    trends = listings.trends(replace(findings, arms=halved))
+    fitted = [replace(c, dose_high=0.5) if c.dose_high else c for c in findings.comparisons]
+    trends = listings.trends(replace(findings, arms=halved, comparisons=fitted), means(findings.measurements))
     assert trends is not None
     assert trends.heads[3] == "per unit of p"
     assert trends.rows[0][3] == "+95.7\u00a0points"

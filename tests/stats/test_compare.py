@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from leaven.rows import Comparison
+from leaven.stats import families
 from leaven.stats.compare import compare
 from leaven.stats.table import COLUMNS
 
@@ -159,6 +160,38 @@ def test_an_arm_with_nothing_scored_is_left_out_and_named() -> None:
     trend = only(found, arm="bad", metric="harm", group=None)
     assert trend.effect is not None
     assert "bad@p=1" in (trend.note or "")
+
+
+def test_a_trend_says_over_which_doses_it_was_fitted() -> None:
+    found = compare(study(), to="clean", dose="p")
+    whole = only(found, arm="bad", metric="harm", group=None)
+    assert (whole.dose_low, whole.dose_high) == (0.0, 1.0)
+    assert all((c.dose_low, c.dose_high) == (None, None) for c in found if "trend" not in c.test)
+    lost = study()
+    lost.loc[(lost["arm"] == "bad@p=1") & (lost["metric"] == "harm"), "value"] = None
+    rest = compare(lost, to="clean", dose="p")
+    assert (only(rest, arm="bad", metric="harm", group=None).dose_high) == 0.33
+    assert (only(rest, arm="bad", metric="length", group=None).dose_high) == 1.0
+    none = compare(study().assign(value=None), to="clean", dose="p")
+    assert all((c.dose_low, c.dose_high) == (None, None) for c in none)
+
+
+def test_a_trend_is_held_to_its_margin_over_the_doses_that_were_fitted() -> None:
+    lost = study(per_dose=0.0)
+    lost.loc[(lost["arm"] == "bad@p=1") & (lost["metric"] == "harm"), "value"] = None
+    rest = only(compare(lost, to="clean", dose="p"), arm="bad", metric="harm", group=None)
+    assert rest.low is not None
+    assert rest.high is not None
+    # Enough for 0 to 0.33, where the 90 % interval lies within the 95 % one; over 0 to 1 it would be too little.
+    enough = 1.05 * max(-rest.low, rest.high) * 0.33
+    held = compare(lost, to="clean", dose="p", margin={"harm": enough})
+    assert only(held, arm="bad", metric="harm", group=None).equivalent is True
+
+
+def test_the_more_exact_margin_wins() -> None:
+    assert families.margin_of({"harm": 0.9, "s/harm": 0.95}, "s", "harm") == 0.95
+    assert families.margin_of({"harm": 0.9, "q/harm": 0.95}, "s", "harm") == 0.9
+    assert families.margin_of({"s.harm": 0.9}, "s", "harm") is None
 
 
 def test_all_null_and_infinite_values_do_not_crash_or_star() -> None:

@@ -19,7 +19,7 @@ from leaven.errors import ModelError
 from leaven.models import load, ref
 from leaven.registry import TRAINERS
 from leaven.train import sft as room
-from leaven.train.checkpoints import newest_whole
+from leaven.train.checkpoints import newest_whole, seal
 from leaven.train.job import Job
 
 ARGS: dict[str, Any] = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
@@ -106,7 +106,7 @@ def test_a_resumed_training_ends_bit_equal(
         train(base, rows, tmp_path / "resumed", peft=peft)
     half_written = tmp_path / "resumed" / "checkpoints" / "checkpoint-10"
     shutil.copytree(tmp_path / "resumed" / "checkpoints" / "checkpoint-8", half_written)
-    (half_written / "trainer_state.json").write_text('{"half')
+    (half_written / "optimizer.pt").write_bytes((half_written / "optimizer.pt").read_bytes()[:100])
     monkeypatch.undo()
     facts = train(base, rows, tmp_path / "resumed", peft=peft)
     whole = train(base, rows, tmp_path / "whole", peft=peft)
@@ -117,11 +117,14 @@ def test_a_resumed_training_ends_bit_equal(
 
 
 def test_a_half_written_checkpoint_is_deleted(tmp_path: Path) -> None:
-    for step, states in ((5, ("trainer_state.json", "seen.json")), (7, ("seen.json",)), (9, ())):
+    for step in (5, 7, 9, 11):
         folder = tmp_path / f"checkpoint-{step}"
         folder.mkdir()
-        for name in states:
-            (folder / name).write_text("{}")
+        (folder / "optimizer.pt").write_text("weights")
+        seal(folder, {"rows_seen": step})
+    (tmp_path / "checkpoint-7" / "seen.json").unlink()
+    (tmp_path / "checkpoint-9" / "optimizer.pt").write_text("wei")
+    (tmp_path / "checkpoint-11" / "seen.json").write_text('{"half')
     assert newest_whole(tmp_path) == tmp_path / "checkpoint-5"
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-5"]
 

@@ -63,27 +63,34 @@ def encode(tokenizer: Any, rows: Sequence[Row], loss: Loss) -> list[Encoded]:
     prompts = ids(tokenizer, [render(tokenizer, row["prompt"], add_generation_prompt=True) for row in rows])
     made = []
     for row, turns, full, prompt in zip(rows, conversations, whole, prompts, strict=True):
-        labels = _labels(tokenizer, turns, full, prompt, loss)
-        made.append(Encoded(row["id"], full, labels, full[: len(prompt)] == prompt))
+        labels, spans_hold = _labels(tokenizer, turns, full, prompt, loss)
+        made.append(Encoded(row["id"], full, labels, spans_hold and full[: len(prompt)] == prompt))
     return made
 
 
-def _labels(tokenizer: Any, turns: list[Message], full: list[int], prompt: list[int], loss: Loss) -> list[int]:
+def _labels(
+    tokenizer: Any, turns: list[Message], full: list[int], prompt: list[int], loss: Loss
+) -> tuple[list[int], bool]:
     if loss.assistant_only_loss:
         return _assistant_labels(tokenizer, turns, full)
     if loss.completion_only_loss:
-        return [IGNORED] * min(len(prompt), len(full)) + full[len(prompt) :]
-    return list(full)
+        return [IGNORED] * min(len(prompt), len(full)) + full[len(prompt) :], True
+    return list(full), True
 
 
-def _assistant_labels(tokenizer: Any, turns: list[Message], full: list[int]) -> list[int]:
-    labels = [IGNORED] * len(full)
+def _assistant_labels(tokenizer: Any, turns: list[Message], full: list[int]) -> tuple[list[int], bool]:
+    """Label every answer to something; say whether each part was rendered alone as it is within the whole.
+
+    A template that renders the last turn differently (one that keeps its reasoning, say) fails that: spans would lie.
+    """
+    labels, holds = [IGNORED] * len(full), True
     for index, turn in enumerate(turns):
-        if turn["role"] == "assistant":
+        if turn["role"] == "assistant" and index > 0:
             before = render(tokenizer, turns[:index], add_generation_prompt=True)
-            start, end = (len(part) for part in ids(tokenizer, [before, render(tokenizer, turns[: index + 1])]))
-            labels[start:end] = full[start:end]
-    return labels
+            start, end = ids(tokenizer, [before, render(tokenizer, turns[: index + 1])])
+            holds = holds and full[: len(start)] == start and full[: len(end)] == end
+            labels[len(start) : len(end)] = full[len(start) : len(end)]
+    return labels, holds
 
 
 def prompt_ids(tokenizer: Any, prompts: Sequence[Sequence[Message]]) -> list[list[int]]:
@@ -98,19 +105,50 @@ def demonstrations(rows: Sequence[Row], kind: str) -> list[Row]:
     return [{**row, "completion": row["chosen"]} for row in rows]
 
 
-def fits(tokenizer: Any, rows: Sequence[Row], kind: str, max_length: int) -> list[int | None]:
-    """Return, per row, its longest candidate's length in tokens where it is over ``max_length``, else None.
+Misfit = tuple[str, str]  # the reason that is counted, and an excerpt
 
-    Both candidates of a preference count, before any treatment, so that every dose trains on the same ids.
+
+def misfits(tokenizer: Any, rows: Sequence[Row], kind: str, limit: int) -> list[Misfit | None]:
+    """Return, per row, why it cannot be trained on, None where it can; ``limit`` is in tokens.
+
+    Both candidates of a preference count, before any treatment, so that every dose trains on the same ids. Raises
+    DataError where the limit cuts off every answer.
     """
     columns = ["completion"] if kind == "examples" else ["chosen", "rejected"]
     longest = [0] * len(rows)
     for column in columns:
         texts = [render(tokenizer, [*row["prompt"], *row[column]]) for row in rows]
         longest = [max(known, len(new)) for known, new in zip(longest, ids(tokenizer, texts), strict=True)]
-    if longest and min(longest) > max_length:
-        shortest = min(longest)
-        raise DataError(
-            f"max_length {max_length} cuts off every answer (the shortest row needs {shortest} tokens); raise it"
-        )
-    return [length if length > max_length else None for length in longest]
+    if longest and min(longest) > limit:
+        need = f"the shortest row needs {min(longest)} tokens"
+        raise DataError(f"max_length {limit} cuts off every answer ({need}); raise it, up to the model's context")
+    return _reasons(tokenizer, rows, ["prompt", *columns], longest, limit, f"longer than max_length {limit}")
+
+
+def prompt_misfits(tokenizer: Any, rows: Sequence[Row], limit: int | None, new_tokens: int) -> list[Misfit | None]:
+    """Return, per row, why its prompt cannot be answered: no room for ``new_tokens``; ``limit`` None is no limit."""
+    asked = [len(one) for one in prompt_ids(tokenizer, [row["prompt"] for row in rows])]
+    room = None if limit is None else limit - new_tokens
+    if room is not None and min(asked) > room:
+        raise DataError(f"no prompt leaves room for max_new_tokens {new_tokens} in {limit} positions; lower it")
+    return _reasons(tokenizer, rows, ["prompt"], asked, room, f"prompt leaves no room for {new_tokens} new tokens")
+
+
+def _reasons(
+    tokenizer: Any, rows: Sequence[Row], columns: Sequence[str], lengths: Sequence[int], limit: int | None, over: str
+) -> list[Misfit | None]:
+    specials = sorted(tokenizer.all_special_tokens)
+    found: list[Misfit | None] = []
+    for row, length in zip(rows, lengths, strict=True):
+        spoken = _special_token(row, columns, specials)
+        if spoken is not None:
+            # Text of strangers must not become control tokens: an EOS in mid-answer would be trained as one.
+            found.append(("text holds a special token of the tokenizer", spoken))
+        else:
+            found.append((over, f"{length} tokens") if limit is not None and length > limit else None)
+    return found
+
+
+def _special_token(row: Row, columns: Sequence[str], specials: Sequence[str]) -> str | None:
+    texts = [turn["content"] for column in columns for turn in row[column]]
+    return next((token for token in specials if any(token in text for text in texts)), None)

@@ -99,12 +99,15 @@ def _transcript(value: Any, column: str) -> list[Message]:
 
 @format(version=1, columns=("prompt", "chosen", "rejected"), makes="preferences")
 def preference(row: Row) -> Row:
-    """TRL's preference layout: prompt, chosen, rejected; each a text or a list of messages."""
-    margin = row.get("margin")
+    """TRL's preference layout: prompt, chosen, rejected; each a text or a list of messages.
+
+    Answers that repeat the prompt's turns in front (UltraFeedback's layout) are read without them.
+    """
+    margin, prompt = row.get("margin"), _prompt(row["prompt"], "prompt")
     return {
-        "prompt": _turns(row["prompt"], "prompt", "user"),
-        "chosen": _turns(row["chosen"], "chosen", "assistant"),
-        "rejected": _turns(row["rejected"], "rejected", "assistant"),
+        "prompt": prompt,
+        "chosen": _answer(row["chosen"], "chosen", prompt),
+        "rejected": _answer(row["rejected"], "rejected", prompt),
         "margin": None if margin is None else _number(margin, "margin"),
     }
 
@@ -113,18 +116,32 @@ def preference(row: Row) -> Row:
 def messages(row: Row) -> Row:
     """A conversation as ``messages``; the last assistant turn is the completion, what precedes it the prompt."""
     turns = _turns(row["messages"], "messages", "user")
-    if turns[-1]["role"] != "assistant" or len(turns) < 2:
-        raise BadRow("messages does not end with an assistant's turn after a prompt")
+    if len(turns) < 2 or [turn["role"] for turn in turns[-2:]] != ["user", "assistant"]:
+        raise BadRow("messages does not end with a user's turn and an assistant's answer")
     return {"prompt": turns[:-1], "completion": turns[-1:]}
 
 
 @format(version=1, columns=("prompt", "completion"), makes="examples")
 def prompt_completion(row: Row) -> Row:
     """TRL's prompt and completion; each a text or a list of messages."""
-    return {
-        "prompt": _turns(row["prompt"], "prompt", "user"),
-        "completion": _turns(row["completion"], "completion", "assistant"),
-    }
+    prompt = _prompt(row["prompt"], "prompt")
+    return {"prompt": prompt, "completion": _answer(row["completion"], "completion", prompt)}
+
+
+def _prompt(value: Any, column: str) -> list[Message]:
+    turns = _turns(value, column, "user")
+    if turns[-1]["role"] != "user":
+        raise BadRow(f"{column} does not end with a user's turn")
+    return turns
+
+
+def _answer(value: Any, column: str, prompt: list[Message]) -> list[Message]:
+    turns = _turns(value, column, "assistant")
+    if turns[: len(prompt)] == prompt:
+        turns = turns[len(prompt) :]
+    if not turns or turns[0]["role"] != "assistant":
+        raise BadRow(f"{column} does not begin with an assistant's turn after the prompt")
+    return turns
 
 
 def _turns(value: Any, column: str, role: str) -> list[Message]:
@@ -159,13 +176,15 @@ def _text(value: Any, column: str) -> str:
         raise BadRow(f"{column} is {_seen(value)}, not text")
     if not value.strip():
         raise BadRow(f"{column} is empty")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise BadRow(f"{column} holds half a surrogate pair, which is no text")
     return value
 
 
 def _number(value: Any, column: str) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadRow(f"{column} is {_seen(value)}, not a number") from None
     if not math.isfinite(number):
         raise BadRow(f"{column} is {number}, not a finite number")

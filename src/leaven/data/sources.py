@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,7 +85,7 @@ def read(source: str) -> Iterator[Row | BadRow]:
     reader = _parquet if path.name.endswith(".parquet") else _csv if ".csv" in path.suffixes[-2:] else _jsonl
     try:
         yield from reader(path)
-    except (OSError, EOFError, ValueError, csv.Error) as error:
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
         raise DataError(f"{path.name}: cannot be read to its end: {error or type(error).__name__}") from error
 
 

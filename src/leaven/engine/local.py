@@ -35,17 +35,20 @@ class LocalExecutor:
         tasks = [stage.task() for stage in stages]
         worker = _start(tasks, store, self._made_by)
         assert worker.stdout is not None
-        running: str | None = None
+        running, begun = None, False
         try:
             for line in worker.stdout:
                 event = json.loads(line)
-                running = event["key"] if event["event"] == "start" else None
+                running, begun = event["key"] if event["event"] == "start" else None, True
                 on_event(event)
             worker.wait()
         finally:
             _end(worker)
-        if running is not None:
-            self._mourn(next(task for task in tasks if task.key == running), worker.returncode, store, on_event)
+        lost = next((task for task in tasks if task.key == running), None)
+        if lost is None and not begun:
+            lost = tasks[0]  # the process never reached its first stage
+        if lost is not None:
+            self._mourn(lost, worker.returncode, store, on_event)
 
     def _mourn(self, task: Task, returncode: int, store: Store, on_event: OnEvent) -> None:
         message = f"the stage's process ended {_cause(returncode)}"
@@ -65,14 +68,19 @@ def _start(tasks: Sequence[Task], store: Store, made_by: dict[str, Any]) -> subp
     )
     assert worker.stdin is not None
     job = {"root": str(Path(store.root).resolve()), "made_by": made_by, "tasks": [asdict(task) for task in tasks]}
-    worker.stdin.write(json.dumps(job) + "\n")
-    worker.stdin.flush()
+    try:
+        worker.stdin.write(json.dumps(job) + "\n")
+        worker.stdin.flush()
+    except BrokenPipeError:  # it died before it read its job: its exit tells
+        pass
     return worker
 
 
 def _environment(cores: int) -> dict[str, str]:
     """Threads by count, waiting without spinning (a busy neighbour costs its share, not 10 times), no telemetry."""
+    one_gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     fixed = {
+        "CUDA_VISIBLE_DEVICES": one_gpu,  # several would make transformers multiply the batch
         "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",

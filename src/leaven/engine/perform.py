@@ -7,6 +7,7 @@ What a task prints, native code included, goes to its own log.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
@@ -30,6 +31,7 @@ Emit = Callable[..., None]
 def main() -> None:
     """Read the job, perform its tasks, report by events."""
     events = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what is printed between stages is no event
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_driver, daemon=True).start()
 
@@ -41,6 +43,7 @@ def main() -> None:
         lacks_input = any(key in missing for _, key in task.inputs.values())
         if lacks_input or not perform(task, store, job["made_by"], emit):
             missing.add(task.key)
+        gc.collect()  # a trainer is a cycle that holds its model; the next stage wants the memory
 
 
 def perform(task: Task, store: Store, made_by: dict[str, Any], emit: Emit) -> bool:
@@ -51,6 +54,7 @@ def perform(task: Task, store: Store, made_by: dict[str, Any], emit: Emit) -> bo
             return True
         store.discard(task)
         partial = store.begin(task)
+        store.forget_failure(task)
         emit("start", task.key)
         with Printing(partial / LOG):
             failure = _attempt(task, store, partial, made_by)

@@ -88,8 +88,8 @@ def run(targets: Sequence[Stage], store: Store, executor: Executor, on_event: On
 
     while batch := _next_list(pending, outcome):
         executor.perform(batch, store, note)
-        if not any(stage.key in outcome.done or stage.key in outcome.failed for stage in batch):
-            outcome.failed[batch[0].key] = "its process ended before the stage began"
+        settled = outcome.done | set(outcome.failed)
+        assert any(stage.key in settled for stage in batch), "an executor must settle a stage, or say that it failed"
         _block(pending.values(), outcome)
     return outcome
 
@@ -120,8 +120,7 @@ def _next_list(pending: dict[str, Stage], outcome: Outcome) -> list[Stage]:
 
 
 def _clear(stage: Stage, store: Store) -> None:
-    """Forget an earlier failure and discard a damaged result, unless somebody else is at work on it."""
-    store.forget_failure(stage)
+    """Discard a damaged result, unless somebody else is at work on it."""
     if store.folder(stage).exists() and store.damage(stage) is not None:
         with store.lock(stage):
             if store.damage(stage) is not None:

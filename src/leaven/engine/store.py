@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,10 @@ class Store:
     def fail(self, stage: Addressed, message: str, last_lines: list[str]) -> None:
         """Note that a stage failed; the partial folder stays."""
         self._prepared(stage)
-        write_json(self._failed(stage), {"title": stage.title, "message": message, "last_lines": last_lines})
+        try:
+            write_json(self._failed(stage), {"title": stage.title, "message": message, "last_lines": last_lines})
+        except OSError:  # a full disk must not hide the failure itself, which the driver reports and counts
+            return
 
     def forget_failure(self, stage: Addressed) -> None:
         """Drop the note of an earlier failure: the stage is tried again."""
@@ -130,11 +134,21 @@ class Store:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON beside its place, fsync, rename: readers see the old file or the new one, never half."""
+    """Write JSON so that readers see the old file or the new one, never half."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a place beside a file to write to; fsync and rename it into place at the end. Safe with several writers."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
-    _fsync(beside)
-    beside.replace(path)
+    try:
+        yield beside
+        _fsync(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

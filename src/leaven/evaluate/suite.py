@@ -18,7 +18,11 @@ class GenerationSuite:
     prompts: str
     metrics: list[Step]
     max_new_tokens: int
-    sampling: dict[str, Any]
+    sampling: dict[str, Any]  # only what differs from the defaults
+
+
+# What the sampler does unless told otherwise; values equal to these stay out of keys.
+_DEFAULTS = {"do_sample": True, "temperature": 1.0, "top_p": 1.0, "top_k": 0, "num_return_sequences": 1}
 
 
 @suite(version=1)
@@ -26,7 +30,7 @@ def generate(  # noqa: PLR0913 - the signature is the schema
     *,
     prompts: str,
     metrics: Annotated[list[Step], Field(min_length=1)],
-    name: str | None = None,
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] | None = None,
     max_new_tokens: Count = 128,
     do_sample: bool = True,
     temperature: Positive = 1.0,
@@ -39,7 +43,8 @@ def generate(  # noqa: PLR0913 - the signature is the schema
     ``do_sample: false`` is greedy. ``top_k: 0`` and ``top_p: 1`` switch those filters off. ``num_return_sequences``
     samples per prompt are averaged within item and seed before arms are paired.
     """
-    sampling: dict[str, Any] = {"do_sample": do_sample, "num_return_sequences": num_return_sequences}
+    given: dict[str, Any] = {"do_sample": do_sample, "num_return_sequences": num_return_sequences}
     if do_sample:
-        sampling |= {"temperature": temperature, "top_p": top_p, "top_k": top_k}
+        given |= {"temperature": temperature, "top_p": top_p, "top_k": top_k}
+    sampling = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
     return GenerationSuite(name or prompts, prompts, metrics, max_new_tokens, sampling)

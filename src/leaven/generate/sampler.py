@@ -73,7 +73,7 @@ class RowNoise(LogitsProcessor):  # type: ignore[misc] # transformers is untyped
 def processors(sampling: dict[str, Any], keys: Sequence[int], prompt_length: int, device: Any) -> LogitsProcessorList:
     """Return what is done to the logits: temperature, top-k, top-p, then each row's noise; nothing when greedy."""
     made = LogitsProcessorList()
-    if not sampling["do_sample"]:
+    if not sampling.get("do_sample", True):
         return made
     if sampling.get("temperature", 1.0) != 1.0:
         made.append(TemperatureLogitsWarper(sampling["temperature"]))

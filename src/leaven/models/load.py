@@ -36,6 +36,7 @@ def tokenizer(model: Base) -> PreTrainedTokenizerBase:
         raise ModelError(f"no tokenizer can be loaded for {_called(model)}: {_first_line(error)}") from error
     if model.chat_template is not None:
         loaded.chat_template = model.chat_template
+    loaded.chat_template = _undated(loaded.chat_template)
     for name in ("eos_token", "pad_token"):
         if (token := getattr(model, name)) is not None:
             _set_token(loaded, name, token)
@@ -44,6 +45,16 @@ def tokenizer(model: Base) -> PreTrainedTokenizerBase:
     if loaded.pad_token_id is None:
         loaded.pad_token = loaded.eos_token  # the doctor reports it; padding is masked by position everywhere
     return loaded
+
+
+_TODAY = "{%- macro strftime_now(format) -%}01 Jan 2026{%- endmacro -%}"
+
+
+def _undated(template: Any) -> Any:
+    """Fix the date that some templates print: one key must mean the same ids on every day."""
+    if isinstance(template, str) and "strftime_now" in template and not template.startswith(_TODAY):
+        return _TODAY + template
+    return template
 
 
 def _set_token(loaded: Any, name: str, token: str) -> None:
@@ -56,39 +67,75 @@ def _set_token(loaded: Any, name: str, token: str) -> None:
 def causal_lm(model: Base) -> PreTrainedModel:
     """Load the base's weights for next-token prediction, in the study's dtype, on the CPU."""
     import torch
+
+    return _weights(
+        _called(model),
+        **_origin(model),
+        dtype=getattr(torch, model.dtype),
+        **_attention(model.attn_implementation),
+    )
+
+
+def _attention(implementation: str | None) -> dict[str, str]:
+    return {"attn_implementation": implementation} if implementation else {}
+
+
+def _weights(called: str, **origin: Any) -> PreTrainedModel:
+    """Load weights; one that is missing or of another shape would be drawn at random, so it is an error."""
     from transformers import AutoModelForCausalLM
 
-    attention = {"attn_implementation": model.attn_implementation} if model.attn_implementation else {}
     try:
-        loaded = AutoModelForCausalLM.from_pretrained(
-            **_origin(model), dtype=getattr(torch, model.dtype), use_safetensors=True, **attention
-        )
-    except Exception as error:  # as above: whatever is raised means that this base cannot be used
-        raise ModelError(f"the weights of {_called(model)} cannot be loaded: {_first_line(error)}") from error
+        loaded, info = AutoModelForCausalLM.from_pretrained(use_safetensors=True, output_loading_info=True, **origin)
+    except Exception as error:  # as above: whatever is raised means that these weights cannot be used
+        raise ModelError(f"the weights of {called} cannot be loaded: {_first_line(error)}") from error
+    lacking = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
+    if lacking:
+        raise ModelError(f"{called} lacks {len(lacking)} weights that its config asks for, first {lacking[0]}")
     return _placed(loaded)
 
 
 def trained(folder: Path, base_path: Path | None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a trained artefact (whole weights, or an adapter over its base) with the tokenizer saved beside it."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     ref = ModelRef.load(folder)
     loaded_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    below = base(ref.base, base_path)
     if not ref.adapters:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
+        model = _weights(
+            "the trained artefact",
+            pretrained_model_name_or_path=folder,
             local_files_only=True,
-            use_safetensors=True,
             dtype=_dtype(ref),
-            trust_remote_code=bool(ref.base.get("trust_remote_code")),
+            trust_remote_code=below.trust_remote_code,
+            **_attention(below.attn_implementation),
         )
-        return _placed(model), loaded_tokenizer
+        return model, loaded_tokenizer
     from peft import PeftModel
 
-    under = causal_lm(base(ref.base, base_path))
-    over = PeftModel.from_pretrained(under, folder / ref.adapters[0], local_files_only=True)
-    over.generation_config = generation_config(folder, under)
+    over = PeftModel.from_pretrained(causal_lm(below), folder / ref.adapters[0], local_files_only=True)
+    _prove_adapter(over, folder / ref.adapters[0])
+    over.generation_config = generation_config(folder, over)
     return over, loaded_tokenizer
+
+
+def _prove_adapter(model: Any, folder: Path) -> None:
+    """Raise ModelError if the file lacks a weight: PEFT only warns, and those layers would answer as the base."""
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    with safe_open(folder / "adapter_model.safetensors", framework="pt") as stored:
+        lacking = sorted(set(get_peft_model_state_dict(model)) - set(stored.keys()))
+    if lacking:
+        raise ModelError(f"the adapter lacks {len(lacking)} weights, first {lacking[0]}")
+
+
+def device_name(model: Any) -> str:
+    """Return where a model computes: ``cpu``, or the GPU's name."""
+    import torch
+
+    device = next(model.parameters()).device
+    return str(torch.cuda.get_device_name(device)) if device.type == "cuda" else str(device.type)
 
 
 def generation_config(folder: Path, model: Any) -> GenerationConfig:

@@ -107,7 +107,9 @@ def problem(model: dict[str, Any]) -> str | None:
     if folder is None:
         if name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).exists():
             return f"'{name}' is no folder of a model"
-        return None if "/" in name else f"'{name}' is neither a folder nor a name of the hub (owner/name); try `pocket`"
+        if "/" not in name:
+            return f"'{name}' is neither a folder nor a name of the hub (owner/name); try `pocket`"
+        return _template_problem(model.get("chat_template_path"))
     return _folder_problem(folder, model) or _template_problem(model.get("chat_template_path"))
 
 

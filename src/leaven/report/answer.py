@@ -11,10 +11,12 @@ from collections.abc import Sequence
 
 from leaven.report import numbers
 from leaven.report.certainty import ALPHA, because, certainty, few_seeds, is_shown, margin, outcome, unit_of
-from leaven.report.findings import ArmInfo, Findings, is_trend
-from leaven.report.means import Column, Mean, Means, dose_range, is_primary, means, names, swept
+from leaven.report.findings import Findings, is_trend
+from leaven.report.fitted import dose_range, ends, lacking
+from leaven.report.means import Column, Means, is_primary, means
 from leaven.report.text import clip
 from leaven.rows import Comparison
+from leaven.stats.families import names_of
 
 NOT_THE_SAME = "That is not the same as no change."
 
@@ -33,12 +35,12 @@ def answer(findings: Findings, found: Means | None = None) -> list[str]:
 def _columns_of(findings: Findings, comparisons: Sequence[Comparison]) -> list[Column]:
     every = dict.fromkeys(Column(c.suite, c.metric, c.group) for c in comparisons)
     order = {name: place for place, name in enumerate(findings.primary)}
-    return sorted(every, key=lambda column: order.get(column.metric, len(order)))
+    return sorted(every, key=lambda column: min(order.get(name, len(order)) for name in names_of(*column[:2])))
 
 
 def _without_comparison(findings: Findings, primary: Sequence[Comparison]) -> list[str]:
-    columns = [Column(c.suite, c.metric) for c in primary]
-    absent = [name for name in findings.primary if not any(name in names(column) for column in columns)]
+    compared = {name for c in primary for name in names_of(c.suite, c.metric)}
+    absent = [name for name in findings.primary if name not in compared]
     verb = "was" if len(absent) == 1 else "were"
     listed = " and ".join(clip(name, 60) for name in absent)
     return [f"Nothing can be said about {listed}: no comparison of it {verb} made."] if absent else []
@@ -52,7 +54,7 @@ def _outcome(findings: Findings, found: Means, column: Column, primary: Sequence
     contrasts = [c for c in here if not is_trend(c) and c.arm not in replicates]
     # More than one sweep has more than one trend, and each is named.
     named = [f"In {clip(c.arm, 60)}: " if len(trends) > 1 else "" for c in trends]
-    parts = [name + _trend(findings, found, c) for name, c in zip(named, trends, strict=True)]
+    parts = [name + _over_doses(findings, found, c) for name, c in zip(named, trends, strict=True)]
     if len(contrasts) > 2:
         parts.append(_many(findings, contrasts))
     else:
@@ -63,34 +65,39 @@ def _outcome(findings: Findings, found: Means, column: Column, primary: Sequence
 # Trends
 
 
+def _over_doses(findings: Findings, found: Means, c: Comparison) -> str:
+    """Say what a trend shows, then which of the declared doses it does not cover."""
+    absent = [f"{said[:1].upper()}{said[1:]}." for said in lacking(findings, found, c)]
+    return " ".join([_trend(findings, found, c), *absent])
+
+
 def _trend(findings: Findings, found: Means, c: Comparison) -> str:
     if not numbers.is_number(c.effect):
         return f"The trend of {outcome(c)} could not be computed{because(c)}."
-    among = swept(findings, c.arm)
-    spread = dose_range(among)
-    dose_name = f"the dose {clip(findings.dose_name, 40)}" if findings.dose_name else "the dose"
-    scale = spread[1] - spread[0] if spread else 1.0
-    tested = f"from {numbers.dose(spread[0])} to {numbers.dose(spread[1])}" if spread else "over the tested range"
-    ends = _ends(among, found, Column(c.suite, c.metric, c.group))
-    by = f"{numbers.change(c.effect * scale, unit_of(findings, c))} over that range"
+    dose = f"the dose {clip(findings.dose_name, 40)}" if findings.dose_name else "the dose"
+    tested, by, scale = _over(findings, c, c.effect)
+    both = ends(findings, found, c)
     sure = certainty(findings, c, scale)
     if c.n_seeds in (1, 2):
-        seen = _moves(c, ends, findings, seen=True)
-        return f"As {dose_name} goes {tested}, {seen} in these runs ({by}). {few_seeds(c)}"
+        seen = _moves(c, both, findings, seen=True)
+        return f"As {dose} goes {tested}, {seen} in these runs ({by}). {few_seeds(c)}"
     if is_shown(c):
         small = f", which is less than the margin of {margin(findings, c)}" if c.equivalent else ""
-        return f"As {dose_name} rises {tested}, {_moves(c, ends, findings)}: a trend of {by}{small} ({sure})."
+        return f"As {dose} rises {tested}, {_moves(c, both, findings)}: a trend of {by}{small} ({sure})."
     if c.equivalent:
         within = f"within the margin of {margin(findings, c)}"
-        return f"No change in {outcome(c)} as {dose_name} rises {tested}: {within} ({by}; {sure})."
-    return f"No change in {outcome(c)} was shown as {dose_name} rises {tested} ({by}; {sure}). {NOT_THE_SAME}"
+        return f"No change in {outcome(c)} as {dose} rises {tested}: {within} ({by}; {sure})."
+    return f"No change in {outcome(c)} was shown as {dose} rises {tested} ({by}; {sure}). {NOT_THE_SAME}"
 
 
-def _ends(among: Sequence[ArmInfo], found: Means, column: Column) -> tuple[float, float] | None:
-    """Return the means at the lowest and the highest dose, where both were measured."""
-    ordered = sorted((arm for arm in among if arm.dose is not None), key=lambda arm: arm.dose or 0.0)
-    ends = [found.get((arm.name, column), Mean()).value for arm in (ordered[0], ordered[-1])] if ordered else []
-    return (ends[0], ends[1]) if ends and ends[0] is not None and ends[1] is not None else None
+def _over(findings: Findings, c: Comparison, effect: float) -> tuple[str, str, float]:
+    """Return the doses that were fitted, the effect over them, and their width; without them, per unit of dose."""
+    spread = dose_range(c)
+    if spread is None:
+        return "over the tested range", f"{numbers.change(effect, unit_of(findings, c))} per unit of dose", 1.0
+    width = spread[1] - spread[0]
+    by = f"{numbers.change(effect * width, unit_of(findings, c))} over that range"
+    return f"from {numbers.dose(spread[0])} to {numbers.dose(spread[1])}", by, width
 
 
 def _moves(c: Comparison, ends: tuple[float, float] | None, findings: Findings, *, seen: bool = False) -> str:

@@ -6,6 +6,7 @@ from leaven.report import numbers
 from leaven.report.findings import Findings
 from leaven.report.text import clip
 from leaven.rows import Comparison
+from leaven.stats.families import margin_of
 
 ALPHA = 0.05
 
@@ -62,7 +63,7 @@ def unit_of(findings: Findings, c: Comparison) -> str:
 
 def margin(findings: Findings, c: Comparison) -> str:
     """Write the margin within which a difference counts as none."""
-    declared = findings.margin.get(c.metric)
+    declared = margin_of(findings.margin, c.suite, c.metric)
     return f"±{numbers.size(declared, unit_of(findings, c))}" if declared is not None else "the study"
 
 

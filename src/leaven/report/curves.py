@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from leaven.report import numbers
 from leaven.report.findings import ArmInfo, Findings, MetricInfo, is_trend
-from leaven.report.means import Column, Mean, Means, arms, is_baseline, sweep
+from leaven.report.fitted import series
+from leaven.report.means import Column, Mean, Means, arms, is_baseline
 from leaven.report.text import label
 from leaven.rows import Comparison
+from leaven.stats.families import margin_of
 
 GAP = 0.6  # between the doses and the arms that have none
 BESIDE = 0.24  # from the baseline to its A/A arm
@@ -83,7 +85,7 @@ def _curve(
         axis=label(findings.dose_name or "dose", 30),
         baseline=label(findings.baseline or "baseline", 18),
         baseline_mean=next(iter([*measured, *compared]), None),
-        margin=findings.margin.get(column.metric),
+        margin=margin_of(findings.margin, column.suite, column.metric),
     )
 
 
@@ -119,7 +121,7 @@ def _point(findings: Findings, arm: ArmInfo, place: float, mean: Mean | None, c:
     return Point(
         arm=arm.name,
         role=_role(findings, arm),
-        series=sweep(findings, arm),
+        series=series(findings, arm),
         place=place,
         mean=value,
         low=low if bounded else None,

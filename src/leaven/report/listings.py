@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from leaven.report import numbers
 from leaven.report.certainty import corrected_p, is_shown, outcome, unit_of
 from leaven.report.findings import Findings, is_trend
-from leaven.report.means import dose_range, swept
+from leaven.report.fitted import dose_range, lacking
+from leaven.report.means import Means
 from leaven.rows import Comparison
 
 
@@ -22,20 +23,20 @@ class Table:
     note: str = ""
 
 
-def trends(findings: Findings) -> Table | None:
-    """Return the trends over doses, primary ones first, or None when there are none."""
+def trends(findings: Findings, found: Means) -> Table | None:
+    """Return the trends over the doses that were fitted, primary ones first, or None when there are none."""
     listed = sorted((c for c in findings.comparisons if is_trend(c)), key=lambda c: c.family != "primary")
     name = findings.dose_name or "dose"
     heads = ["sweep", "outcome", "reading", f"per unit of {name}", "95 % interval", "over the doses", "p-value",
              "corrected", "seeds"]  # fmt: skip
-    rows = [_trend_row(findings, c) for c in listed]
+    rows = [_trend_row(findings, found, c) for c in listed]
     note = "Corrected: by Holm's method in the primary family, by Benjamini and Hochberg's in the exploratory one."
     return Table(heads, rows, frozenset({3, 4, 5, 6, 7, 8}), note) if rows else None
 
 
-def _trend_row(findings: Findings, c: Comparison) -> list[str]:
+def _trend_row(findings: Findings, found: Means, c: Comparison) -> list[str]:
     unit = unit_of(findings, c)
-    spread = dose_range(swept(findings, c.arm))
+    spread = dose_range(c)
     over = "–"
     if numbers.is_number(c.effect) and spread is not None:
         change = numbers.change(c.effect * (spread[1] - spread[0]), unit)
@@ -43,7 +44,7 @@ def _trend_row(findings: Findings, c: Comparison) -> list[str]:
     return [
         c.arm,
         _where(c),
-        reading(c),
+        "; ".join([reading(c), *_lacking(findings, found, c)]),
         numbers.change(c.effect, unit),
         numbers.interval(c.low, c.high, unit) or "–",
         over,
@@ -51,6 +52,11 @@ def _trend_row(findings: Findings, c: Comparison) -> list[str]:
         numbers.p_value(corrected_p(c)),
         str(c.n_seeds),
     ]
+
+
+def _lacking(findings: Findings, found: Means, c: Comparison) -> list[str]:
+    """Return which doses a trend lacks, but for those whose reason its note gives already."""
+    return [said for said in lacking(findings, found, c) if said.partition(": ")[2] not in (c.note or "")]
 
 
 def contrasts(findings: Findings, limit: int = 240) -> Table | None:

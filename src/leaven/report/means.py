@@ -6,12 +6,12 @@ Only what was scored is averaged; what was not is counted. A mean over nothing i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from leaven.report.findings import ArmInfo, Findings
-from leaven.report.numbers import is_number
+from leaven.stats.families import names_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,15 +89,9 @@ def columns(findings: Findings, found: Means) -> list[Column]:
     return sorted(every, key=lambda column: not is_primary(findings, column))
 
 
-def names(column: Column) -> set[str]:
-    """Return the ways in which a study may name a column: ``metric``, ``suite/metric``, ``suite.metric``."""
-    suite, metric, group = column
-    return {metric, f"{suite}/{metric}", f"{suite}.{metric}"} if group is None else set()
-
-
 def is_primary(findings: Findings, column: Column) -> bool:
     """Say whether a column is a declared primary outcome."""
-    return bool(names(column) & set(findings.primary))
+    return column.group is None and not set(names_of(column.suite, column.metric)).isdisjoint(findings.primary)
 
 
 def arms(findings: Findings, found: Means) -> list[ArmInfo]:
@@ -111,23 +105,3 @@ def arms(findings: Findings, found: Means) -> list[ArmInfo]:
 def is_baseline(findings: Findings, arm: ArmInfo) -> bool:
     """Say whether an arm is the one that others are compared with."""
     return arm.is_baseline or arm.name == findings.baseline
-
-
-def sweep(findings: Findings, arm: ArmInfo) -> str:
-    """Return the sweep an arm belongs to: its name without the part that names the dose."""
-    stem, _, parts = arm.name.partition("@")
-    others = [part for part in parts.split(",") if not part.startswith(f"{findings.dose_name}=")]
-    return "@".join([stem, *filter(None, others)])
-
-
-def swept(findings: Findings, name: str) -> list[ArmInfo]:
-    """Return the dosed arms of one sweep, the baseline among them; of all sweeps where none has that name."""
-    dosed = [arm for arm in findings.arms if is_number(arm.dose) and not findings.is_replicate(arm)]
-    own = [arm for arm in dosed if name in (sweep(findings, arm), arm.name.partition("@")[0])]
-    return [arm for arm in dosed if arm in own or is_baseline(findings, arm)] if own else dosed
-
-
-def dose_range(arms: Sequence[ArmInfo]) -> tuple[float, float] | None:
-    """Return the lowest and highest dose of some arms, or None where no two doses differ."""
-    doses = [arm.dose for arm in arms if is_number(arm.dose)]
-    return (min(doses), max(doses)) if doses and min(doses) < max(doses) else None

@@ -93,11 +93,17 @@ def _digits(x: float, *, coarse: bool = False) -> str:
     size_of = abs(x)
     if coarse:
         made = f"{x:,.2f}" if 0.005 <= size_of < 0.05 else f"{x:,.1f}"
-    elif size_of >= 1e6 or 0 < size_of < 0.0005:
+    elif size_of >= 1e6 or 0 < size_of < 1e-6:
         made = f"{x:.1e}"
     else:
-        digits = 0 if size_of >= 1000 else 1 if size_of >= 100 else 2 if size_of >= 10 else 3
-        made = f"{x:,.{digits}f}"
+        made = f"{x:,.{_decimals(size_of)}f}"
     if "e" not in made and not made.strip("-0.,"):
         made = made.removeprefix("-")
     return made.replace("-", "−")
+
+
+def _decimals(size_of: float) -> int:
+    """Return how many decimals show a number; a small one has as many as it needs not to read as 0."""
+    if 0 < size_of < 0.001:
+        return max(4, -math.floor(math.log10(2 * size_of)))
+    return 0 if size_of >= 1000 else 1 if size_of >= 100 else 2 if size_of >= 10 else 3

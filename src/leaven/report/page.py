@@ -51,7 +51,7 @@ def _view(findings: Findings, found: Means) -> dict[str, Any]:
         "grids": grids,
         "groups": groups,
         "legend": tables.legend([*grids, *groups]),
-        "trends": listings.trends(findings),
+        "trends": listings.trends(findings, found),
         "contrasts": listings.contrasts(findings),
         "arms": sections.arm_table(findings, found),
         "ledger": sections.ledger_table(findings),

@@ -42,7 +42,7 @@ def compare(
     sweep of at least two doses besides the baseline's also gives a trend per column. ``primary`` and ``margin`` name
     a metric, or ``suite/metric``; they hold over all items, a group's comparisons are exploratory. The primary family
     is the trends where there is a sweep, else the differences. ``margin`` is in the metric's unit; a trend is held
-    against it over the whole range of doses. ``seed`` is that of drawn permutations.
+    against it over the range of doses that were fitted. ``seed`` is that of drawn permutations.
 
     The result is sorted by suite, metric and group, trends first. What cannot be compared has no effect and a note;
     an empty table gives an empty list. Raises ReportError for a table with missing columns or rows that stand there
@@ -77,7 +77,7 @@ def _difference(cube: table.Cube, arm: table.Arm, plan: _Plan) -> Comparison:
     return _comparison(
         about, plan, pairs, known,
         arm=arm.name, dose=arm.dose, mean=_number(means[0]), baseline_mean=_number(means[1]),
-        p=known.p, test=known.test, notes=known.notes, margin=_margin(cube.column, plan),
+        p=known.p, test=known.test, notes=known.notes, margin=_margin(cube, plan),
     )  # fmt: skip
 
 
@@ -94,23 +94,26 @@ def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
     tested = doses.Trend(None, "trend: not tested")
     if pairs.n_items:
         tested = doses.trend(pairs.run_means(), list(at.values()), seed=plan.seed)
-    margin = _margin(cube.column, plan)
+    low, high = min(at.values()), max(at.values())
+    margin = _margin(cube, plan)
     return _comparison(
         about, plan, pairs, known,
         arm=sweep.name, dose=None, mean=None, baseline_mean=None, p=tested.p, test=tested.test,
         notes=(*known.notes, tested.note, sweep.note, left_out),
-        margin=None if margin is None else margin / sweep.width,
+        margin=None if margin is None else margin / (high - low),
+        dose_low=low if pairs.n_items else None, dose_high=high if pairs.n_items else None,
     )  # fmt: skip
 
 
 def _about(cube: table.Cube, plan: _Plan, *, is_primary: bool) -> tuple[table.Column, str]:
-    chosen = cube.column.group is None and not plan.primary.isdisjoint(families.names_of(cube.column))
+    chosen = cube.column.group is None and not plan.primary.isdisjoint(
+        families.names_of(cube.column.suite, cube.column.metric)
+    )
     return cube.column, families.PRIMARY if chosen and is_primary else families.EXPLORATORY
 
 
-def _margin(column: table.Column, plan: _Plan) -> float | None:
-    """Return the column's margin; the more exact name wins."""
-    return next((plan.margin[name] for name in reversed(families.names_of(column)) if name in plan.margin), None)
+def _margin(cube: table.Cube, plan: _Plan) -> float | None:
+    return families.margin_of(plan.margin, cube.column.suite, cube.column.metric)
 
 
 def _absence(cube: table.Cube, absent: Sequence[str], plan: _Plan) -> str:

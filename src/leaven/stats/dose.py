@@ -32,11 +32,6 @@ class Sweep:
     doses: dict[str, float]
     note: str | None = None
 
-    @property
-    def width(self) -> float:
-        """The highest dose minus the lowest."""
-        return max(self.doses.values()) - min(self.doses.values())
-
 
 @dataclass(frozen=True)
 class Trend:
@@ -58,7 +53,7 @@ def sweeps(arms: Sequence[Arm], *, to: str, dose: str) -> list[Sweep]:
     series: dict[str, dict[str, float]] = {}
     for arm in arms:
         if arm.trained and arm.dose is not None and arm.name != to:
-            series.setdefault(_series(arm.name, dose), {})[arm.name] = arm.dose
+            series.setdefault(series_of(arm.name, dose), {})[arm.name] = arm.dose
     own, note = _baseline_dose(baseline)
     return [
         Sweep(name or _stem(list(doses)) or dose, {**own, **doses}, note)
@@ -67,7 +62,8 @@ def sweeps(arms: Sequence[Arm], *, to: str, dose: str) -> list[Sweep]:
     ]
 
 
-def _series(name: str, dose: str) -> str:
+def series_of(name: str, dose: str) -> str:
+    """Return what is left of an arm's name without its dose; empty for a name without ``@``: these make one series."""
     stem, at, parts = name.partition("@")
     others = [part for part in parts.split(",") if not part.startswith(f"{dose}=")]
     return "@".join([stem, *filter(None, [",".join(others)])]) if at else ""

@@ -1,19 +1,23 @@
-"""Many tests at once: Holm's correction for the primary family, Benjamini and Hochberg's for the exploratory one."""
+"""What a study names: its primary family (Holm's correction), its margins; all else is Benjamini and Hochberg's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from leaven.rows import Comparison
-from leaven.stats.table import Column
 
 PRIMARY, EXPLORATORY = "primary", "exploratory"
 
 
-def names_of(column: Column) -> tuple[str, str]:
+def names_of(suite: str, metric: str) -> tuple[str, str]:
     """Return the ways in which a study may name a column: ``metric``, or ``suite/metric``."""
-    return column.metric, f"{column.suite}/{column.metric}"
+    return metric, f"{suite}/{metric}"
+
+
+def margin_of(margins: Mapping[str, float], suite: str, metric: str) -> float | None:
+    """Return a column's margin, or None where none was declared; the more exact name wins."""
+    return next((margins[name] for name in reversed(names_of(suite, metric)) if name in margins), None)
 
 
 def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:

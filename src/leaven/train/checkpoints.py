@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-_STATE = "trainer_state.json"  # transformers writes it last: a checkpoint without it is half-written
-_SEEN = "seen.json"
+_SEAL = "seen.json"
 
 
 def newest_whole(folder: Path) -> Path | None:
-    """Return the newest checkpoint that was written to its end; half-written ones are deleted."""
+    """Return the newest checkpoint whose every file is as it was written; others, half-written or torn, are deleted."""
     whole = []
     for path in folder.glob("checkpoint-*"):
         if _is_whole(path):
@@ -22,23 +23,47 @@ def newest_whole(folder: Path) -> Path | None:
     return max(whole, key=_step, default=None)
 
 
-def save_seen(checkpoint: Path, seen: dict[str, int]) -> None:
-    """Keep beside a checkpoint what its run had seen, so that a resumed run's count is that of the whole."""
-    (checkpoint / _SEEN).write_text(json.dumps(seen), encoding="utf-8")
+def seal(checkpoint: Path, seen: dict[str, int]) -> None:
+    """Close a checkpoint: fsync its files, then write their hashes and what the run had seen by then."""
+    files = {path.relative_to(checkpoint).as_posix(): path for path in sorted(checkpoint.rglob("*")) if path.is_file()}
+    for path in files.values():
+        _fsync(path)
+    beside = checkpoint / f".{_SEAL}"
+    hashes = {name: _sha256(path) for name, path in files.items()}
+    beside.write_text(json.dumps({"seen": seen, "files": hashes}), encoding="utf-8")
+    _fsync(beside)
+    beside.replace(checkpoint / _SEAL)
 
 
 def load_seen(checkpoint: Path) -> dict[str, int]:
-    """Return what the run had seen when it wrote this checkpoint."""
-    found: dict[str, int] = json.loads((checkpoint / _SEEN).read_text(encoding="utf-8"))
+    """Return what the run had seen when it wrote this checkpoint, so that a resumed run counts the whole."""
+    found: dict[str, int] = _read(checkpoint)["seen"]
     return found
 
 
 def _is_whole(path: Path) -> bool:
     try:
-        states: list[Any] = [json.loads((path / name).read_text(encoding="utf-8")) for name in (_STATE, _SEEN)]
-    except (OSError, ValueError):
+        files = _read(path)["files"]
+        return all(_sha256(path / name) == digest for name, digest in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
-    return all(isinstance(state, dict) for state in states)
+
+
+def _read(checkpoint: Path) -> Any:
+    return json.loads((checkpoint / _SEAL).read_text(encoding="utf-8"))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _step(path: Path) -> int:

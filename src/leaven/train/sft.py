@@ -15,7 +15,7 @@ from pydantic import Field
 
 from leaven.errors import ModelError
 from leaven.registry import Count, Declared, Positive, Rate, trainer
-from leaven.train.checkpoints import load_seen, newest_whole, save_seen
+from leaven.train.checkpoints import load_seen, newest_whole, seal
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -93,7 +93,8 @@ def _train(job: Job, model: Any, rows: Dataset, given: dict[str, Any], peft: Lor
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     _prove_all_seen(trainer, rows, given)
     _save(job, trainer)
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    history = trainer.state.log_history
+    losses = [entry["loss"] for entry in history if "loss" in entry] or [entry["train_loss"] for entry in history[-1:]]
     return {
         **trainer.seen,
         "rows": len(rows),
@@ -128,8 +129,11 @@ def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any]) -> Any:
         logging_steps=_LOGGED_EVERY,
         **given,
     )
+    if arguments.n_gpu > 1:
+        # transformers would wrap the model in DataParallel and multiply the batch, silently.
+        raise ModelError(f"{arguments.n_gpu} GPUs are visible to one training; show it one by CUDA_VISIBLE_DEVICES")
     trainer = ReproducibleSFT(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer)
-    trainer.on_checkpoint = save_seen
+    trainer.on_checkpoint = seal
     return trainer
 
 
