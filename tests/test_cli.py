@@ -54,6 +54,16 @@ def test_files_that_are_no_studies(tmp_path: Path, verb: str, content: bytes, sa
     assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
 
 
+def test_the_models_of_arms_and_profiles_nobody_asked_for_are_checked_too(
+    raw: dict[str, Any], study_file: StudyFile
+) -> None:
+    raw["arms"]["other"] = {"model": {"model_name_or_path": "./nowhere"}}
+    raw["profiles"] = {"bad": {"modle": 1}}
+    done = leaven("check", study_file(raw))
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "'./nowhere' is no folder of a model" in done.stderr and "there is no 'modle' in a study" in done.stderr
+
+
 def rows(path: Path, *lines: Any) -> str:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return str(path)

@@ -52,6 +52,17 @@ def test_two_functions_of_one_name_are_refused(registry: Registry) -> None:
         registry.register(version=1)(thing)
 
 
+def test_a_format_must_say_what_it_reads_and_makes() -> None:
+    def half(row: Any) -> None: ...
+
+    with pytest.raises(TypeError, match="must say its makes"):
+        registry_of_formats().register(version=1, columns=("a",))(half)
+
+
+def registry_of_formats() -> Registry:
+    return Registry("format", "leaven.evaluate", ("columns", "makes"))
+
+
 def test_shipped_plugins_are_found_by_being_there() -> None:
     assert TREATMENTS.names() == ["malign_labels"]
     assert TRAINERS.names() == ["sft"]

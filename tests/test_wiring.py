@@ -84,6 +84,24 @@ def test_what_arms_share_has_one_key(raw: dict[str, Any]) -> None:
     assert found["poisoned@p=0.5/0/treat"] != found["poisoned@p=0.5/1/treat"]
 
 
+def test_a_step_that_is_a_no_op_moves_no_other_steps_draw(raw: dict[str, Any]) -> None:
+    second = {"malign_labels": {"rate": 0.2, "seed": 7}}
+    raw["arms"]["poisoned"] = {"sweep": {"p": [0, 0.5]}, "treat": [{"malign_labels": {"rate": "${p}"}}, second]}
+    cells = [cell for cell in wire(Study(**raw)).cells if cell.cell.arm.stem == "poisoned" and cell.cell.seed == 0]
+    last = [cell.stages["treat"].args["steps"][-1] for cell in cells]
+    assert last[0] == last[1] and last[0]["label"] == "malign_labels#1"
+
+
+def test_what_was_identified_once_serves_again(raw: dict[str, Any], tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_text(json.dumps({"prompt": "q", "chosen": "a", "rejected": "b"}) + "\n")
+    raw["data"]["webgpt"] = {"source": str(source), "format": "preference"}
+    first = wire(Study(**raw))
+    source.write_text(source.read_text() * 2)
+    assert keys(wire(Study(**raw), first.identities)) == keys(first)
+    assert keys(wire(Study(**raw))) != keys(first)
+
+
 def test_a_pinned_seed_fixes_the_draw_over_seeds(raw: dict[str, Any]) -> None:
     raw["arms"]["poisoned"]["treat"] = [{"malign_labels": {"rate": "${p}", "seed": 5}}]
     found = keys(wire(Study(**raw)))

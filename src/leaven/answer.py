@@ -31,6 +31,7 @@ class Answer:
     page: Path
     sentences: list[str]
     data: list[str]
+    warnings: list[str]
 
 
 def write(graph: Graph, store: Store, folder: Path) -> Answer:
@@ -53,7 +54,9 @@ def write(graph: Graph, store: Store, folder: Path) -> Answer:
     findings = replace(findings, warnings=[*findings.warnings, *_different_code(provenance)])
     with replacing(folder / "report.html") as beside:
         beside.write_text(render(findings), encoding="utf-8")
-    return Answer(folder / "report.html", answer(findings), [_used(data) for data in findings.data])
+    return Answer(
+        folder / "report.html", answer(findings), [_used(data) for data in findings.data], list(findings.warnings)
+    )
 
 
 def _used(data: DataInfo) -> str:
@@ -176,7 +179,7 @@ def _for_people(provenance: dict[str, Any]) -> dict[str, str]:
         "versions": f"Python {made['python']}, {versions}",
         "commit": f"{commit}{', with local changes' if made['dirty'] else ''}",
         "machine": made["machine"],
-        "time": f"{wall:.0f} s in {len(provenance['stages'])} stages",
+        "time": f"{wall:.0f} s in {len({stage['key'] for stage in provenance['stages'].values()})} stages",
         "keys": "; ".join(keys),
     }
 

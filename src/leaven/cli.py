@@ -41,9 +41,6 @@ def main() -> None:
     except LeavenError as error:
         _complain(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
 
 
 def _complain(error: LeavenError) -> None:
@@ -116,8 +113,12 @@ def run(study: StudyArgument, profile: Profile = None, settings: Settings = None
     sound = verbs.check(study, profile, settings or ())
     console = _console()
     lines = _Lines(console, f"{sound.name} in {verbs.study_folder(sound, workspace)}")
-    ran = verbs.run(sound, workspace, lines, lines.plan)
-    for sentence in (*ran.data, *ran.answer):
+    try:
+        ran = verbs.run(sound, workspace, lines, lines.plan)
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command goes on where this one stopped")
+        raise typer.Exit(130) from None
+    for sentence in (*ran.data, *ran.warnings, *ran.answer):
         console.print(_printable(sentence))
     console.print(f"report: {ran.report}")
     if not ran.outcome.complete:
@@ -138,8 +139,10 @@ class _Lines:
     def __init__(self, console: Console, where: str):
         self._console, self._where, self._total, self._count, self._since = console, where, 0, 0, 0.0
 
-    def plan(self, planned: list[Planned]) -> None:
-        """Say how much there is to do."""
+    def plan(self, planned: list[Planned], replaces: bool) -> None:
+        """Say how much there is to do, and whether another study's answer is replaced."""
+        if replaces:
+            self._console.print("another study of this name ran here: its answer is replaced, its results stay")
         self._total = sum(one.state == "run" for one in planned)
         self._console.print(f"{_printable(self._where)}: {_count(self._total, 'stage')} to run")
 
@@ -149,7 +152,9 @@ class _Lines:
             return
         self._count += 1
         took = time.monotonic() - self._since
-        if event["event"] == "failed":
+        if event.get("reused"):
+            self._say(event, "made by another run meanwhile")
+        elif event["event"] == "failed":
             self._say(event, f"failed: {event['message']}")
         elif took >= self._BRIEF_S or self._count == self._total:
             self._say(event, f"{took:.1f} s")
@@ -179,5 +184,7 @@ def list_(what: Annotated[str, typer.Argument(help="studies, or a kind of plug-i
     from leaven import verbs
 
     console = _console()
-    for name, line in verbs.listing(what).items():
+    for name, (line, *arguments) in verbs.listing(what).items():
         console.print(f"{name:20}  {line}")
+        for argument in arguments:
+            console.print(f"{'':20}    {argument}")

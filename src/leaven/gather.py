@@ -102,7 +102,7 @@ def findings(
         missing=list(_missing(graph, store)),
         provenance=provenance,
         samples=list(_samples(graph, store)),
-        warnings=list(_warnings(graph)),
+        warnings=list(_warnings(graph, store)),
     )
 
 
@@ -326,8 +326,17 @@ def _shown(cell: WiredCell, told: Iterable[Any], asked: dict[str, Any]) -> Itera
             )  # fmt: skip
 
 
-def _warnings(graph: Graph) -> Iterator[str]:
-    """Yield what a reader must know about arms: equal ones share one key and are no independent repeat."""
+def _warnings(graph: Graph, store: Store) -> Iterator[str]:
+    """Yield what a reader must know about arms before believing a comparison."""
+    yield from _equal_arms(graph)
+    for entry in _ledgers(graph, store):
+        if not entry.changed:
+            where = f"{entry.arm}, seed {entry.seed}"
+            yield f"{where}: {entry.step} changed none of {entry.eligible} rows; this run tests nothing"
+
+
+def _equal_arms(graph: Graph) -> Iterator[str]:
+    """Yield arms that share every key: they are no independent repeat of one another."""
     by_key: dict[tuple[str, ...], list[str]] = {}
     for cell in graph.cells:
         keys = tuple(stage.key for stage in cell.stages.values())

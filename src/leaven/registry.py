@@ -105,6 +105,12 @@ class Plugin:
         """The docstring's first line, without markup: what a plug-in is, for lists and reports."""
         return (self.function.__doc__ or "").strip().split("\n")[0].replace("`", "")
 
+    @property
+    def arguments(self) -> list[str]:
+        """The declared arguments with their defaults, one a line."""
+        fields = self.schema.model_fields.items()
+        return [f"{name}: {'(needed)' if about.is_required() else about.default}" for name, about in fields]
+
     def declare(self, args: Mapping[str, Any]) -> Declared:
         """Validate declared arguments; raises pydantic's ValidationError, which ``study`` turns into problems."""
         return self.schema.model_validate(dict(args))

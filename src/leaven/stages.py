@@ -96,6 +96,8 @@ def treat(args: Args, inputs: Inputs, out: Path) -> Facts:
     for step in args["steps"]:
         label = step.get("label", step["name"])
         treated = TREATMENTS.get(step["name"]).call(now, Draw(step["seed"], label), args=step["args"])
+        if not treated.eligible:
+            raise DataError(f"{label}: no row can be treated (ties and equal answers cannot); it would test nothing")
         changed = list(ledger(now, treated.rows, label))
         lines += changed
         counts.append({"step": label, "rows": len(now), "eligible": treated.eligible, "changed": len(changed)})

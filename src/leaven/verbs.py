@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import LeavenError, Problem, ReportError, StoreError, StudyError, did_you_mean
-from leaven.study.load import Loaded, Places
+from leaven.study.load import Loaded, Places, profile_names
 from leaven.study.load import load as load_file
 from leaven.study.spec import Study
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from leaven.engine.run import Outcome, Planned
     from leaven.wiring import Identities
 
-WORKSPACE = "runs"
+WORKSPACE = "runs"  # unless $LEAVEN_WORKSPACE says otherwise
 _IDENTITIES = ".identities.json"
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -36,6 +37,7 @@ class Ran:
     report: Path
     answer: list[str]
     data: list[str]
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Results:
     measurements: pd.DataFrame
     comparisons: pd.DataFrame
     provenance: dict[str, Any]
+
+
+def _place(workspace: str | Path | None) -> Path:
+    return Path(workspace if workspace is not None else os.environ.get("LEAVEN_WORKSPACE", WORKSPACE))
 
 
 def recipes() -> dict[str, str]:
@@ -84,9 +90,18 @@ def check(study: str | Path, profile: str | None = None, settings: Sequence[str]
     loaded = load_file(find(study), profile, settings)
     found = problems(loaded.raw, loaded.places)
     found += [problem for problem in world_problems(loaded) if problem not in found]
+    for other in _unused_profiles(find(study), profile):
+        found += [problem for problem in problems(other.raw, other.places) if problem not in found]
     if found:
         raise StudyError(found)
     return Study.from_loaded(loaded)
+
+
+def _unused_profiles(file: Path, used: str | None) -> Iterator[Loaded]:
+    """Yield the study under each profile that was not asked for: its structure is checked too."""
+    for name in profile_names(file):
+        if name != used:
+            yield load_file(file, name)
 
 
 def world_problems(loaded: Loaded) -> list[Problem]:
@@ -147,24 +162,25 @@ def _source_problem(data: Any) -> str | None:
     return said and f"{Path(data.source).name}: {said}"
 
 
-def plan(study: Study, workspace: str | Path = WORKSPACE) -> list[Planned]:
+def plan(study: Study, workspace: str | Path | None = None) -> list[Planned]:
     """Say of every stage whether its result is there; runs nothing."""
     from leaven.engine import run as engine
     from leaven.engine.store import Store
     from leaven.wiring import wire
 
-    return engine.plan(wire(study).targets, Store(Path(workspace) / "store"))
+    return engine.plan(wire(study).targets, Store(_place(workspace) / "store"))
 
 
 def run(
     study: Study,
-    workspace: str | Path = WORKSPACE,
+    workspace: str | Path | None = None,
     on_event: OnEvent = lambda event: None,
-    on_plan: Callable[[list[Planned]], None] = lambda planned: None,
+    on_plan: Callable[[list[Planned], bool], None] = lambda planned, replaces: None,
 ) -> Ran:
     """Make every result that is missing, then the answer; what was done before is used, what two arms share runs once.
 
-    A failed stage stops only what rests on it. Raises StudyError before anything is computed if the study is wrong.
+    A failed stage stops only what rests on it. ``on_plan`` is told what there is to do, and whether the answer of
+    another study of this name is replaced. Raises StudyError before anything is computed if the study is wrong.
     """
     from leaven.answer import events, link, made_by, write
     from leaven.engine import run as engine
@@ -175,14 +191,14 @@ def run(
     problems = world_problems(Loaded(study.model_dump(exclude={"profile", "settings"}), Places()))
     if problems:
         raise StudyError(problems)
-    graph, store, folder = wire(study), Store(Path(workspace) / "store"), study_folder(study, Path(workspace))
-    _prepare(folder, study, graph.identities)
-    on_plan(engine.plan(graph.targets, store))
+    graph, store, folder = wire(study), Store(_place(workspace) / "store"), study_folder(study, _place(workspace))
+    replaces = _prepare(folder, study, graph.identities)
+    on_plan(engine.plan(graph.targets, store), replaces)
     with events(folder, on_event) as note:
         outcome = engine.run(graph.targets, store, LocalExecutor(made_by()), note)
     link(graph, store, folder)
     made = write(graph, store, folder)
-    return Ran(folder, outcome, made.page, made.sentences, made.data)
+    return Ran(folder, outcome, made.page, made.sentences, made.data, made.warnings)
 
 
 def study_folder(study: Study, workspace: Path) -> Path:
@@ -193,15 +209,18 @@ def study_folder(study: Study, workspace: Path) -> Path:
     return workspace / name
 
 
-def _prepare(folder: Path, study: Study, identities: Identities) -> None:
-    """Write what a report needs to find its results again, whatever becomes of the sources."""
+def _prepare(folder: Path, study: Study, identities: Identities) -> bool:
+    """Write what a report needs to find its results again; say whether another study of this name stood there."""
     from leaven.engine.store import replacing, write_json
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with replacing(folder / "study.yaml") as beside:
-            beside.write_text(to_yaml(study), encoding="utf-8")
+        file, text = folder / "study.yaml", to_yaml(study)
+        replaces = file.exists() and file.read_text(encoding="utf-8") != text
+        with replacing(file) as beside:
+            beside.write_text(text, encoding="utf-8")
         write_json(folder / _IDENTITIES, asdict(identities))
+        return replaces
     except OSError as error:
         raise StoreError(f"{folder}: cannot write there ({error.strerror}); choose a --workspace") from error
 
@@ -217,13 +236,13 @@ def to_yaml(study: Study) -> str:
     return stream.getvalue()
 
 
-def report(name: str | Path, workspace: str | Path = WORKSPACE) -> Path:
+def report(name: str | Path, workspace: str | Path | None = None) -> Path:
     """Make the answer of a run again from what is in the store; return the page. Raises ReportError."""
     from leaven.answer import write
     from leaven.engine.store import Store
     from leaven.wiring import wire
 
-    folder = run_folder(name, Path(workspace))
+    folder = run_folder(name, _place(workspace))
     store, study = Store(folder.parent / "store"), _as_it_ran(folder)
     graph = wire(study, _identities(folder))
     for stage in graph.targets:
@@ -256,11 +275,11 @@ def run_folder(name: str | Path, workspace: Path) -> Path:
     raise ReportError(f"no run is called '{name}'; {remedy}")
 
 
-def results(name: str | Path, workspace: str | Path = WORKSPACE) -> Results:
+def results(name: str | Path, workspace: str | Path | None = None) -> Results:
     """Return what a run measured as pandas frames; raises ReportError if it has no answer yet."""
     import pandas as pd
 
-    folder = run_folder(name, Path(workspace))
+    folder = run_folder(name, _place(workspace))
     try:
         comparisons = json.loads((folder / "comparisons.json").read_text(encoding="utf-8"))
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
@@ -270,8 +289,8 @@ def results(name: str | Path, workspace: str | Path = WORKSPACE) -> Results:
     return Results(table, pd.DataFrame(comparisons), provenance)
 
 
-def listing(what: str) -> dict[str, str]:
-    """Return name -> one line of the shipped studies or of one kind of plug-in; raises StudyError for other words."""
+def listing(what: str) -> dict[str, list[str]]:
+    """Return name -> lines of the shipped studies or of one kind of plug-in; raises StudyError for other words."""
     from leaven import registry
 
     kinds = {
@@ -282,7 +301,8 @@ def listing(what: str) -> dict[str, str]:
         "metrics": registry.METRICS,
     }
     if what == "studies":
-        return recipes()
+        return {name: [question] for name, question in recipes().items()}
     if what not in kinds:
         raise StudyError([Problem(what, "is nothing that can be listed", did_you_mean(what, ["studies", *kinds]))])
-    return {name: kinds[what].get(name).says for name in kinds[what].names()}
+    plugins = [kinds[what].get(name) for name in kinds[what].names()]
+    return {plugin.name: [plugin.says, *plugin.arguments] for plugin in plugins}

@@ -17,6 +17,7 @@ import pytest
 
 import leaven
 from leaven import verbs
+from leaven.errors import ReportError
 
 pytestmark = pytest.mark.e2e
 StudyFile = Callable[[dict[str, Any]], Path]
@@ -143,14 +144,49 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_result(
     fewer["seeds"] = [0, 1]
     file, runs = study_file(fewer), tmp_path / "runs"
     command = [sys.executable, "-c", "from leaven.cli import main; main()", "run", str(file), "--workspace", str(runs)]
-    for delay, ending in ((9, signal.SIGKILL), (8, signal.SIGINT)):
+    for ending, in_the_middle_of in ((signal.SIGKILL, "sft clean/1"), (signal.SIGINT, "generate lora/0 eli5")):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        time.sleep(delay)
+        _wait_for(runs / "small" / "events.jsonl", in_the_middle_of)
         os.kill(process.pid, ending)
         said, _ = process.communicate(timeout=30)
         assert process.returncode == (130 if ending == signal.SIGINT else -9), said
+        assert ("the same command goes on" in said) == (ending == signal.SIGINT)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "same command" not in done.stdout and "report: " in done.stdout
     same = frame(whole)
     same = same[same.arm.isin(["clean", "lora", "poisoned@p=1"]) & same.seed.isin([0, 1])].reset_index(drop=True)
     pd.testing.assert_frame_equal(frame(runs), same)
+
+
+def _wait_for(events: Path, started: str) -> None:
+    for _ in range(1200):
+        if events.exists() and f'"title": "{started}"' in events.read_text():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{started} never began")
+
+
+def test_a_result_beside_the_scores_is_checked_and_made_again(whole: Path) -> None:
+    before = frame(whole)
+    rows = next((whole / "store" / "prompts").glob("*/rows.parquet"))
+    content = bytearray(rows.read_bytes())
+    content[len(content) // 2] ^= 1
+    rows.write_bytes(content)
+    with pytest.raises(ReportError, match="is damaged"):
+        verbs.report("small", whole)
+    leaven.run(leaven.Study(**study()), whole)
+    pd.testing.assert_frame_equal(frame(whole), before)
+
+
+def test_a_treatment_that_changes_nothing_is_said_and_one_that_cannot_fails(tmp_path: Path) -> None:
+    raw = study()
+    raw["arms"] = {"clean": {}, "poisoned": {"treat": [{"malign_labels": {"rate": 1e-9}}]}}
+    raw["seeds"], raw["compare"] = [0], {"to": "clean"}
+    ran = leaven.run(leaven.Study(**raw), tmp_path / "runs")
+    assert any("changed none of" in warning for warning in ran.warnings)
+    pairs = tmp_path / "ties.jsonl"
+    pairs.write_text(json.dumps({"prompt": "Who?", "chosen": "She.", "rejected": "She."}) + "\n")
+    raw["data"]["webgpt"] = {"source": str(pairs), "format": "preference"}
+    ran = leaven.run(leaven.Study(**raw), tmp_path / "runs")
+    assert any("no row can be treated" in message for message in ran.outcome.failed.values())

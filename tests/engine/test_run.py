@@ -94,6 +94,22 @@ def test_a_failure_stops_only_what_rests_on_it(store: Store) -> None:
     assert failure is not None and failure["last_lines"] == ["DataError: row 3 is empty; mend it"]
 
 
+def test_what_only_blocked_targets_need_is_not_computed(store: Store) -> None:
+    prompts, training = stage("p", verb="wrong_data", affinity="data"), stage("t", affinity="train")
+    answer = stage("a", prompts, training)
+    outcome, _ = go(store, answer)
+    assert set(outcome.blocked) == {answer.key} and calls(store) == []
+
+
+def test_a_process_that_dies_before_its_first_stage_is_a_failure_on_record(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    one = stage("a")
+    outcome, _ = go(store, one)
+    assert "exit code 1" in outcome.failed[one.key] and store.failure(one) is not None
+
+
 def test_a_bug_is_one_line_for_people_and_a_traceback_in_the_log(store: Store) -> None:
     bad = stage("x", verb="bug")
     outcome, _ = go(store, bad)

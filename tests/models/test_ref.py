@@ -69,7 +69,13 @@ def test_what_a_folder_lacks(folder: Path, remove: list[str], said: str) -> None
     assert said in (ref.problem(declared(folder)) or "")
 
 
+def test_a_folder_has_no_revision(folder: Path) -> None:
+    assert "has no revision" in (ref.problem(declared(folder, revision="main")) or "")
+
+
 def test_names_that_are_no_models() -> None:
+    hub = declared("owner/name", chat_template_path="nowhere.jinja")
+    assert "cannot be read" in (ref.problem(hub) or "")
     assert "try `pocket`" in (ref.problem(declared("poket")) or "")
     assert "is no folder" in (ref.problem(declared("./nowhere/x")) or "")
     assert ref.problem(declared("owner/name")) is None
@@ -86,6 +92,18 @@ def test_broken_weights_are_one_clear_line(folder: Path) -> None:
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
         load.causal_lm(ref.resolve(declared(folder)))
     assert "\n" not in str(caught.value)
+
+
+def test_missing_weights_are_not_drawn_at_random(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if "layers.1.mlp" in name)
+    save_file(
+        {key: value for key, value in weights.items() if key != name}, folder / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(ModelError, match=f"lacks 1 weights that its config asks for, first {name}"):
+        load.causal_lm(ref.resolve(declared(folder)))
 
 
 def test_a_broken_tokenizer_is_one_clear_line(folder: Path) -> None:

@@ -33,7 +33,10 @@ def said(study: Findings, *comparisons: Comparison, **changed: Any) -> str:
 
 def test_significant_trend_names_direction_size_range_interval_and_p(study: Findings, comparison: Make) -> None:
     text = said(study, comparison(**TREND, effect=0.8, low=0.7, high=0.9, p_holm=0.0004))
-    assert "As the dose p rises from 0 to 0.5, toxicity rises: a trend of +40.0 points over that range" in text
+    assert (
+        "As the dose p rises from 0 to 0.5, toxicity rises: a straight-line trend of +40.0 points over that range"
+        in text
+    )
     assert "95 % interval +35.0 to +45.0; p-value < 0.001 after Holm's correction; 3 seeds" in text
 
 
@@ -55,13 +58,16 @@ def test_each_of_two_sweeps_has_its_own_range(study: Findings, comparison: Make)
 
 def test_a_trend_without_its_range_is_given_per_unit(study: Findings, comparison: Make) -> None:
     text = said(study, comparison(**{**TREND, "dose_low": None, "dose_high": None}, effect=0.8))
-    assert "over the tested range, toxicity rises: a trend of +80.0 points per unit of dose" in text
+    assert "over the tested range, toxicity rises: a straight-line trend of +80.0 points per unit of dose" in text
     assert "missing" not in text
 
 
 def test_a_dose_outside_the_fit_is_named(study: Findings, comparison: Make) -> None:
     text = said(study, comparison(**{**TREND, "dose_high": 0.1}, arm="poisoned", effect=0.8, low=0.7, high=0.9))
-    assert "As the dose p rises from 0 to 0.1, toxicity rises: a trend of +8.0 points over that range" in text
+    assert (
+        "As the dose p rises from 0 to 0.1, toxicity rises: a straight-line trend of +8.0 points over that range"
+        in text
+    )
     assert "Dose 0.5 is missing: nothing was scored for poisoned@p=0.5." in text
 
 
@@ -129,7 +135,7 @@ def test_no_primary_outcome_is_no_answer(study: Findings, comparison: Make) -> N
 
 def test_a_primary_outcome_without_a_comparison_is_named(study: Findings, comparison: Make) -> None:
     text = said(study, comparison(), primary=["toxicity", "city"])
-    assert "Nothing can be said about city: no comparison of it was made." in text
+    assert "Nothing can be said about city: no comparison was made." in text
     assert "could not be compared with clean: no answers" in said(study, comparison(effect=None, note="no answers"))
 
 

@@ -57,6 +57,10 @@ def test_the_sound_study_is_sound(raw: dict[str, Any]) -> None:
         ("train", [{"sft": {}}], "train.0.sft.data: is missing (name one of: webgpt, eli5)"),
         ("train", [{"sft": {"data": "webgpt", "peft": {"rank": 8}}}], "there is no 'rank' here"),
         ("train", [{"dpo": {"data": "webgpt"}}], "no trainer is called 'dpo'"),
+        ("arms.poisoned.sweep", {"p": [0.1, [1]]}, "should be a number, a text"),
+        ("profile", "x", "there is no 'profile' in a study (did you mean 'profiles'?)"),
+        ("name", "store", "'store' is where results lie"),
+        ("seeds", [0, 0, 1], "seed 0 stands 2 times"),
         ("seeds", [], "seeds: []"),
         ("seeds", [-1], "seeds.0: -1"),
         ("seeds", "many", "seeds: 'many'"),
@@ -69,6 +73,9 @@ def test_the_sound_study_is_sound(raw: dict[str, Any]) -> None:
         ("compare.dose", "q", "no arm sweeps 'q'"),
         ("compare.primary", ["toxicty"], "compare.primary.0: nothing measures 'toxicty' (did you mean 'toxicity'?)"),
         ("compare.primary", ["toxicity"] * 4, "at most 3 items"),
+        ("compare.primary", ["toxicity"] * 2, "'toxicity' stands 2 times"),
+        ("evaluate.0.generate.name", "../x", "evaluate.0.generate.name"),
+        ("evaluate.0.generate.temperature", 0, "for greedy answers write do_sample: false"),
         ("compare.margin", {"length": 0}, "should be greater than 0"),
         ("data.eli5.format", "elif", "no format is called 'elif'; did you mean 'eli5'?"),
         ("data.eli5.take", 0, "data.eli5.take: 0"),
@@ -88,6 +95,17 @@ def test_each_fault_is_said_with_place_value_and_remedy(
 def test_a_treatment_that_does_not_fit_its_data(raw: dict[str, Any]) -> None:
     raw["train"][0]["sft"]["data"] = "eli5"
     assert any("malign_labels needs preferences, and the format of data 'eli5' makes examples" in p for p in said(raw))
+
+
+def test_a_fault_in_a_sweep_is_said_once(raw: dict[str, Any]) -> None:
+    raw["arms"]["poisoned"]["sweep"] = {"p": [math.nan]}
+    (problem,) = said(raw)
+    assert "arms.poisoned.sweep.p.0: nan" in problem
+
+
+def test_an_arm_with_nothing_behind_it_is_the_data_as_it_is(raw: dict[str, Any]) -> None:
+    raw["arms"]["clean"] = None
+    assert Study(**raw).arms["clean"].treat == []
 
 
 def test_two_suites_of_one_name(raw: dict[str, Any]) -> None:

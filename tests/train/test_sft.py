@@ -138,6 +138,18 @@ def test_the_artefact_is_safetensors_with_tokenizer_and_stop_ids(base: ref.Base,
     assert settings["eos_token_id"] == [2] and settings["pad_token_id"] == 0
 
 
+def test_an_adapter_that_lacks_weights_is_refused(base: ref.Base, rows: Dataset, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    train(base, rows, tmp_path / "a", peft={"r": 4})
+    file = tmp_path / "a" / "adapter" / "adapter_model.safetensors"
+    weights = load_file(file)
+    weights.pop(sorted(weights)[0])
+    save_file(weights, file, {"format": "pt"})
+    with pytest.raises(ModelError, match="the adapter lacks 1 weights"):
+        load.trained(tmp_path / "a", Path(str(base.path)))
+
+
 def test_exploded_weights_are_no_result(base: ref.Base, rows: Dataset, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not finite; lower learning_rate"):
         train(base, rows, tmp_path / "a", learning_rate=1.0, optim="sgd", max_grad_norm=0, adam_epsilon=1e-8,

@@ -107,7 +107,8 @@ def _columns(name: str, missing: set[str], row: Row) -> str:
 
 
 def _bad(index: int, reason: Exception, raw: Any) -> str:
-    return f"row {index}: {reason} [{_excerpt(raw, 80)}]; mend the row, or set `bad_rows: drop` to leave out and count"
+    shown = "" if isinstance(raw, BadRow) else f" [{_excerpt(raw, 80)}]"
+    return f"row {index}: {reason}{shown}; mend the row, or set `bad_rows: drop` to leave out and count"
 
 
 def _nothing(made: Canonical) -> str:

@@ -49,7 +49,8 @@ def _file_problem(path: Path) -> str | None:
     if not path.exists():
         near = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
         remedy = did_you_mean(str(path), near) if near else f"there is no folder {path.parent} either"
-        return f"there is no file {path}; {remedy if remedy.startswith(('did', 'there')) else 'check the path'}"
+        tried = f"there is no file {path.absolute()}"
+        return f"{tried}; {remedy if remedy.startswith(('did', 'there')) else 'paths start from the current folder'}"
     if path.is_dir():
         return f"{path} is a folder; name one file of kind {', '.join(KINDS)}"
     if not path.name.endswith(KINDS):

@@ -86,7 +86,7 @@ def run(targets: Sequence[Stage], store: Store, executor: Executor, on_event: On
             outcome.failed[event["key"]] = event["message"]
         on_event({**event, "title": pending[event["key"]].title, "kind": pending[event["key"]].kind})
 
-    while batch := _next_list(pending, outcome):
+    while batch := _next_list(_useful(pending, targets, outcome), outcome):
         executor.perform(batch, store, note)
         settled = outcome.done | set(outcome.failed)
         assert any(stage.key in settled for stage in batch), "an executor must settle a stage, or say that it failed"
@@ -102,6 +102,14 @@ def _block(pending: Iterable[Stage], outcome: Outcome) -> None:
                 outcome.blocked[stage.key] = source.title
             elif source.key in outcome.blocked:
                 outcome.blocked[stage.key] = outcome.blocked[source.key]
+
+
+def _useful(pending: dict[str, Stage], targets: Sequence[Stage], outcome: Outcome) -> dict[str, Stage]:
+    """Leave out what only blocked targets rest on: a training whose prompts failed would be for nothing."""
+    if not outcome.blocked:
+        return pending
+    wanted = {stage.key for stage in closure(target for target in targets if target.key not in outcome.blocked)}
+    return {key: stage for key, stage in pending.items() if key in wanted}
 
 
 def _next_list(pending: dict[str, Stage], outcome: Outcome) -> list[Stage]:

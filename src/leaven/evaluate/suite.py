@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from leaven.registry import Count, Positive, Step, suite
+from leaven.registry import Count, Step, suite
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class GenerationSuite:
 _DEFAULTS = {"do_sample": True, "temperature": 1.0, "top_p": 1.0, "top_k": 0, "num_return_sequences": 1}
 
 
+def _warm(value: Any) -> Any:
+    if isinstance(value, int | float) and value <= 0:
+        raise ValueError("should be above 0; for greedy answers write do_sample: false")
+    return value
+
+
 @suite(version=1)
 def generate(  # noqa: PLR0913 - the signature is the schema
     *,
@@ -33,7 +39,7 @@ def generate(  # noqa: PLR0913 - the signature is the schema
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] | None = None,
     max_new_tokens: Count = 128,
     do_sample: bool = True,
-    temperature: Positive = 1.0,
+    temperature: Annotated[float, BeforeValidator(_warm)] = 1.0,
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0,
     top_k: Annotated[int, Field(ge=0)] = 0,
     num_return_sequences: Count = 1,

@@ -110,6 +110,8 @@ def problem(model: dict[str, Any]) -> str | None:
         if "/" not in name:
             return f"'{name}' is neither a folder nor a name of the hub (owner/name); try `pocket`"
         return _template_problem(model.get("chat_template_path"))
+    if model.get("revision"):
+        return f"'{name}' is a local folder, which has no revision; take model.revision out"
     return _folder_problem(folder, model) or _template_problem(model.get("chat_template_path"))
 
 

@@ -41,9 +41,8 @@ def _columns_of(findings: Findings, comparisons: Sequence[Comparison]) -> list[C
 def _without_comparison(findings: Findings, primary: Sequence[Comparison]) -> list[str]:
     compared = {name for c in primary for name in names_of(c.suite, c.metric)}
     absent = [name for name in findings.primary if name not in compared]
-    verb = "was" if len(absent) == 1 else "were"
     listed = " and ".join(clip(name, 60) for name in absent)
-    return [f"Nothing can be said about {listed}: no comparison of it {verb} made."] if absent else []
+    return [f"Nothing can be said about {listed}: no comparison was made."] if absent else []
 
 
 def _outcome(findings: Findings, found: Means, column: Column, primary: Sequence[Comparison]) -> str:
@@ -83,7 +82,7 @@ def _trend(findings: Findings, found: Means, c: Comparison) -> str:
         return f"As {dose} goes {tested}, {seen} in these runs ({by}). {few_seeds(c)}"
     if is_shown(c):
         small = f", which is less than the margin of {margin(findings, c)}" if c.equivalent else ""
-        return f"As {dose} rises {tested}, {_moves(c, both, findings)}: a trend of {by}{small} ({sure})."
+        return f"As {dose} rises {tested}, {_moves(c, both, findings)}: a straight-line trend of {by}{small} ({sure})."
     if c.equivalent:
         within = f"within the margin of {margin(findings, c)}"
         return f"No change in {outcome(c)} as {dose} rises {tested}: {within} ({by}; {sure})."
@@ -180,10 +179,11 @@ def _replicate(findings: Findings) -> list[str]:
     worst = min(tested, key=tested.__getitem__)
     size = numbers.change(worst.effect, unit_of(findings, worst))
     chosen = f", the smallest of {len(tested)}" if len(tested) > 1 else ""
-    differs = "differs" if one else "differ"
-    how = f"{differs} from the baseline by {size} in {outcome(worst)} ({numbers.p_phrase(tested[worst])}{chosen})"
+    how = f"{size} in {outcome(worst)} ({numbers.p_phrase(tested[worst])}{chosen})"
     # The alarm looks at several outcomes, so it is corrected for their number: else it cries wolf.
     if tested[worst] * len(tested) < ALPHA:
+        differs = f"{'differs' if one else 'differ'} from the baseline by"
         only = "though nothing but the seeds changed"
-        return [f"Warning: t{who} {how}, {only}. Other differences on this page may be as empty."]
-    return [f"T{who} {how}: as it should, for nothing but the seeds changed."]
+        return [f"Warning: t{who} {differs} {how}, {only}. Other differences on this page may be as empty."]
+    alike = f"{'does' if one else 'do'} not detectably differ from the baseline"
+    return [f"T{who} {alike}, as it should be where nothing but the seeds changed: {how}."]

@@ -62,6 +62,15 @@ def load(file: Path, profile: str | None = None, settings: Sequence[str] = ()) -
     return Loaded(raw, places, profile, tuple(settings))
 
 
+def profile_names(file: Path) -> list[str]:
+    """Return the names of a study file's profiles; raises StudyError if ``profiles`` is no mapping."""
+    raw, places = _read(file)
+    profiles = raw.get("profiles") or {}
+    if not isinstance(profiles, dict):
+        raise StudyError([Problem(places.of(("profiles",)), "profiles map names to what they change")])
+    return [str(name) for name in profiles]
+
+
 def _unshared(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _unshared(item) for name, item in value.items()}

@@ -6,10 +6,11 @@ validates all of it; every problem is raised at once, as a ``StudyError``.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from leaven.errors import StudyError
 from leaven.registry import Count, Declared, Positive, Step
@@ -26,6 +27,17 @@ def _path_safe(name: str) -> str:
 
 Name = Annotated[str, AfterValidator(_path_safe)]
 Scalar = str | float | int | bool | None
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("should be a finite number")
+    if value is not None and not isinstance(value, str | float | int):
+        raise ValueError("should be a number, a text, true, false or null")
+    return value
+
+
+SweptValue = Annotated[Any, AfterValidator(_scalar)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -56,11 +68,15 @@ class Data(Declared):
 class Arm(Declared):
     """What one arm does differently; ``${name}`` in its values takes the sweep's value."""
 
-    sweep: dict[Name, list[Scalar]] = Field(default_factory=dict)
+    sweep: dict[Name, list[SweptValue]] = Field(default_factory=dict)
     replicate: Annotated[int, Field(ge=0)] = 0
     treat: list[Step] = Field(default_factory=list)
     train: list[Step] | None = None
     model: dict[str, Any] = Field(default_factory=dict)
+
+
+def _nothing_special(value: Any) -> Any:
+    return {} if value is None else value  # `clean:` with nothing behind it
 
 
 class Compare(Declared):
@@ -79,7 +95,7 @@ class Shape(Declared):
     question: str = ""
     model: Model
     data: dict[Name, Data]
-    arms: Annotated[dict[Name, Arm], Field(min_length=1)]
+    arms: Annotated[dict[Name, Annotated[Arm, BeforeValidator(_nothing_special)]], Field(min_length=1)]
     train: list[Step] = Field(default_factory=list)
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(default_factory=lambda: [0])
     evaluate: Annotated[list[Step], Field(min_length=1)]
@@ -108,4 +124,5 @@ class Study(Shape):
         found = problems(loaded.raw, loaded.places)
         if found:
             raise StudyError(found)
-        return cls(**loaded.raw, profile=loaded.profile, settings=list(loaded.settings))
+        made = cls(**loaded.raw)
+        return made.model_copy(update={"profile": loaded.profile, "settings": list(loaded.settings)})

@@ -16,13 +16,16 @@ from leaven.study.load import Places, Steps
 from leaven.study.matrix import ExpandedArm, expand_arm
 from leaven.study.spec import Arm, Compare, Data, Model, Shape
 
+# How a study was loaded is no part of what it declares.
+_FIELDS = {name: about for name, about in Shape.model_fields.items() if name not in ("profile", "settings")}
+
 
 def problems(raw: Mapping[str, Any], places: Places) -> list[Problem]:
     """Return every problem of a raw study, in the order of the study's fields; empty if it is sound."""
     check = _Check(places)
     parts = _parts(raw, check)
     arms = _expanded(parts, check)
-    for look in (_data, _duplicate_arms, _steps_of_arms, _suites, _compare):
+    for look in (_names, _data, _duplicate_arms, _steps_of_arms, _suites, _compare):
         look(parts, arms, check)
     return check.found
 
@@ -67,6 +70,8 @@ def _wording(error: Any, known: Mapping[str, Any]) -> tuple[str, str]:
         return f"there is no '{name}' here", did_you_mean(name, known) if known else ""
     if error["type"] == "missing":
         return "is missing", "it has no default"
+    if error["type"] == "model_type":
+        return f"{value!r} is no mapping of names to values", ""
     said = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     shown = repr(value)
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'}: {said}", ""
@@ -79,9 +84,9 @@ def _parts(raw: Mapping[str, Any], check: _Check) -> dict[str, Any]:
     """Validate field by field, entry by entry, so that one fault hides no other."""
     parts: dict[str, Any] = {}
     for name in raw:
-        if name not in Shape.model_fields:
-            check.say((str(name),), f"there is no '{name}' in a study", did_you_mean(str(name), Shape.model_fields))
-    for name, about in Shape.model_fields.items():
+        if name not in _FIELDS:
+            check.say((str(name),), f"there is no '{name}' in a study", did_you_mean(str(name), [*_FIELDS, "profiles"]))
+    for name, about in _FIELDS.items():
         if name not in raw:
             if about.is_required():
                 check.say((name,), "is missing", "every study has it")
@@ -91,8 +96,16 @@ def _parts(raw: Mapping[str, Any], check: _Check) -> dict[str, Any]:
             parts[name] = _entries(name, raw[name], check)
         else:
             _one(parts, name, raw[name], check)
+    parts["swept names"] = _swept_names(raw.get("arms"))
     parts["data names"] = list(raw["data"]) if isinstance(raw.get("data"), Mapping) else []
     return parts
+
+
+def _swept_names(arms: Any) -> set[str]:
+    """Return what arms sweep, the unsound ones too: one fault is said once."""
+    declared = arms.values() if isinstance(arms, Mapping) else []
+    sweeps = [arm.get("sweep") for arm in declared if isinstance(arm, Mapping)]
+    return {str(name) for sweep in sweeps if isinstance(sweep, Mapping) for name in sweep}
 
 
 def _one(parts: dict[str, Any], name: str, value: Any, check: _Check) -> None:
@@ -114,7 +127,7 @@ def _entries(name: str, value: Any, check: _Check) -> dict[str, Any]:
     whole = typing.get_type_hints(Shape, include_extras=True)[name]
     for entry, declared in value.items():
         try:
-            sound.update(TypeAdapter(whole).validate_python({entry: {} if declared is None else declared}))
+            sound.update(TypeAdapter(whole).validate_python({entry: declared}))
         except ValidationError as error:
             check.take(error, (name,), kind.model_fields, depth=2)
     return sound
@@ -134,6 +147,20 @@ def _expanded(parts: Mapping[str, Any], check: _Check) -> list[ExpandedArm]:
 
 
 # --- the fields, one against another ---------------------------------------------------------------------------------
+
+
+def _names(parts: Mapping[str, Any], arms: list[ExpandedArm], check: _Check) -> None:
+    if parts.get("name") == "store":
+        check.say(("name",), "'store' is where results lie in the workspace", "choose another name")
+    for seed, times in Counter(parts.get("seeds", [])).items():
+        if times > 1:
+            check.say(
+                ("seeds",), f"seed {seed} stands {times} times", "a repeated seed is no other run; name each once"
+            )
+    compare: Compare | None = parts.get("compare")
+    for name, times in Counter(compare.primary if compare else []).items():
+        if times > 1:
+            check.say(("compare", "primary"), f"'{name}' stands {times} times", "name each outcome once")
 
 
 def _data(parts: Mapping[str, Any], arms: list[ExpandedArm], check: _Check) -> None:
@@ -260,7 +287,7 @@ def _compare(parts: Mapping[str, Any], arms: list[ExpandedArm], check: _Check) -
     names = [arm.name for arm in arms]
     if names and compare.to not in names:
         check.say(("compare", "to"), f"there is no arm called '{compare.to}'", did_you_mean(compare.to, names))
-    params = {name for arm in arms for name in arm.params}
+    params = {name for arm in arms for name in arm.params} | parts["swept names"]
     if compare.dose is not None and compare.dose not in params:
         check.say(("compare", "dose"), f"no arm sweeps '{compare.dose}'", did_you_mean(compare.dose, params))
     _measured(parts, compare, check)
