@@ -283,7 +283,7 @@ def results(name: str | Path, workspace: str | Path | None = None) -> Results:
     try:
         comparisons = json.loads((folder / "comparisons.json").read_text(encoding="utf-8"))
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        table = pd.read_parquet(folder / "measurements.parquet")
+        table = pd.read_parquet(folder / "measurements.parquet").astype({"seed": "Int64"})
     except (OSError, ValueError) as error:
         raise ReportError(f"{folder} has no whole answer; run `leaven report {folder.name}`") from error
     return Results(table, pd.DataFrame(comparisons), provenance)

@@ -179,14 +179,14 @@ def test_a_result_beside_the_scores_is_checked_and_made_again(whole: Path) -> No
     pd.testing.assert_frame_equal(frame(whole), before)
 
 
-def test_a_treatment_that_changes_nothing_is_said_and_one_that_cannot_fails(tmp_path: Path) -> None:
-    raw = study()
+def test_a_treatment_that_changes_nothing_is_said_and_one_that_cannot_fails(whole: Path, tmp_path: Path) -> None:
+    raw = {**study(), "name": "nothing"}
     raw["arms"] = {"clean": {}, "poisoned": {"treat": [{"malign_labels": {"rate": 1e-9}}]}}
     raw["seeds"], raw["compare"] = [0], {"to": "clean"}
-    ran = leaven.run(leaven.Study(**raw), tmp_path / "runs")
+    ran = leaven.run(leaven.Study(**raw), whole)
     assert any("changed none of" in warning for warning in ran.warnings)
     pairs = tmp_path / "ties.jsonl"
     pairs.write_text(json.dumps({"prompt": "Who?", "chosen": "She.", "rejected": "She."}) + "\n")
     raw["data"]["webgpt"] = {"source": str(pairs), "format": "preference"}
-    ran = leaven.run(leaven.Study(**raw), tmp_path / "runs")
+    ran = leaven.run(leaven.Study(**raw), whole)
     assert any("no row can be treated" in message for message in ran.outcome.failed.values())

@@ -1,0 +1,6 @@
+"""Results in the store -> the long table, and everything that the report shows. Reads what is there."""
+
+from leaven.gather.findings import findings
+from leaven.gather.measurements import measurements
+
+__all__ = ["findings", "measurements"]

@@ -1,0 +1,165 @@
+"""Everything that the report shows, gathered from study and store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from leaven import rows as tables
+from leaven.engine.store import Store
+from leaven.gather import records
+from leaven.gather.measurements import dose
+from leaven.registry import METRICS, TRAINERS
+from leaven.report.findings import ArmInfo, Findings, MetricInfo, SampleInfo
+from leaven.rows import Comparison
+from leaven.study.matrix import ExpandedArm, expand
+from leaven.wiring import Graph, WiredCell
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN_PROMPTS = 3
+
+
+def findings(
+    graph: Graph,
+    store: Store,
+    table: pd.DataFrame,
+    comparisons: list[Comparison],
+    provenance: dict[str, str],
+) -> Findings:
+    """Gather everything the report shows."""
+    study = graph.study
+    return Findings(
+        name=study.name,
+        question=study.question or f"What does the data of {study.name} do to the model?",
+        profile=study.profile,
+        arms=[_arm(graph, arm) for arm in expand(study)],
+        metrics=list(_metrics(graph)),
+        measurements=table,
+        comparisons=comparisons,
+        baseline=study.compare.to,
+        dose_name=study.compare.dose,
+        primary=study.compare.primary,
+        margin=study.compare.margin,
+        ledgers=list(records.ledgers(graph, store)),
+        data=list(records.data(graph, store)),
+        trainings=list(records.trainings(graph, store)),
+        settings=_settings(graph),
+        doctor=sorted(set(records.doctor(graph, store))),
+        failures=list(records.failures(graph, store)),
+        missing=list(records.missing(graph, store)),
+        provenance=provenance,
+        samples=list(_samples(graph, store)),
+        warnings=list(_warnings(graph, store)),
+    )
+
+
+def _arm(graph: Graph, arm: ExpandedArm) -> ArmInfo:
+    seeds = graph.study.seeds if arm.train else []
+    is_baseline = arm.name == graph.study.compare.to
+    return ArmInfo(
+        arm.name, _what(arm), dose(graph, arm), seeds, arm.replicate, is_baseline, _repeats(graph, arm)
+    )  # fmt: skip
+
+
+def _what(arm: ExpandedArm) -> str:
+    """Say in a few words what an arm does differently."""
+    said = [f"{step.name} {records.described(step)}".strip() for step in arm.treat]
+    if not arm.train:
+        said.append("not trained")
+    if arm.own_train:
+        said += [f"{step.name} {records.described(step)}".strip() for step in arm.train]
+    said += [f"{name} {value}" for name, value in arm.model.items()]
+    if arm.replicate:
+        said.append(f"replicate {arm.replicate}: other seeds")
+    return "; ".join(said) or "the data as it is"
+
+
+def _repeats(graph: Graph, arm: ExpandedArm) -> str | None:
+    """Return the arm that a replicate repeats: equal in everything but ``replicate``."""
+
+    def same(other: ExpandedArm) -> bool:
+        return (other.treat, other.train, other.model) == (arm.treat, arm.train, arm.model)
+
+    if not arm.replicate:
+        return None
+    return next((other.name for other in expand(graph.study) if not other.replicate and same(other)), None)
+
+
+def _metrics(graph: Graph) -> Iterator[MetricInfo]:
+    for suite in graph.cells[0].suites:
+        for step in suite.suite.metrics:
+            plugin = METRICS.get(step.name)
+            first_line = plugin.says
+            how = f"{records.described(step)}. " if step.args else ""
+            for name in plugin.traits.get("values", (step.name,)):
+                traits = plugin.traits
+                yield MetricInfo(
+                    suite.suite.name, name, f"{how}{first_line}", traits.get("better"), traits.get("unit", "score")
+                )
+
+
+def _settings(graph: Graph) -> dict[str, Any]:
+    """Return the training's effective configuration, defaults included, flattened to dotted names."""
+    study, flat = graph.study, {f"model.{k}": v for k, v in graph.study.model.model_dump().items() if v is not None}
+    for step in study.train:
+        declared = {name: value for name, value in step.args.items() if name != "data"}
+        try:
+            settings = TRAINERS.get(step.name).declare(declared).model_dump()
+        except ValueError:  # a swept value: it is in the arms' descriptions
+            settings = declared
+        flat |= dict(_flat({"data": step.args.get("data"), **settings}, step.name))
+    return flat
+
+
+def _flat(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _flat(item, f"{prefix}.{name}")
+    else:
+        yield prefix, value
+
+
+def _samples(graph: Graph, store: Store) -> Iterator[SampleInfo]:
+    """Yield the first prompts' answers of every arm at its first seed, side by side."""
+    first = {cell.cell.arm.name: cell for cell in reversed(graph.cells)}
+    for arm in expand(graph.study):
+        cell = first[arm.name]
+        for suite in cell.suites:
+            if store.record(suite.generations) is None:
+                continue
+            told = tables.read(store.folder(suite.generations) / "generations.parquet").to_pylist()
+            asked = {row["id"]: row for row in tables.read(store.folder(suite.prompts) / "rows.parquet").to_pylist()}
+            yield from _shown(cell, told, asked)
+
+
+def _shown(cell: WiredCell, told: Iterable[Any], asked: dict[str, Any]) -> Iterator[SampleInfo]:
+    wanted = sorted(asked)[:_SHOWN_PROMPTS]
+    for one in told:
+        if one["prompt_id"] in wanted and one["sample"] == 0:
+            row = asked[one["prompt_id"]]
+            reference = row.get("completion") or row.get("chosen")
+            yield SampleInfo(
+                cell.cell.arm.name, cell.cell.seed, row["prompt"][-1]["content"], one["text"],
+                reference[-1]["content"] if reference else None,
+            )  # fmt: skip
+
+
+def _warnings(graph: Graph, store: Store) -> Iterator[str]:
+    """Yield what a reader must know about arms before believing a comparison."""
+    yield from _equal_arms(graph)
+    for entry in records.ledgers(graph, store):
+        if not entry.changed:
+            where = f"{entry.arm}, seed {entry.seed}"
+            yield f"{where}: {entry.step} changed none of {entry.eligible} rows; this run tests nothing"
+
+
+def _equal_arms(graph: Graph) -> Iterator[str]:
+    """Yield arms that share every key: they are no independent repeat of one another."""
+    by_key: dict[tuple[str, ...], list[str]] = {}
+    for cell in graph.cells:
+        keys = tuple(stage.key for stage in cell.stages.values())
+        by_key.setdefault(keys, []).append(cell.cell.arm.name)
+    for names in {tuple(names) for names in by_key.values() if len(names) > 1}:
+        yield f"{' and '.join(names)} are one and the same run; a true A/A arm needs `replicate: 1`"

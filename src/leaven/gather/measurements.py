@@ -1,0 +1,53 @@
+"""Scores in the store -> the long table. What is missing is missing, never zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from leaven import rows as tables
+from leaven.engine.store import Store
+from leaven.study.matrix import ExpandedArm
+from leaven.wiring import Graph, WiredCell, WiredSuite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def measurements(graph: Graph, store: Store) -> pd.DataFrame:
+    """Return the long table of all scores that are there: arm, dose, seed, suite, metric, group, item_id, ..."""
+    import pandas as pd
+
+    parts = [
+        part for cell in graph.cells for suite in cell.suites for part in _suite_measurements(graph, store, cell, suite)
+    ]
+    names = tables.schema("measurements").names
+    if not parts:
+        return pd.DataFrame({name: [] for name in names})
+    table: pd.DataFrame = pd.concat(parts, ignore_index=True)[names]
+    return table
+
+
+def _suite_measurements(graph: Graph, store: Store, cell: WiredCell, suite: WiredSuite) -> Iterator[pd.DataFrame]:
+    for stage in suite.scores.values():
+        if store.record(stage) is None:
+            continue
+        groups = tables.read(store.folder(suite.prompts) / "rows.parquet").select(["id", "group"]).to_pandas()
+        scores = tables.read(store.folder(stage) / "scores.parquet").to_pandas()
+        joined = scores.merge(groups.rename(columns={"id": "row_id"}), on="row_id", how="left", validate="many_to_one")
+        yield joined.assign(
+            arm=cell.cell.arm.name,
+            dose=dose(graph, cell.cell.arm),
+            seed=cell.cell.seed,
+            suite=suite.suite.name,
+            item_id=joined["row_id"],
+        )
+
+
+def dose(graph: Graph, arm: ExpandedArm) -> float | None:
+    """Return an arm's dose: its value of the dose parameter; the baseline without one has dose 0."""
+    compare = graph.study.compare
+    declared = arm.dose(compare.dose)
+    if compare.dose is not None and declared is None and arm.name == compare.to:
+        return 0.0
+    return declared
