@@ -6,6 +6,7 @@ record. Versions of verbs stand in ``VERSIONS``: raise one whenever the verb's r
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,10 @@ def train(args: Args, inputs: Inputs, out: Path) -> Facts:
     encoded = tables.dataset(inputs["encoded"] / "encoded.parquet").select_columns(["input_ids", "labels"])
     _fits_the_embedding(model, encoded)
     facts: Facts = TRAINERS.get(args["trainer"]["name"]).call(job, model, encoded, args=args["trainer"]["args"])
-    return {**facts, "device": load.device_name(model)}
+    device = load.device_name(model)
+    del model
+    gc.collect()  # a trainer is a cycle that holds its model, and the next seed wants the memory
+    return {**facts, "device": device}
 
 
 def _fits_the_embedding(model: Any, encoded: Any) -> None:

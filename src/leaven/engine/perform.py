@@ -7,7 +7,6 @@ What a task prints, native code included, goes to its own log.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import platform
@@ -43,7 +42,6 @@ def main() -> None:
         lacks_input = any(key in missing for _, key in task.inputs.values())
         if lacks_input or not perform(task, store, job["made_by"], emit):
             missing.add(task.key)
-        gc.collect()  # a trainer is a cycle that holds its model; the next stage wants the memory
 
 
 def perform(task: Task, store: Store, made_by: dict[str, Any], emit: Emit) -> bool:
