@@ -143,11 +143,12 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_result(
     fewer["arms"]["poisoned"]["sweep"]["p"] = [1]
     fewer["seeds"] = [0, 1]
     file, runs = study_file(fewer), tmp_path / "runs"
-    command = [sys.executable, "-c", "from leaven.cli import main; main()", "run", str(file), "--workspace", str(runs)]
+    # What a shell starts in the background ignores Ctrl-C, and so would this driver if these tests run there.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; from leaven.cli import main; main()"
+    command = [sys.executable, "-c", code, "run", str(file), "--workspace", str(runs)]
     for ending, in_the_middle_of in ((signal.SIGKILL, "sft clean/1"), (signal.SIGINT, "generate lora/0 eli5")):
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=_heed_interrupts
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         _wait_for(runs / "small" / "events.jsonl", in_the_middle_of)
         os.kill(process.pid, ending)
         said, _ = process.communicate(timeout=30)
@@ -159,11 +160,6 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_result(
     same = frame(whole)
     same = same[same.arm.isin(["clean", "lora", "poisoned@p=1"]) & same.seed.isin([0, 1])].reset_index(drop=True)
     pd.testing.assert_frame_equal(frame(runs), same)
-
-
-def _heed_interrupts() -> None:
-    """Undo what a shell does to background jobs: they, and what they start, ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_for(events: Path, started: str) -> None:
