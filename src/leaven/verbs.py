@@ -245,7 +245,7 @@ def report(name: str | Path, workspace: str | Path | None = None) -> Path:
     folder = run_folder(name, _place(workspace))
     store, study = Store(folder.parent / "store"), _as_it_ran(folder)
     graph = wire(study, _identities(folder))
-    for stage in graph.targets:
+    for stage in {stage.key: stage for stage in graph.targets}.values():  # cells share some: hash each once
         if (damage := store.damage(stage)) is not None:
             raise ReportError(f"{store.folder(stage)} is damaged ({damage}); run the study again, it is made anew")
     return write(graph, store, folder).page

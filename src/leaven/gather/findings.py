@@ -91,12 +91,11 @@ def _metrics(graph: Graph) -> Iterator[MetricInfo]:
     for suite in graph.cells[0].suites:
         for step in suite.suite.metrics:
             plugin = METRICS.get(step.name)
-            first_line = plugin.says
             how = f"{records.described(step)}. " if step.args else ""
             for name in plugin.traits.get("values", (step.name,)):
                 traits = plugin.traits
                 yield MetricInfo(
-                    suite.suite.name, name, f"{how}{first_line}", traits.get("better"), traits.get("unit", "score")
+                    suite.suite.name, name, f"{how}{plugin.says}", traits.get("better"), traits.get("unit", "score")
                 )
 
 

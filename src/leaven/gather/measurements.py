@@ -29,10 +29,11 @@ def measurements(graph: Graph, store: Store) -> pd.DataFrame:
 
 
 def _suite_measurements(graph: Graph, store: Store, cell: WiredCell, suite: WiredSuite) -> Iterator[pd.DataFrame]:
-    for stage in suite.scores.values():
-        if store.record(stage) is None:
-            continue
-        groups = tables.read(store.folder(suite.prompts) / "rows.parquet").select(["id", "group"]).to_pandas()
+    there = [stage for stage in suite.scores.values() if store.record(stage) is not None]
+    if not there:
+        return
+    groups = tables.read(store.folder(suite.prompts) / "rows.parquet").select(["id", "group"]).to_pandas()
+    for stage in there:
         scores = tables.read(store.folder(stage) / "scores.parquet").to_pandas()
         joined = scores.merge(groups.rename(columns={"id": "row_id"}), on="row_id", how="left", validate="many_to_one")
         yield joined.assign(
