@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test unit e2e check format install install-dev clean
+.PHONY: demo test unit e2e faults check format install install-dev clean
 
 demo: $(VENV)/.installed  ## install, run the quickstart, say where the report is
 	$(BIN)/leaven run quickstart
@@ -17,6 +17,9 @@ unit: $(VENV)/.installed-dev  ## the fast tests alone
 
 e2e: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m e2e
+
+faults: $(VENV)/.installed-dev  ## harm the quickstart's run in every way (hours); docs/reliability.md
+	$(BIN)/python tests/faults/campaign.py --study quickstart --kills 100 --seed 0 --out docs/faults.json
 
 check: $(VENV)/.installed-dev  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff format --check .

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+# Before torch: threads that wait without spinning, so that a busy neighbour costs its share and not ten times as much.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 hypothesis.settings.register_profile("quick", max_examples=40)
 hypothesis.settings.load_profile("quick")

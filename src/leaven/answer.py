@@ -16,7 +16,8 @@ from typing import Any
 
 from leaven import gather
 from leaven import rows as tables
-from leaven.engine.store import Store, replacing, write_json
+from leaven.engine.files import replacing, write_json
+from leaven.engine.store import Store
 from leaven.report.findings import DataInfo
 from leaven.wiring import Graph
 
@@ -95,7 +96,8 @@ def link(graph: Graph, store: Store, folder: Path) -> None:
     """Link ``<arm>/<seed>/<stage>`` to the results, for people; a file system without links goes without."""
     for cell in graph.cells:
         place = folder / cell.cell.arm.name / ("untrained" if cell.cell.seed is None else str(cell.cell.seed))
-        place.mkdir(parents=True, exist_ok=True)
+        for made in (place.parent, place):  # never the run's own folder: what was removed must not come back empty
+            made.mkdir(exist_ok=True)
         for name, stage in cell.stages.items():
             _link(place / name, store.folder(stage))
 
@@ -163,7 +165,7 @@ def provenance_of(graph: Graph, store: Store) -> dict[str, Any]:
                     "made_by": record["made_by"],
                     "cost": record["cost"],
                     "device": record["facts"].get("device"),
-                    "cores": record["needs"]["cores"],
+                    "threads": record["made_by"]["threads"],
                 }
     return {"written": _now(), "made_by": made_by(), "stages": stages}
 
@@ -188,12 +190,14 @@ def _different_code(provenance: dict[str, Any]) -> list[str]:
     """Warn where results that are compared were made by different code, or trained in different circumstances."""
     stages = provenance["stages"].values()
     code = {json.dumps([one["made_by"][what] for what in ("versions", "commit", "dirty")]) for one in stages}
-    where = {json.dumps([one["device"], one["cores"]]) for one in stages if one["device"] is not None}
+    where = {json.dumps([one["device"], one["threads"]]) for one in stages if one["device"] is not None}
     said = []
     if len(code) > 1:
         said.append(f"results of {len(code)} different versions of the code are compared; provenance.json says which")
     if len(where) > 1:
-        said.append(f"arms were trained on different devices or numbers of threads: {'; '.join(sorted(where))}")
+        said.append(
+            f"arms were trained or asked on different devices or numbers of threads: {'; '.join(sorted(where))}"
+        )
     return said
 
 

@@ -4,6 +4,7 @@
     ├── StudyError              the study is wrong (exit code 2); carries every problem at once
     ├── DataError               only the data's depth reveals it (exit code 1)
     ├── ModelError              a model, tokenizer or template cannot be used as asked
+    ├── StageError              stages cannot be run here at all, or one that is asked for cannot be found
     ├── StoreError              the workspace cannot be read or written
     └── ReportError             results are missing or cannot be read
 
@@ -52,6 +53,10 @@ class DataError(LeavenError):
 
 class ModelError(LeavenError):
     """A model, tokenizer or chat template cannot be used as the study asks."""
+
+
+class StageError(LeavenError):
+    """Stages cannot be run here at all, or one that is asked for cannot be found."""
 
 
 class StoreError(LeavenError):

@@ -6,11 +6,12 @@ record. Versions of verbs stand in ``VERSIONS``: raise one whenever the verb's r
 
 from __future__ import annotations
 
-import gc
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
+from leaven import progress
 from leaven import rows as tables
 from leaven.errors import DataError, ModelError
 
@@ -138,14 +139,11 @@ def train(args: Args, inputs: Inputs, out: Path) -> Facts:
     base = load.base(args["model"], inputs.get("base"))
     tokenizer, model = load.tokenizer(base), load.causal_lm(base)
     stops = load.stop_ids(tokenizer, model.generation_config)
-    job = Job(out, args["seed"], tokenizer, base.as_args(), stops)
+    job = Job(out, args["seed"], tokenizer, base.as_args(), stops, progress.Progress(out, "steps"))
     encoded = tables.dataset(inputs["encoded"] / "encoded.parquet").select_columns(["input_ids", "labels"])
     _fits_the_embedding(model, encoded)
     facts: Facts = TRAINERS.get(args["trainer"]["name"]).call(job, model, encoded, args=args["trainer"]["args"])
-    device = load.device_name(model)
-    del model
-    gc.collect()  # a trainer is a cycle that holds its model, and the next seed wants the memory
-    return {**facts, "device": device}
+    return {**facts, **load.device_facts(model)}
 
 
 def _fits_the_embedding(model: Any, encoded: Any) -> None:
@@ -159,16 +157,15 @@ def prove(args: Args, inputs: Inputs, out: Path) -> Facts:
     from leaven.generate.hf import Decoding, Prompt, generate
     from leaven.models import load
 
-    model, tokenizer = load.trained(inputs["model"], inputs.get("base"))
+    model, tokenizer, stops = _speaker(args, inputs)
     parameters = load.prove_finite(model)
-    stops = load.stop_ids(tokenizer, load.generation_config(inputs["model"], model))
     example = tables.read(inputs["encoded"] / "encoded.parquet").slice(0, 1).to_pylist()[0]
     asked = [token for token, label in zip(example["input_ids"], example["labels"], strict=True) if label == -100]
     prompt = Prompt(example["id"], 0, asked or example["input_ids"][:8])
     decoding = Decoding(16, {"do_sample": False}, 0, stops)
     (answer,) = generate(model, tokenizer, [prompt], decoding)
     (out / "proof.json").write_text(json.dumps({"parameters": parameters, **answer}, ensure_ascii=False, indent=1))
-    return {"parameters": parameters}
+    return {"parameters": parameters, **load.device_facts(model)}
 
 
 def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
@@ -187,6 +184,7 @@ def generate(args: Args, inputs: Inputs, out: Path) -> Facts:
     """A model and prompts -> generations."""
     from leaven.data.chat import prompt_ids
     from leaven.generate import hf
+    from leaven.generate.told import Told
     from leaven.models import load
 
     model, tokenizer, stops = _speaker(args, inputs)
@@ -198,21 +196,40 @@ def generate(args: Args, inputs: Inputs, out: Path) -> Facts:
         for sample in range(args["sampling"].get("num_return_sequences", 1))
     ]
     load.prove_finite(model)
+    told = Told(out / progress.FOLDER / "generations.jsonl")
+    before, report = len(told.rows), progress.Progress(out, "answers")
+    missing = [one for one in wanted if (one.item, one.sample) not in told.rows]
     decoding = hf.Decoding(args["max_new_tokens"], args["sampling"], args["seed"], stops)
-    made = hf.generate(model, tokenizer, wanted, decoding)
-    told = sorted(made, key=lambda one: (one["prompt_id"], one["sample"]))
-    count = tables.write(out / "generations.parquet", "generations", told)
-    return {"generations": count, "tokens": sum(one["tokens"] for one in told)}
+    for one in hf.generate(model, tokenizer, missing, decoding):
+        told.add(one)
+        report(len(told.rows), len(wanted))
+    whole = [told.rows[one.item, one.sample] for one in sorted(wanted, key=lambda one: (one.item, one.sample))]
+    count = tables.write(out / "generations.parquet", "generations", whole)
+    tokens = sum(one["tokens"] for one in whole)
+    return {"generations": count, "tokens": tokens, "resumed": before, **load.device_facts(model)}
 
 
 def _speaker(args: Args, inputs: Inputs) -> tuple[Any, Any, list[int]]:
-    """Load whoever answers: a trained artefact, or the untrained base."""
+    """Return whoever answers, with its tokenizer and stop ids."""
+    base = inputs.get("base")
+    if "model" in inputs:
+        return _trained(inputs["model"], base)
+    return _untrained(json.dumps(args["model"], sort_keys=True), base)
+
+
+@functools.lru_cache(maxsize=1)  # stages on one model run in one process: it is loaded once
+def _trained(folder: Path, base: Path | None) -> tuple[Any, Any, list[int]]:
     from leaven.models import load
 
-    if "model" in inputs:
-        model, tokenizer = load.trained(inputs["model"], inputs.get("base"))
-        return model, tokenizer, load.stop_ids(tokenizer, load.generation_config(inputs["model"], model))
-    base = load.base(args["model"], inputs.get("base"))
+    model, tokenizer = load.trained(folder, base)
+    return model, tokenizer, load.stop_ids(tokenizer, load.generation_config(folder, model))
+
+
+@functools.lru_cache(maxsize=1)
+def _untrained(described: str, path: Path | None) -> tuple[Any, Any, list[int]]:
+    from leaven.models import load
+
+    base = load.base(json.loads(described), path)
     model, tokenizer = load.causal_lm(base), load.tokenizer(base)
     return model, tokenizer, load.stop_ids(tokenizer, model.generation_config)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaven.errors import LeavenError, Problem, ReportError, StoreError, StudyError, did_you_mean
+from leaven import adopted
+from leaven import workspace as workspaces
+from leaven.engine.files import guarding, replacing, write_json
+from leaven.engine.stage import closure
+from leaven.errors import LeavenError, Problem, ReportError, StudyError, did_you_mean
 from leaven.study.load import Loaded, Places, profile_names
 from leaven.study.load import load as load_file
 from leaven.study.spec import Study
@@ -20,10 +22,14 @@ from leaven.study.spec import Study
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leaven.engine.run import Outcome, Planned
-    from leaven.wiring import Identities
+    from leaven.engine.machine import Machine
+    from leaven.engine.nearest import Explained
+    from leaven.engine.pending import Outcome
+    from leaven.engine.plan import Planned
+    from leaven.engine.stage import Stage
+    from leaven.engine.store import Store
+    from leaven.wiring import Graph, Identities
 
-WORKSPACE = "runs"  # unless $LEAVEN_WORKSPACE says otherwise
 _IDENTITIES = ".identities.json"
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -47,10 +53,6 @@ class Results:
     measurements: pd.DataFrame
     comparisons: pd.DataFrame
     provenance: dict[str, Any]
-
-
-def _place(workspace: str | Path | None) -> Path:
-    return Path(workspace if workspace is not None else os.environ.get("LEAVEN_WORKSPACE", WORKSPACE))
 
 
 def recipes() -> dict[str, str]:
@@ -78,23 +80,58 @@ def find(study: str | Path) -> Path:
     raise StudyError([Problem(str(study), "is no file and no shipped study", did_you_mean(str(study), names))])
 
 
-def load(study: str | Path, profile: str | None = None, settings: Sequence[str] = ()) -> Study:
-    """Read and validate a study file or shipped recipe; raises StudyError with every problem at once."""
-    return Study.from_loaded(load_file(find(study), profile, settings))
+def load(
+    study: str | Path,
+    profile: str | None = None,
+    settings: Sequence[str] = (),
+    workspace: str | Path | None = None,
+) -> Study:
+    """Read and validate a study file or shipped recipe; raises StudyError with every problem at once.
+
+    Where it says ``adopted:NAME``, the study that is returned has the path of the copy in the workspace.
+    """
+    loaded, missing = _with_adopted(load_file(find(study), profile, settings), workspace)
+    made = Study.from_loaded(loaded)
+    if missing:
+        raise StudyError(missing)
+    return made
 
 
-def check(study: str | Path, profile: str | None = None, settings: Sequence[str] = ()) -> Study:
+def check(
+    study: str | Path,
+    profile: str | None = None,
+    settings: Sequence[str] = (),
+    workspace: str | Path | None = None,
+) -> Study:
     """Check structure, names and the heads of files; raises StudyError with every problem at once. Imports no torch."""
     from leaven.study.validate import problems
 
-    loaded = load_file(find(study), profile, settings)
-    found = problems(loaded.raw, loaded.places)
-    found += [problem for problem in world_problems(loaded) if problem not in found]
+    loaded, missing = _with_adopted(load_file(find(study), profile, settings), workspace)
+    found = problems(loaded.raw, loaded.places) + missing
+    said = {problem.place for problem in missing}  # what is not adopted is no file and no model either
+    found += [problem for problem in world_problems(loaded) if problem not in found and problem.place not in said]
     for other in _unused_profiles(find(study), profile):
         found += [problem for problem in problems(other.raw, other.places) if problem not in found]
     if found:
         raise StudyError(found)
     return Study.from_loaded(loaded)
+
+
+def _with_adopted(loaded: Loaded, workspace: str | Path | None) -> tuple[Loaded, list[Problem]]:
+    """Put paths where the study says ``adopted:NAME``; return what is not there, or damaged, too."""
+    raw, wrong = adopted.resolve(loaded.raw, workspaces.place(workspace))
+    return replace(loaded, raw=raw), [Problem(loaded.places.of(steps), said) for steps, said in wrong]
+
+
+def _placed(study: Study, workspace: Path) -> Study:
+    """Return a study with the paths of the copies where one that was made in Python says ``adopted:NAME``."""
+    declared = Loaded(study.model_dump(exclude={"profile", "settings"}), Places())
+    loaded, missing = _with_adopted(declared, workspace)
+    if missing:
+        raise StudyError(missing)
+    if loaded.raw == declared.raw:
+        return study
+    return Study(**loaded.raw).model_copy(update={"profile": study.profile, "settings": study.settings})
 
 
 def _unused_profiles(file: Path, used: str | None) -> Iterator[Loaded]:
@@ -162,67 +199,84 @@ def _source_problem(data: Any) -> str | None:
     return said and f"{Path(data.source).name}: {said}"
 
 
-def plan(study: Study, workspace: str | Path | None = None) -> list[Planned]:
-    """Say of every stage whether its result is there; runs nothing."""
-    from leaven.engine import run as engine
-    from leaven.engine.store import Store
+def plan(study: Study, workspace: str | Path | None = None, machine: Machine | None = None) -> list[Explained]:
+    """Say of every stage whether its result is there, why not, and what it will cost; runs nothing."""
+    from leaven.engine import nearest
+    from leaven.engine import plan as engine
+    from leaven.engine.machine import this_machine
     from leaven.wiring import wire
 
-    return engine.plan(wire(study).targets, Store(_place(workspace) / "store"))
+    place = workspaces.place(workspace)
+    store = workspaces.store(place)
+    planned = engine.plan(wire(_placed(study, place)).targets, store)
+    return nearest.explain(engine.on(machine or this_machine(), planned), store)
 
 
 def run(
     study: Study,
     workspace: str | Path | None = None,
+    *,
     on_event: OnEvent = lambda event: None,
     on_plan: Callable[[list[Planned], bool], None] = lambda planned, replaces: None,
+    again: Sequence[str] = (),
+    machine: Machine | None = None,
+    limit_s: float | None = None,
 ) -> Ran:
     """Make every result that is missing, then the answer; what was done before is used, what two arms share runs once.
 
-    A failed stage stops only what rests on it. ``on_plan`` is told what there is to do, and whether the answer of
-    another study of this name is replaced. Raises StudyError before anything is computed if the study is wrong.
+    A failed stage stops only what rests on it. ``again`` names stages to be made anew, with all that rests on them;
+    ``machine`` is the part of this machine to use, ``limit_s`` the longest that a stage may take. ``on_plan`` is told
+    what there is to do, and whether the answer of another study of this name is replaced. Raises StudyError before
+    anything is computed if the study is wrong, or cannot fit the machine.
     """
     from leaven.answer import events, link, made_by, write
     from leaven.engine import run as engine
     from leaven.engine.local import LocalExecutor
-    from leaven.engine.store import Store
+    from leaven.engine.machine import this_machine
     from leaven.wiring import wire
 
+    place, machine = workspaces.place(workspace), machine or this_machine()
+    study = _placed(study, place)
     problems = world_problems(Loaded(study.model_dump(exclude={"profile", "settings"}), Places()))
     if problems:
         raise StudyError(problems)
-    graph, store, folder = wire(study), Store(_place(workspace) / "store"), study_folder(study, _place(workspace))
-    replaces = _prepare(folder, study, graph.identities)
-    on_plan(engine.plan(graph.targets, store), replaces)
-    with events(folder, on_event) as note:
-        outcome = engine.run(graph.targets, store, LocalExecutor(made_by()), note)
-    link(graph, store, folder)
-    made = write(graph, store, folder)
+    graph, store, folder = wire(study), workspaces.store(place), workspaces.study_folder(study, place)
+    with workspaces.alone(place):
+        replaces = _prepare(folder, study, graph)
+        planned = _planned(graph.targets, store, machine, again)
+    on_plan(planned, replaces)
+    with guarding(folder), events(folder, on_event) as note:
+        outcome = engine.run(graph.targets, store, LocalExecutor(made_by(), machine, limit_s), note)
+        link(graph, store, folder)
+        made = write(graph, store, folder)
     return Ran(folder, outcome, made.page, made.sentences, made.data, made.warnings)
 
 
-def study_folder(study: Study, workspace: Path) -> Path:
-    """Return where a study's answer lies: its name, profile, and a short hash of its settings if it has any."""
-    name = study.name + (f"@{study.profile}" if study.profile else "")
-    if study.settings:
-        name += "+" + hashlib.sha256("\n".join(study.settings).encode()).hexdigest()[:6]
-    return workspace / name
+def _planned(targets: list[Stage], store: Store, machine: Machine, again: Sequence[str]) -> list[Planned]:
+    """Plan a run; raises StudyError if a stage cannot fit the machine."""
+    from leaven.engine import plan as engine
+    from leaven.engine.run import again as discard
+
+    if again:
+        discard(targets, store, again)
+    planned = engine.plan(targets, store)
+    unfit = {one.stage.title: engine.misfit(one.stage, machine) for one in planned if one.state == "run"}
+    if any(unfit.values()):
+        raise StudyError(Problem(title, said) for title, said in unfit.items() if said)
+    return planned
 
 
-def _prepare(folder: Path, study: Study, identities: Identities) -> bool:
+def _prepare(folder: Path, study: Study, graph: Graph) -> bool:
     """Write what a report needs to find its results again; say whether another study of this name stood there."""
-    from leaven.engine.store import replacing, write_json
-
-    try:
+    with guarding(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file, text = folder / "study.yaml", to_yaml(study)
+        file, text = folder / workspaces.STUDY, to_yaml(study)
         replaces = file.exists() and file.read_text(encoding="utf-8") != text
+        workspaces.name_stages(folder, closure(graph.targets))
+        write_json(folder / _IDENTITIES, asdict(graph.identities))
         with replacing(file) as beside:
             beside.write_text(text, encoding="utf-8")
-        write_json(folder / _IDENTITIES, asdict(identities))
-        return replaces
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot write there ({error.strerror}); choose a --workspace") from error
+    return replaces
 
 
 def to_yaml(study: Study) -> str:
@@ -239,21 +293,21 @@ def to_yaml(study: Study) -> str:
 def report(name: str | Path, workspace: str | Path | None = None) -> Path:
     """Make the answer of a run again from what is in the store; return the page. Raises ReportError."""
     from leaven.answer import write
-    from leaven.engine.store import Store
     from leaven.wiring import wire
 
-    folder = run_folder(name, _place(workspace))
-    store, study = Store(folder.parent / "store"), _as_it_ran(folder)
+    folder = workspaces.run_folder(name, workspaces.place(workspace))
+    store, study = workspaces.store(folder.parent), _as_it_ran(folder)
     graph = wire(study, _identities(folder))
     for stage in {stage.key: stage for stage in graph.targets}.values():  # cells share some: hash each once
         if (damage := store.damage(stage)) is not None:
             raise ReportError(f"{store.folder(stage)} is damaged ({damage}); run the study again, it is made anew")
-    return write(graph, store, folder).page
+    with guarding(folder):
+        return write(graph, store, folder).page
 
 
 def _as_it_ran(folder: Path) -> Study:
     """Return the study of a run's folder. It was validated when it ran."""
-    return Study(**load_file(folder / "study.yaml").raw)
+    return Study(**load_file(folder / workspaces.STUDY).raw)
 
 
 def _identities(folder: Path) -> Identities:
@@ -265,21 +319,11 @@ def _identities(folder: Path) -> Identities:
         raise ReportError(f"{folder / _IDENTITIES} cannot be read; run the study again") from error
 
 
-def run_folder(name: str | Path, workspace: Path) -> Path:
-    """Return the folder of a run by its name or path; raises ReportError that names what there is."""
-    for folder in (workspace / name, Path(name)):
-        if (folder / "study.yaml").is_file():
-            return folder
-    there = sorted(path.parent.name for path in workspace.glob("*/study.yaml"))
-    remedy = did_you_mean(str(name), there) if there else f"there are no runs in {workspace}"
-    raise ReportError(f"no run is called '{name}'; {remedy}")
-
-
 def results(name: str | Path, workspace: str | Path | None = None) -> Results:
     """Return what a run measured as pandas frames; raises ReportError if it has no answer yet."""
     import pandas as pd
 
-    folder = run_folder(name, _place(workspace))
+    folder = workspaces.run_folder(name, workspaces.place(workspace))
     try:
         comparisons = json.loads((folder / "comparisons.json").read_text(encoding="utf-8"))
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))

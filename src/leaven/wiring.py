@@ -19,13 +19,19 @@ from leaven.data import sources
 from leaven.engine.stage import Needs, Stage
 from leaven.errors import Problem, StudyError
 from leaven.evaluate.suite import GenerationSuite
-from leaven.models import ref
+from leaven.models import footprint, ref
 from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, TREATMENTS, Step
 from leaven.stages import VERSIONS
 from leaven.study.matrix import Cell, ExpandedArm, cells
 from leaven.study.spec import Data, Study
 
 _TINY_BYTES = 20_000_000
+_ONE_CORE = Needs(cores=1)
+_ROWS_AT_ONCE, _TOKENS_AT_ONCE = 64, 64 * 512  # as `generate.hf` batches
+_TRAINING_KNOBS = (
+    "lower per_device_train_batch_size (raise gradient_accumulation_steps by as much) or max_length, set "
+    "activation_checkpointing, train with peft, or load with model.dtype: bfloat16"
+)
 
 
 @dataclass
@@ -115,7 +121,8 @@ class _Wiring:
         trainer = TRAINERS.get(step.name)
         declared = {name: value for name, value in step.args.items() if name != "data"}
         settings = trainer.declare(declared).model_dump()
-        where, together = _where(cell), f"train {cell.arm.name}"
+        where = _where(cell)
+        together = f"train {where}"
         rows = self.fit(step.args["data"], base, settings["max_length"])
         yield "fit", rows
         if steps := self.treatments(cell):
@@ -123,14 +130,15 @@ class _Wiring:
             yield "treat", rows
         loss = {name: settings[name] for name in ("completion_only_loss", "assistant_only_loss")}
         encoded = _stage(
-            "doctor", {"model": base.as_args(), **loss}, {"rows": rows}, base=base, together=together, where=where
+            "doctor", {"model": base.as_args(), **loss}, {"rows": rows}, _reading(base), together=together, where=where
         )
         yield "doctor", encoded
         args = {"model": base.as_args(), "trainer": trainer.canonical(declared), "seed": cell.effective}
-        made = _stage("train", args, {"encoded": encoded}, base=base, kind=step.name, together=together, where=where)
+        needs = _training_needs(base, settings)
+        made = _stage("train", args, {"encoded": encoded}, needs, kind=step.name, together=together, where=where)
         yield step.name, made
         seen = {"model": made, "encoded": encoded}
-        yield "prove", _stage("prove", {}, seen, together=f"answer {cell.arm.name}", where=where, base=base)
+        yield "prove", _stage("prove", {}, seen, _answering_needs(base), together=f"answer {where}", where=where)
 
     def treatments(self, cell: Cell) -> list[dict[str, Any]]:
         """The arm's treatments with their seeds; one whose arguments make it a no-op is left out."""
@@ -149,25 +157,26 @@ class _Wiring:
     def suite(self, cell: Cell, base: ref.Base, stages: Mapping[str, Stage], step: Step) -> WiredSuite:
         """Answer the suite's prompts with the cell's model, and score the answers by each metric."""
         suite: GenerationSuite = SUITES.get(step.name).call(args=step.args)
-        where, together = _where(cell), f"answer {cell.arm.name}"
+        where = _where(cell)
         asked = {"model": base.as_args(), "max_new_tokens": suite.max_new_tokens}
         source = {"rows": self.source(suite.prompts)}
-        prompts = _stage("prompts", asked, source, together="data", where=suite.prompts, base=base)
+        prompts = _stage("prompts", asked, source, _reading(base), together="data", where=suite.prompts)
         inputs = {"prompts": prompts}
         if cell.arm.train:
             inputs |= {"model": stages[cell.arm.train[-1].name], "proof": stages["prove"]}
         sampling = {"sampling": suite.sampling, "max_new_tokens": suite.max_new_tokens, "seed": cell.effective}
         model = {} if cell.arm.train else {"model": base.as_args()}
         told = _stage(
-            "generate", {**sampling, **model}, inputs, together=together, where=f"{where} {suite.name}", base=base
-        )
+            "generate", {**sampling, **model}, inputs, _answering_needs(base),
+            together=f"answer {where}", where=f"{where} {suite.name}",
+        )  # fmt: skip
         read = {"generations": told, "prompts": prompts}
         scores = {
             metric.name: _stage(
                 "score",
                 {"metric": METRICS.get(metric.name).canonical(metric.args)},
                 read,
-                together=together,
+                together=f"score {where}",
                 where=f"{where} {suite.name} {metric.name}",
             )
             for metric in suite.metrics
@@ -177,7 +186,7 @@ class _Wiring:
     def fit(self, name: str, base: ref.Base, max_length: int) -> Stage:
         """The rows of one data set whose every candidate fits the model's length."""
         args = {"model": base.as_args(), "max_length": max_length}
-        return _stage("fit", args, {"rows": self.source(name)}, together="data", where=name, base=base)
+        return _stage("fit", args, {"rows": self.source(name)}, _reading(base), together="data", where=name)
 
     def source(self, name: str) -> Stage:
         """The canonical rows of one data set of the study."""
@@ -222,22 +231,43 @@ def _stage(
     verb: str,
     args: dict[str, Any],
     inputs: dict[str, Stage],
+    needs: Needs = _ONE_CORE,
     *,
     together: str,
     where: str,
-    base: ref.Base | None = None,
     kind: str | None = None,
 ) -> Stage:
-    """Make a stage of a verb; the base's folder travels beside the key, not in it."""
-    kind, needs = kind or verb, Needs(cores=1) if base is None else _needs(base)
+    """Make a stage of a verb; needs travel beside the key, not in it."""
+    kind = kind or verb
     return Stage(kind, VERSIONS[verb], f"leaven.stages:{verb}", args, inputs, needs, together, f"{kind} {where}")
 
 
-def _needs(base: ref.Base) -> Needs:
-    """Threads cost a tiny model more than they bring (docs/decisions/003)."""
+def _reading(base: ref.Base) -> Needs:
+    """What it takes to read with a base's tokenizer."""
+    return Needs(cores=1, paths=_paths(base))
+
+
+def _computing(base: ref.Base, needed: footprint.Footprint | None, knobs: str) -> Needs:
+    """Threads and a GPU cost a tiny model more than they bring (docs/decisions/003)."""
     size = base.weight_bytes
     tiny = size is not None and size < _TINY_BYTES
-    return Needs(cores=1 if tiny else None, paths={"base": base.path} if base.path else {})
+    least, likely = (needed.least, needed.likely) if needed else (None, None)
+    return Needs(1 if tiny else None, not tiny, likely, least, knobs, _paths(base))
+
+
+def _training_needs(base: ref.Base, settings: dict[str, Any]) -> Needs:
+    shape = footprint.shape(base)
+    return _computing(base, footprint.training(shape, settings) if shape else None, _TRAINING_KNOBS)
+
+
+def _answering_needs(base: ref.Base) -> Needs:
+    shape = footprint.shape(base)
+    needed = footprint.answering(shape, _ROWS_AT_ONCE, _TOKENS_AT_ONCE) if shape else None
+    return _computing(base, needed, "load with model.dtype: bfloat16")
+
+
+def _paths(base: ref.Base) -> dict[str, str]:
+    return {"base": base.path} if base.path else {}
 
 
 def _where(cell: Cell) -> str:

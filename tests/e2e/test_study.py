@@ -130,7 +130,7 @@ def test_the_report_can_be_made_again_and_is_the_same(whole: Path) -> None:
 
 def test_a_second_run_computes_nothing_and_changes_nothing(whole: Path) -> None:
     before, events = frame(whole), []
-    leaven.run(leaven.Study(**study()), whole, events.append)
+    leaven.run(leaven.Study(**study()), whole, on_event=events.append)
     assert not events
     pd.testing.assert_frame_equal(frame(whole), before)
 

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from leaven.engine.local import LocalExecutor
-from leaven.engine.run import Outcome, plan, run
+from leaven.engine.machine import Machine
+from leaven.engine.pending import Outcome
+from leaven.engine.plan import plan
+from leaven.engine.run import run
 from leaven.engine.stage import Needs, Stage, closure
 from leaven.engine.store import Store
+from leaven.errors import StageError
 
 VERBS = "verbs_for_tests"
 
@@ -25,7 +25,9 @@ def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
+    made = Store(tmp_path / "store")
+    made.open()
+    return made
 
 
 def stage(value: Any, *below: Stage, verb: str = "write", **about: Any) -> Stage:
@@ -33,9 +35,10 @@ def stage(value: Any, *below: Stage, verb: str = "write", **about: Any) -> Stage
     return Stage("k", 1, f"{VERBS}:{verb}", {"value": value}, inputs, title=f"{verb} {value}", **about)
 
 
-def go(store: Store, *targets: Stage) -> tuple[Outcome, list[dict[str, Any]]]:
+def go(store: Store, *targets: Stage, **about: Any) -> tuple[Outcome, list[dict[str, Any]]]:
     events: list[dict[str, Any]] = []
-    return run(targets, store, LocalExecutor({"by": "test"}), events.append), events
+    about = {"machine": Machine(4, 8000), "preloaded": (), **about}
+    return run(targets, store, LocalExecutor({"by": "test"}, **about), events.append), events
 
 
 def calls(store: Store) -> list[str]:
@@ -101,13 +104,12 @@ def test_what_only_blocked_targets_need_is_not_computed(store: Store) -> None:
     assert set(outcome.blocked) == {answer.key} and calls(store) == []
 
 
-def test_a_process_that_dies_before_its_first_stage_is_a_failure_on_record(
+def test_where_no_process_can_be_started_the_run_ends_and_says_so(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    one = stage("a")
-    outcome, _ = go(store, one)
-    assert "exit code 1" in outcome.failed[one.key] and store.failure(one) is not None
+    with pytest.raises(StageError, match="exit code 1"):
+        go(store, stage("a"))
 
 
 def test_a_bug_is_one_line_for_people_and_a_traceback_in_the_log(store: Store) -> None:
@@ -169,11 +171,15 @@ def test_what_only_finished_results_rest_on_may_be_gone(store: Store) -> None:
     assert go(store, above)[0].complete and len(calls(store)) == 2
 
 
-def test_the_partial_folder_of_a_crash_is_kept_for_the_next_attempt(store: Store) -> None:
-    one = stage("a")
-    (store.begin(one) / "checkpoint.txt").write_text("step 7")
+def test_an_attempt_goes_on_from_the_resume_folder_and_from_nothing_else(store: Store) -> None:
+    one = stage("a", verb="goes_on")
+    partial = store.begin(one)
+    (partial / "half.txt").write_text("torn")
+    (partial / "resume").mkdir()
+    (partial / "resume" / "step.txt").write_text("7")
     go(store, one)
-    assert (store.folder(one) / "checkpoint.txt").read_text() == "step 7"
+    assert (store.record(one) or {})["facts"] == {"step": "7"}
+    assert {path.name for path in store.folder(one).iterdir()} == {"value.txt", "record.json", "stage.log"}
 
 
 def test_native_output_goes_to_the_log(store: Store) -> None:
@@ -189,56 +195,3 @@ def test_inputs_come_before_their_readers() -> None:
     d = stage("d", b, c)
     order = [one.args["value"] for one in closure([d, c])]
     assert order == ["a", "b", "c", "d"]
-
-
-def test_a_worker_ends_when_its_driver_is_killed(store: Store, tmp_path: Path) -> None:
-    driver = tmp_path / "driver.py"
-    driver.write_text(
-        "from leaven.engine.local import LocalExecutor\n"
-        "from leaven.engine.run import run\n"
-        "from leaven.engine.stage import Stage\n"
-        "from leaven.engine.store import Store\n"
-        f"stage = Stage('k', 1, '{VERBS}:slow', {{}})\n"
-        f"run([stage], Store({str(store.root)!r}), LocalExecutor({{}}), lambda e: print(e, flush=True))\n"
-    )
-    process = subprocess.Popen([sys.executable, str(driver)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert "start" in process.stdout.readline()
-    worker = _child(process.pid)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    assert _gone(worker)
-
-
-def _child(pid: int) -> int:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(listed[0])
-
-
-def _gone(pid: int) -> bool:
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().split()[2]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def test_two_drivers_compute_nothing_twice(store: Store, tmp_path: Path) -> None:
-    driver = tmp_path / "driver.py"
-    driver.write_text(
-        "from leaven.engine.local import LocalExecutor\n"
-        "from leaven.engine.run import run\n"
-        "from leaven.engine.stage import Stage\n"
-        "from leaven.engine.store import Store\n"
-        f"stages = [Stage('k', 1, '{VERBS}:write', {{'value': n}}) for n in range(6)]\n"
-        f"outcome = run(stages, Store({str(store.root)!r}), LocalExecutor({{}}), lambda e: None)\n"
-        "assert outcome.complete, outcome\n"
-    )
-    both = [subprocess.Popen([sys.executable, str(driver)]) for _ in range(2)]
-    assert [one.wait() for one in both] == [0, 0]
-    assert sorted(calls(store)) == [str(n) for n in range(6)]

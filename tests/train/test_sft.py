@@ -81,11 +81,11 @@ class _Crash(Exception):
 
 @pytest.fixture
 def crashing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Checkpoints every 2 steps, and a crash after the fourth step's."""
-    monkeypatch.setattr(room, "_FEWEST_STEPS_BETWEEN", 2)
-    monkeypatch.setattr(room, "_CHECKPOINTS", 6)
-    from leaven.train.trainers.sft import ReproducibleSFT
+    """A checkpoint after every step, and a crash after the eighth."""
+    from leaven.train.trainers.sft import ReproducibleSFT, _Steps
 
+    monkeypatch.setattr(room, "_CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(_Steps, "_SHARE", 0)
     stock = ReproducibleSFT._save_checkpoint
 
     def save_then_crash(self: Any, model: Any, trial: Any) -> None:
@@ -104,8 +104,8 @@ def test_a_resumed_training_ends_bit_equal(
 ) -> None:
     with pytest.raises(_Crash):
         train(base, rows, tmp_path / "resumed", peft=peft)
-    half_written = tmp_path / "resumed" / "checkpoints" / "checkpoint-10"
-    shutil.copytree(tmp_path / "resumed" / "checkpoints" / "checkpoint-8", half_written)
+    half_written = tmp_path / "resumed" / "resume" / "checkpoints" / "checkpoint-9"
+    shutil.copytree(tmp_path / "resumed" / "resume" / "checkpoints" / "checkpoint-8", half_written)
     (half_written / "optimizer.pt").write_bytes((half_written / "optimizer.pt").read_bytes()[:100])
     monkeypatch.undo()
     facts = train(base, rows, tmp_path / "resumed", peft=peft)
@@ -113,15 +113,21 @@ def test_a_resumed_training_ends_bit_equal(
     assert facts["resumed_from_step"] == 8 and whole["resumed_from_step"] is None
     assert facts["rows_seen"] == whole["rows_seen"] == 2 * len(rows)
     assert equal(weights(base, tmp_path / "resumed"), weights(base, tmp_path / "whole"))
-    assert not (tmp_path / "resumed" / "checkpoints").exists()
+    assert not list((tmp_path / "whole" / "resume").rglob("checkpoint-*")), "too short for a checkpoint"
 
 
 def test_a_half_written_checkpoint_is_deleted(tmp_path: Path) -> None:
+    whole: dict[int, Path] = {}
     for step in (5, 7, 9, 11):
         folder = tmp_path / f"checkpoint-{step}"
         folder.mkdir()
         (folder / "optimizer.pt").write_text("weights")
         seal(folder, {"rows_seen": step})
+        whole[step] = tmp_path / "whole" / folder.name
+        shutil.copytree(folder, whole[step])
+        assert [path.name for path in tmp_path.glob("checkpoint-*")] == [folder.name], "the older one is gone"
+    shutil.rmtree(folder)
+    tmp_path = tmp_path / "whole"
     (tmp_path / "checkpoint-7" / "seen.json").unlink()
     (tmp_path / "checkpoint-9" / "optimizer.pt").write_text("wei")
     (tmp_path / "checkpoint-11" / "seen.json").write_text('{"half')

@@ -1,120 +1,243 @@
-"""The local executor: one process per list of stages, in a row.
+"""The local executor: lists of stages side by side, each in a process of its own, as far as this machine goes.
 
-A process may run several stages that gain from one another's imports; each still writes its own folder, and a
-process that dies fails only the stage it was in.
+A list is one stage, or several on one model; each stage still writes its own folder, and a process that dies fails
+only the stage it was in. One list has one GPU, and one GPU one list.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import signal
-import subprocess
-import sys
+import socket
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from leaven.engine.machine import Gpu, Machine, this_machine
 from leaven.engine.stage import Stage, Task
 from leaven.engine.store import Store
+from leaven.engine.warm import NAMES
+from leaven.engine.workers import Workers
 
-OnEvent = Callable[[dict[str, Any]], None]
+Event = dict[str, Any]
+_BASE_MB = 700  # what every worker holds before it computes anything
 _GRACE_S = 2.0
+_TALKING_S = 0.3  # for a hanging stage to write where it hangs
 
 
 class LocalExecutor:
-    """Runs lists of stages on this machine; ``made_by`` (versions, commit, machine) goes into each record."""
+    """Runs lists of stages on this machine; ``made_by`` (versions, commit, machine) goes into each record.
 
-    def __init__(self, made_by: dict[str, Any]):
-        self._made_by = made_by
+    ``limit_s`` is the longest that one stage may take; it is ended then, and failed.
+    """
 
-    def perform(self, stages: Sequence[Stage], store: Store, on_event: OnEvent) -> None:
-        """Run the stages in one process; what a dead process left undone is failed (the stage it was in) or left."""
+    def __init__(
+        self,
+        made_by: dict[str, Any],
+        machine: Machine | None = None,
+        limit_s: float | None = None,
+        preloaded: Sequence[str] = NAMES,
+    ):
+        self.machine = machine or this_machine()
+        self._made_by, self._limit_s = made_by, limit_s
+        self._workers = Workers(preloaded, environment(1, None))
+        self._running: list[_Running] = []
+        self._exits: dict[int, int] = {}
+        self._closing = False
+
+    def takes(self, stages: Sequence[Stage]) -> bool:
+        """Say whether there is room for a list now, beside what runs."""
+        needs = [stage.needs for stage in stages]
+        if any(need.gpu for need in needs) and self.machine.gpus and self._free_gpu() is None:
+            return False
+        cores = self.machine.cores - sum(one.cores for one in self._running)
+        memory = self.machine.memory_mb - sum(one.memory_mb for one in self._running)
+        fits = _cores(stages, self.machine) <= cores and _memory_mb(stages, self.machine) <= memory
+        return fits or not self._running  # what is alone may try: an estimate is only that
+
+    def start(self, stages: Sequence[Stage], store: Store) -> None:
+        """Begin a list; what becomes of it comes out of ``wait``."""
         tasks = [stage.task() for stage in stages]
-        worker = _start(tasks, store, self._made_by)
-        assert worker.stdout is not None
-        running, begun = None, False
+        gpu = self._free_gpu() if any(stage.needs.gpu for stage in stages) else None
+        cores = _cores(stages, self.machine)
+        job = {
+            "root": str(store.root.resolve()),
+            "made_by": self._made_by,
+            "threads": cores,
+            "environment": environment(cores, gpu),
+            "tasks": [asdict(task) for task in tasks],
+        }
+        channel = self._workers.fork()
+        memory = _memory_mb(stages, self.machine)
+        running = _Running(tasks, store, channel, self._workers.generation, cores, memory, gpu)
+        self._running.append(running)
         try:
-            for line in worker.stdout:
-                event = json.loads(line)
-                running, begun = event["key"] if event["event"] == "start" else None, True
-                on_event(event)
-            worker.wait()
-        finally:
-            _end(worker)
-        lost = next((task for task in tasks if task.key == running), None)
-        if lost is None and not begun:
-            lost = tasks[0]  # the process never reached its first stage
-        if lost is not None:
-            self._mourn(lost, worker.returncode, store, on_event)
+            channel.sendall(json.dumps(job).encode() + b"\n")
+        except OSError:  # it is gone already: what it said, and how it ended, come out of wait
+            return
 
-    def _mourn(self, task: Task, returncode: int, store: Store, on_event: OnEvent) -> None:
-        message = f"the stage's process ended {_cause(returncode)}"
-        store.fail(task, message, store.log_tail(task))
-        on_event({"event": "failed", "key": task.key, "message": message})
+    def wait(self, timeout: float) -> list[Event]:
+        """Return what happened, waiting for something to happen; ``left`` ends a list that was not finished."""
+        control = self._workers.control
+        open_ones = [one.channel for one in self._running if not one.closed]  # a closed one is always ready
+        sockets = open_ones + ([control] if control else [])
+        ready, _, _ = select.select(sockets, [], [], timeout)
+        if control in ready:
+            self._exits |= self._workers.exits()
+        events: list[Event] = []
+        for one in list(self._running):
+            if one.channel in ready:
+                events += one.heard()
+            if one.pid is not None:
+                self._workers.came()
+            if self._has_ended(one):
+                events += self._bury(one)
+            elif one.is_over(self._limit_s):
+                events += self._bury(one, f"took longer than its limit of {self._limit_s:g} s; raise --limit")
+        return events
+
+    def close(self) -> None:
+        """End every stage and the server, politely first; what stages wrote stays for the next run."""
+        self._closing = True
+        for one in [one for one in self._running if one.pid is None]:
+            self._running.remove(one)  # a worker that is only coming ends itself at the closed channel
+            one.channel.close()
+        for ending in (signal.SIGTERM, signal.SIGKILL):
+            for one in self._running:
+                one.signal(ending)
+            deadline = time.monotonic() + _GRACE_S
+            while self._running and time.monotonic() < deadline:
+                self.wait(0.05)
+        self._workers.close()
+
+    def _free_gpu(self) -> Gpu | None:
+        taken = {one.gpu for one in self._running}
+        return next((gpu for gpu in self.machine.gpus if gpu not in taken), None)
+
+    def _has_ended(self, one: _Running) -> bool:
+        """Say whether a worker's exit is known, or cannot become known because the server that saw it is gone."""
+        orphan = self._workers.control is None or self._workers.generation != one.generation
+        return one.pid in self._exits or (one.closed and (orphan or one.pid is None))
+
+    def _bury(self, one: _Running, cause: str | None = None) -> Iterator[Event]:
+        """Settle a list whose process ended, or is ended now: the stage it was in failed, the rest is left."""
+        if cause is not None:
+            one.signal(signal.SIGUSR1)
+            time.sleep(_TALKING_S)
+        one.signal(signal.SIGKILL)  # and whatever it started
+        yield from one.heard()
+        self._running.remove(one)
+        one.channel.close()
+        code = self._exits.pop(one.pid, None) if one.pid is not None else None
+        if self._closing:  # what we end ourselves was stopped, it did not fail
+            return
+        if one.current is not None and one.store.record(one.current) is not None:  # it died before it could say so
+            yield {"event": "done", "key": one.current.key, "reused": False}
+        elif one.current is not None:
+            message = f"the stage {cause}" if cause else f"the stage's process ended {_cause(code)}"
+            one.store.fail(one.current, message, one.store.log_tail(one.current))
+            yield {"event": "failed", "key": one.current.key, "message": message}
+        elif not one.settled:
+            self._workers.in_vain()
+        yield {"event": "left", "key": "", "keys": [task.key for task in one.tasks]}
 
 
-def _start(tasks: Sequence[Task], store: Store, made_by: dict[str, Any]) -> subprocess.Popen[str]:
-    cores = max((task.needs["cores"] or _cores() for task in tasks), default=_cores())
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "leaven.engine.perform"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=_environment(cores),
-        start_new_session=True,  # Ctrl-C reaches the driver, and the driver ends the whole session
-    )
-    assert worker.stdin is not None
-    job = {"root": str(Path(store.root).resolve()), "made_by": made_by, "tasks": [asdict(task) for task in tasks]}
-    try:
-        worker.stdin.write(json.dumps(job) + "\n")
-        worker.stdin.flush()
-    except BrokenPipeError:  # it died before it read its job: its exit tells
-        pass
-    return worker
+@dataclass
+class _Running:
+    """A list at work, as the driver sees it."""
+
+    tasks: list[Task]
+    store: Store
+    channel: socket.socket
+    generation: int
+    cores: int
+    memory_mb: int
+    gpu: Gpu | None
+    pid: int | None = None
+    current: Task | None = None
+    since: float = 0.0
+    settled: int = 0
+    closed: bool = False
+    unread: bytes = field(default=b"")
+
+    def heard(self) -> list[Event]:
+        """Return the events that have come, whole lines only."""
+        self.channel.setblocking(False)
+        while not self.closed:
+            try:
+                said = self.channel.recv(65536)
+            except BlockingIOError:
+                break
+            except ConnectionResetError:  # it died with our words unread; what it said before can still be read
+                continue
+            except OSError:
+                said = b""
+            self.closed = not said
+            self.unread += said
+        self.channel.setblocking(True)
+        *lines, self.unread = self.unread.split(b"\n")
+        return [event for line in lines if (event := self._noted(json.loads(line)))]
+
+    def _noted(self, event: Event) -> Event | None:
+        if event["event"] == "worker":
+            self.pid = event["pid"]
+            return None
+        if event["event"] == "start":
+            self.current = next(task for task in self.tasks if task.key == event["key"])
+            self.since = time.monotonic()
+        else:
+            self.current, self.settled = None, self.settled + 1
+        return event
+
+    def is_over(self, limit_s: float | None) -> bool:
+        """Say whether the stage at work has had all the time that one stage may take."""
+        return limit_s is not None and self.current is not None and time.monotonic() - self.since > limit_s
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the worker and all that it started."""
+        if self.pid is None:
+            return
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):  # they are gone
+            return
 
 
-def _environment(cores: int) -> dict[str, str]:
-    """Threads by count, waiting without spinning (a busy neighbour costs its share, not 10 times), no telemetry."""
-    one_gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+def environment(threads: int, gpu: Gpu | None) -> dict[str, str]:
+    """Return a stage's surroundings: threads by count, no telemetry.
+
+    Threads wait without spinning, so that a busy neighbour costs its share and not ten times as much.
+    """
     fixed = {
-        "CUDA_VISIBLE_DEVICES": one_gpu,  # several would make transformers multiply the batch
+        "CUDA_VISIBLE_DEVICES": gpu.name if gpu else "",  # several would make transformers multiply the batch
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # "is there a GPU?" must not initialise CUDA before a fork
         "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
     }
-    threads = {name: str(cores) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    return {**os.environ, **fixed, **threads}
+    return {**fixed, **{f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS")}}
 
 
-def _end(worker: subprocess.Popen[str]) -> None:
-    """End the worker's session whatever happened, politely first."""
-    for ending in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(worker.pid, ending)
-        except (ProcessLookupError, PermissionError):
-            break
-        deadline = time.monotonic() + _GRACE_S
-        while worker.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        if worker.poll() is not None:
-            break
-    worker.wait()
-    for stream in (worker.stdin, worker.stdout):
-        if stream is not None:
-            stream.close()
+def _cores(stages: Sequence[Stage], machine: Machine) -> int:
+    wanted = max(stage.needs.cores or machine.cores_of_one for stage in stages)
+    return min(wanted, machine.cores)
 
 
-def _cause(returncode: int) -> str:
-    if returncode == -signal.SIGKILL:
+def _memory_mb(stages: Sequence[Stage], machine: Machine) -> int:
+    """Return the main memory that a list will take: what computes on a GPU needs only the base here."""
+    computed = max((s.needs.memory_mb or 0 for s in stages if not (s.needs.gpu and machine.gpus)), default=0)
+    return _BASE_MB + computed
+
+
+def _cause(code: int | None) -> str:
+    if code is None:
+        return "without a word (the server that would know why is gone too)"
+    if code == -signal.SIGKILL:
         return "by SIGKILL (out of memory, or somebody killed it)"
-    if returncode < 0:
-        return f"by {signal.Signals(-returncode).name}"
-    return f"with exit code {returncode} before the stage was done"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if code < 0:
+        return f"by {signal.Signals(-code).name}"
+    return f"with exit code {code} before the stage was done"

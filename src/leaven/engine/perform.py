@@ -1,52 +1,101 @@
 """Inside a worker process: perform a list of tasks, each into its own folder.
 
-``python -m leaven.engine.perform`` reads one JSON job from standard input, writes one JSON event a line to standard
-output, and ends when its driver does: the driver holds the other end of standard input open for as long as it lives.
-What a task prints, native code included, goes to its own log.
+A worker is forked by the warm server with one end of a channel to the driver. It reads one JSON job there, writes one
+JSON event a line, and ends when the driver's end closes, however that comes about. What a task prints, native code
+included, goes to its own log.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import platform
 import resource
 import signal
+import socket
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from leaven.engine.files import trouble
 from leaven.engine.stage import Task, resolve
 from leaven.engine.store import LOG, Store
+from leaven.engine.warm import limit_threads
 from leaven.errors import LeavenError
 
 Emit = Callable[..., None]
 
 
-def main() -> None:
-    """Read the job, perform its tasks, report by events."""
-    events = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what is printed between stages is no event
-    job = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+def work(channel: socket.socket) -> NoReturn:
+    """Read the job, perform its tasks, report by events, end without tearing anything down."""
 
-    def emit(event: str, key: str, **more: Any) -> None:
-        events.write(json.dumps({"event": event, "key": key, **more}) + "\n")
+    def emit(event: str, key: str = "", **more: Any) -> None:
+        channel.sendall(json.dumps({"event": event, "key": key, **more}).encode() + b"\n")
 
+    emit("worker", pid=os.getpid())
+    line = channel.makefile("r", encoding="utf-8").readline()
+    if not line:
+        os._exit(0)
+    threading.Thread(target=_end_with_driver, args=(channel,), daemon=True).start()
+    job = json.loads(line)
+    _settle(job)
     store, missing = Store(Path(job["root"])), set[str]()
     for task in (Task(**described) for described in job["tasks"]):
-        lacks_input = any(key in missing for _, key in task.inputs.values())
-        if lacks_input or not perform(task, store, job["made_by"], emit):
+        if any(key in missing for _, key in task.inputs.values()) or not _perform(task, store, job, emit):
             missing.add(task.key)
+    os._exit(0)
+
+
+def _settle(job: dict[str, Any]) -> None:
+    """Take on the circumstances of the job before anything uses them."""
+    faulthandler.enable(2)
+    faulthandler.register(signal.SIGUSR1, 2, all_threads=True)  # a driver asks where a stage hangs
+    os.environ.update(job["environment"])
+    limit_threads(job["threads"])
+    _die_first()
+
+
+def _die_first() -> None:
+    """Ask the kernel to take a stage, not its driver, when memory runs out."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("500")
+    except OSError:  # no such file outside Linux: then the kernel chooses as it likes
+        return
+
+
+def _end_with_driver(channel: socket.socket) -> None:
+    """Block until the driver's end closes, by its death or on purpose, then end the whole session."""
+    try:
+        while channel.recv(4096):
+            pass
+    finally:
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _perform(task: Task, store: Store, job: dict[str, Any], emit: Emit) -> bool:
+    """Perform one task; trouble with the disk outside of the verb is no failure of the task, and ends the run."""
+    try:
+        return perform(task, store, {**job["made_by"], "threads": job["threads"]}, emit)
+    except OSError as error:
+        emit("trouble", task.key, message=trouble(error, store.root) or f"{store.root}: {error}")
+        return False
 
 
 def perform(task: Task, store: Store, made_by: dict[str, Any], emit: Emit) -> bool:
-    """Perform one task unless it is done, waiting for another worker's lock; say whether its result is there."""
-    with store.lock(task):
+    """Perform one task unless it is done or somebody else is at it; say whether its result is there."""
+    from filelock import Timeout
+
+    try:
+        held = store.lock(task).acquire(timeout=0)
+    except Timeout:
+        emit("busy", task.key)
+        return False
+    with held:
         if store.record(task) is not None:
             emit("done", task.key, reused=True)
             return True
@@ -56,30 +105,49 @@ def perform(task: Task, store: Store, made_by: dict[str, Any], emit: Emit) -> bo
         emit("start", task.key)
         with Printing(partial / LOG):
             failure = _attempt(task, store, partial, made_by)
-        if failure is None:
-            emit("done", task.key, reused=False)
-            return True
-        store.fail(task, failure, store.log_tail(task))
-        emit("failed", task.key, message=failure)
+        return _settled(task, store, failure, emit)
+
+
+def _settled(task: Task, store: Store, failure: Exception | None, emit: Emit) -> bool:
+    if failure is None:
+        emit("done", task.key, reused=False)
+        return True
+    if (said := trouble(failure, store.root)) is not None:
+        emit("trouble", task.key, message=said)
         return False
+    store.fail(task, message(failure), store.log_tail(task))
+    emit("failed", task.key, message=message(failure))
+    return False
 
 
-def _attempt(task: Task, store: Store, partial: Path, made_by: dict[str, Any]) -> str | None:
-    """Run the verb and commit; return the message of a failure."""
-    started, cpu = time.time(), time.process_time()
+def message(failure: Exception) -> str:
+    """Return what a person is told of a failure: a message for people as it is, of any other its first line."""
+    if isinstance(failure, LeavenError):
+        return str(failure)
+    return f"{type(failure).__name__}: {failure}".splitlines()[0]
+
+
+def _attempt(task: Task, store: Store, partial: Path, made_by: dict[str, Any]) -> Exception | None:
+    """Run the verb and commit; return what was raised."""
     try:
-        inputs = {name: store.root / kind / key for name, (kind, key) in task.inputs.items()}
-        paths = {name: Path(path) for name, path in task.needs["paths"].items()}
-        facts = resolve(task.verb)(task.args, {**inputs, **paths}, partial) or {}
-        cost = _cost(started, cpu)
-        store.commit(task, {**_identity(task), "facts": facts, "needs": task.needs, "made_by": made_by, "cost": cost})
+        attempt(task, store, partial, made_by)
     except LeavenError as error:
         print(f"{type(error).__name__}: {error}")  # noqa: T201 - into the stage's log
-        return str(error)
+        return error
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
-        return f"{type(error).__name__}: {error}".splitlines()[0]
+        return error
     return None
+
+
+def attempt(task: Task, store: Store, partial: Path, made_by: dict[str, Any]) -> None:
+    """Run a task's verb in its partial folder and commit the result; raises whatever the verb raises. Hold its lock."""
+    begun = _Meter()
+    inputs = {name: store.root / kind / key for name, (kind, key) in task.inputs.items()}
+    paths = {name: Path(path) for name, path in task.needs["paths"].items()}
+    facts = resolve(task.verb)(task.args, {**inputs, **paths}, partial) or {}
+    about = {"facts": facts, "needs": task.needs, "made_by": made_by, "cost": begun.cost()}
+    store.commit(task, {**_identity(task), **about})
 
 
 def _identity(task: Task) -> dict[str, Any]:
@@ -87,14 +155,36 @@ def _identity(task: Task) -> dict[str, Any]:
     return {"kind": task.kind, "version": task.version, "verb": task.verb, "args": task.args, "inputs": inputs}
 
 
-def _cost(started: float, cpu: float) -> dict[str, Any]:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {
-        "started": round(started, 3),
-        "wall_s": round(time.time() - started, 3),
-        "cpu_s": round(time.process_time() - cpu, 3),
-        "process_peak_mb": peak // 1024 if platform.system() == "Linux" else peak // 1024**2,
-    }
+class _Meter:
+    """What a stage costs: wall and CPU time (its children's too), and the process's peak memory."""
+
+    def __init__(self) -> None:
+        self._started, self._wall, self._cpu = time.time(), time.monotonic(), _cpu_s()
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # forget the peak of what ran before in this process
+        except OSError:  # not on this system: the peak is then that of the process so far
+            return
+
+    def cost(self) -> dict[str, Any]:
+        return {
+            "started": round(self._started, 3),
+            "wall_s": round(time.monotonic() - self._wall, 3),
+            "cpu_s": round(_cpu_s() - self._cpu, 3),
+            "peak_mb": _peak_mb(),
+        }
+
+
+def _cpu_s() -> float:
+    return sum(os.times()[:4])
+
+
+def _peak_mb() -> int:
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+    except (OSError, IndexError, ValueError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak // 1024 if platform.system() == "Linux" else peak // 1024**2
 
 
 class Printing:
@@ -119,16 +209,8 @@ class Printing:
 
     @staticmethod
     def _flush() -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-
-
-def _end_with_driver() -> None:
-    """Block until the driver closes our standard input, by dying or on purpose, then end the whole session."""
-    while os.read(0, 4096):
-        pass
-    os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main()
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:  # a full disk: the log is cut off, the stage's own writes say so
+                continue

@@ -1,130 +1,154 @@
-"""Walk the graph: what is there, what is missing, what failed, what that blocks."""
+"""Make what is missing: keep the executor full, note what happens, stop only what rests on a failure."""
 
 from __future__ import annotations
 
+import fnmatch
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from leaven.engine.pending import Outcome, Pending
+from leaven.engine.plan import plan
 from leaven.engine.stage import Stage, closure
 from leaven.engine.store import Store
+from leaven.errors import StageError, StoreError
 
 OnEvent = Callable[[dict[str, Any]], None]
+_LOOK_S = 0.25  # how often a stage that another run has in hand is looked at
+_TICK_S = 0.5
 
 
 class Executor(Protocol):
-    """Runs a list of stages whose inputs are there or come earlier in the list."""
+    """Runs lists of stages whose inputs are there or come earlier in the list, several lists at once."""
 
-    def perform(self, stages: Sequence[Stage], store: Store, on_event: OnEvent) -> None:
-        """Return when every stage of the list is done, failed, or given up because its process died."""
+    def takes(self, stages: Sequence[Stage]) -> bool:
+        """Say whether there is room for a list now."""
 
+    def start(self, stages: Sequence[Stage], store: Store) -> None:
+        """Begin a list."""
 
-@dataclass(frozen=True)
-class Planned:
-    """One stage of a plan: ``state`` is hit, run, or idle (its only readers are hits), and why."""
+    def wait(self, timeout: float) -> list[dict[str, Any]]:
+        """Return events: ``start``, ``done``, ``failed``, ``busy`` (another run has it), ``trouble`` (the disk), and
+        ``left`` with the ``keys`` of a list that is over."""
 
-    stage: Stage
-    state: str
-    why: str
-
-
-@dataclass
-class Outcome:
-    """How a run ended, by stage key."""
-
-    done: set[str] = field(default_factory=set)
-    failed: dict[str, str] = field(default_factory=dict)
-    blocked: dict[str, str] = field(default_factory=dict)  # key -> title of the failed stage it waits for
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing failed."""
-        return not self.failed
-
-
-def plan(targets: Iterable[Stage], store: Store, *, deep: bool = False) -> list[Planned]:
-    """Say of every stage whether its result is there; ``deep`` compares the content of what will be read."""
-    targets = list(targets)
-    wanted = {stage.key for stage in targets}
-    planned: dict[str, Planned] = {}
-    for stage in reversed(closure(targets)):  # readers first: what no missing stage reads is idle
-        found = _look(stage, store, deep=deep and stage.key in wanted)
-        if stage.key not in wanted:
-            found = Planned(stage, "idle", "what is made from it is there")
-        planned[stage.key] = found
-        if found.state == "run":
-            wanted |= {source.key for source in stage.inputs.values()}
-    return list(reversed(planned.values()))
-
-
-def _look(stage: Stage, store: Store, *, deep: bool) -> Planned:
-    damage = store.damage(stage) if deep else None
-    if damage is None and store.record(stage) is not None:
-        return Planned(stage, "hit", "the result is there")
-    if damage is not None or store.folder(stage).exists():
-        return Planned(stage, "run", f"the result is damaged: {damage or 'a file is missing or has another size'}")
-    failure = store.failure(stage)
-    if failure is not None:
-        return Planned(stage, "run", f"failed before: {failure.get('message', '')}")
-    if store.partial(stage).exists():
-        return Planned(stage, "run", "begun before, goes on")
-    return Planned(stage, "run", "no result yet")
+    def close(self) -> None:
+        """End whatever runs."""
 
 
 def run(targets: Sequence[Stage], store: Store, executor: Executor, on_event: OnEvent) -> Outcome:
-    """Make every target, what they share once; a failure stops only what rests on it."""
+    """Make every target, what they share once; a failure stops only what rests on it.
+
+    Raises StoreError when the disk or the workspace is the trouble: that is no arm's failure, and nothing else would
+    go better. The executor is closed in any case.
+    """
+    store.open()
     planned = plan(targets, store, deep=True)
     outcome = Outcome(done={one.stage.key for one in planned if one.state == "hit"})
-    pending = {one.stage.key: one.stage for one in planned if one.state == "run"}
-    for stage in pending.values():
+    missing = [one.stage for one in planned if one.state == "run"]
+    for stage in missing:
         _clear(stage, store)
-
-    def note(event: dict[str, Any]) -> None:
-        if event["event"] == "done":
-            outcome.done.add(event["key"])
-        elif event["event"] == "failed":
-            outcome.failed[event["key"]] = event["message"]
-        on_event({**event, "title": pending[event["key"]].title, "kind": pending[event["key"]].kind})
-
-    while batch := _next_list(_useful(pending, targets, outcome), outcome):
-        executor.perform(batch, store, note)
-        settled = outcome.done | set(outcome.failed)
-        assert any(stage.key in settled for stage in batch), "an executor must settle a stage, or say that it failed"
-        _block(pending.values(), outcome)
+    walk = _Walk(Pending(missing, targets, outcome), store, on_event)
+    try:
+        while walk.pending:
+            walk.fill(executor)
+            for event in executor.wait(walk.patience()):
+                walk.note(event)
+    finally:
+        executor.close()
     return outcome
 
 
-def _block(pending: Iterable[Stage], outcome: Outcome) -> None:
-    """Mark what rests on a failure as blocked; ``pending`` has inputs before what reads them."""
-    for stage in pending:
-        for source in stage.inputs.values():
-            if source.key in outcome.failed:
-                outcome.blocked[stage.key] = source.title
-            elif source.key in outcome.blocked:
-                outcome.blocked[stage.key] = outcome.blocked[source.key]
+class _Walk:
+    """A run under way: what is pending, and which stages another run has in hand until when."""
+
+    def __init__(self, pending: Pending, store: Store, on_event: OnEvent):
+        self.pending, self._store, self._on_event = pending, store, on_event
+        self._titles = {stage.key: (stage.title, stage.kind) for stage in pending.all}
+        self._elsewhere: dict[str, float] = {}
+
+    def fill(self, executor: Executor) -> None:
+        """Start every list that there is room for."""
+        refused: set[tuple[object, ...]] = set()  # sizes that found no room just now
+        for stage in self.pending.ready():
+            size = (stage.needs.cores, stage.needs.gpu, stage.needs.memory_mb)
+            if size in refused or self.pending.is_handed(stage) or not self._is_ours(stage):
+                continue
+            batch = self.pending.list_from(stage)
+            if executor.takes(batch):
+                executor.start(batch, self._store)
+                self.pending.hand_out(batch)
+            else:
+                refused.add(size)
+
+    def patience(self) -> float:
+        """How long to wait for news: a short while if another run is at work on what we wait for."""
+        return _LOOK_S if self._elsewhere else _TICK_S
+
+    def _is_ours(self, stage: Stage) -> bool:
+        """Say whether a stage can be started here; what another run makes is looked at now and then."""
+        until = self._elsewhere.get(stage.key)
+        if until is not None and time.monotonic() < until:
+            return False
+        if self._store.running(stage):
+            self._elsewhere[stage.key] = time.monotonic() + _LOOK_S
+            return False
+        self._elsewhere.pop(stage.key, None)
+        if until is not None and self._store.record(stage) is not None:
+            self.note({"event": "done", "key": stage.key, "reused": True})
+            return False
+        return True
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Take in what happened, and pass it on."""
+        what, key = event["event"], event["key"]
+        if what == "trouble":
+            raise StoreError(event["message"])
+        if what == "left":
+            self.pending.give_back(event["keys"])
+            return
+        if what == "busy":
+            self._elsewhere[key] = time.monotonic() + _LOOK_S
+            return
+        if what == "done":
+            self.pending.done(key)
+        elif what == "failed":
+            self.pending.failed(key, event["message"])
+        title, kind = self._titles[key]
+        self._on_event({**event, "title": title, "kind": kind})
 
 
-def _useful(pending: dict[str, Stage], targets: Sequence[Stage], outcome: Outcome) -> dict[str, Stage]:
-    """Leave out what only blocked targets rest on: a training whose prompts failed would be for nothing."""
-    if not outcome.blocked:
-        return pending
-    wanted = {stage.key for stage in closure(target for target in targets if target.key not in outcome.blocked)}
-    return {key: stage for key, stage in pending.items() if key in wanted}
+def again(targets: Iterable[Stage], store: Store, wanted: Sequence[str]) -> list[Stage]:
+    """Discard the results of stages named by title, kind or key (with * and ?), and of all that rests on them.
+
+    Returns what was there. Raises StageError for a word that names no stage, and for a stage that is being made.
+    """
+    stages = closure(targets)
+    for word in wanted:
+        if not any(_named(stage, word) for stage in stages):
+            raise StageError(f"no stage of this study is called '{word}'; `leaven status` lists their names and keys")
+    doomed: dict[str, Stage] = {}
+    for stage in stages:  # inputs come first
+        named = any(_named(stage, word) for word in wanted)
+        if named or any(below.key in doomed for below in stage.inputs.values()):
+            doomed[stage.key] = stage
+    return [stage for stage in doomed.values() if _forget(stage, store)]
 
 
-def _next_list(pending: dict[str, Stage], outcome: Outcome) -> list[Stage]:
-    """Return the first ready stage and every other of its affinity that is ready then or within the list."""
-    batch: list[Stage] = []
-    ready = set(outcome.done)
-    for stage in pending.values():
-        if stage.key in outcome.done or stage.key in outcome.failed or stage.key in outcome.blocked:
-            continue
-        if batch and stage.affinity != batch[0].affinity:
-            continue
-        if all(source.key in ready for source in stage.inputs.values()):
-            batch.append(stage)
-            ready.add(stage.key)
-    return batch
+def _named(stage: Stage, word: str) -> bool:
+    is_key = len(word) >= 6 and stage.key.startswith(word)
+    return is_key or any(fnmatch.fnmatchcase(name, word) for name in (stage.title, stage.kind))
+
+
+def _forget(stage: Stage, store: Store) -> bool:
+    from filelock import Timeout
+
+    was_there = store.folder(stage).exists()
+    try:
+        with store.lock(stage).acquire(timeout=0):
+            store.forget(stage)
+    except Timeout as error:
+        raise StageError(f"{stage.title} is being made by another run; wait for it or stop it") from error
+    return was_there
 
 
 def _clear(stage: Stage, store: Store) -> None:

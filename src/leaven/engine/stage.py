@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,11 +18,17 @@ Verb = Callable[[dict[str, Any], dict[str, Path], Path], dict[str, Any] | None]
 class Needs:
     """Circumstance: what a stage needs to run. It is recorded, and it cannot reach the key.
 
+    ``cores`` is the number of threads, None for all that one stage can be given; ``gpu`` says that the stage computes
+    on a GPU where there is one. ``memory_mb`` is the estimated peak of what it computes with (on the GPU if it has
+    one, else in main memory), ``least_mb`` the part of it that is certain, ``knobs`` what would make it smaller.
     ``paths`` are inputs from outside the store (a model folder, a data file); their identity is in the arguments.
-    ``cores`` is the number of threads, None for all that the executor has.
     """
 
     cores: int | None = None
+    gpu: bool = False
+    memory_mb: int | None = None
+    least_mb: int | None = None
+    knobs: str = ""
     paths: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -55,7 +61,7 @@ class Task:
 class Stage:
     """One step of a study: a verb, its arguments and the stages it reads.
 
-    ``affinity`` names stages that gain from running in one process (the same imports, the same model);
+    ``affinity`` names stages that gain from running in one process (the same model); stages without one run alone.
     ``title`` is for people. Neither is part of the key.
     """
 
@@ -91,16 +97,13 @@ def resolve(verb: str) -> Verb:
 def closure(targets: Iterable[Stage]) -> list[Stage]:
     """Return the targets and all they rest on, each key once, inputs before what reads them."""
     ordered: dict[str, Stage] = {}
-    for target in targets:
-        for stage in _inputs_first(target, set(ordered)):
+    below = [(target, iter(target.inputs.values())) for target in reversed(list(targets))]
+    while below:
+        stage, inputs = below[-1]
+        source = None if stage.key in ordered else next((one for one in inputs if one.key not in ordered), None)
+        if source is None:
             ordered.setdefault(stage.key, stage)
+            below.pop()
+        else:
+            below.append((source, iter(source.inputs.values())))
     return list(ordered.values())
-
-
-def _inputs_first(stage: Stage, seen: set[str]) -> Iterator[Stage]:
-    if stage.key in seen:
-        return
-    seen.add(stage.key)
-    for source in stage.inputs.values():
-        yield from _inputs_first(source, seen)
-    yield stage

@@ -2,24 +2,23 @@
 
     store/<kind>/<key>/record.json          done: what made it, and every file with size and sha256
     store/<kind>/<key>.failed.json          failed: the message and the log's last lines
-    store/<kind>/.partial-<key>/            work in progress, kept after a crash so that a trainer resumes
+    store/<kind>/.partial-<key>/            work in progress
+    store/<kind>/.partial-<key>/resume/     what the next attempt goes on from; all else it writes anew
     store/<kind>/.partial-<key>.lock        held by flock while running: the kernel lets go when the holder dies
 
-A record is written last inside the partial folder, all is fsynced, then the folder is renamed.
+A record is written last inside the partial folder, all is fsynced, then the folder is renamed. Nothing here looks at
+a clock, so none that jumps can confuse it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaven.errors import StoreError
+from leaven.engine.files import fsync, guarding, read_json, read_sealed, sha256, write_json, write_sealed
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -28,7 +27,10 @@ if TYPE_CHECKING:
 
 RECORD = "record.json"
 LOG = "stage.log"
+RESUME = "resume"
+PROGRESS = "progress.json"  # in the resume folder: how far a running stage is
 _UNHASHED = {RECORD, LOG}
+_TAIL_BYTES = 64 * 1024
 
 
 class Store:
@@ -37,9 +39,14 @@ class Store:
     def __init__(self, root: Path):
         self.root = Path(root)
 
+    def open(self) -> None:
+        """Make the store's folder if there is none; raises StoreError where none can be made."""
+        with guarding(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+
     def folder(self, stage: Addressed) -> Path:
         """Where the result lies once it is done."""
-        return self.root / stage.kind / stage.key
+        return self.root.joinpath(stage.kind, stage.key)  # in one go: plans and status make thousands
 
     def partial(self, stage: Addressed) -> Path:
         """Where the work happens."""
@@ -51,21 +58,57 @@ class Store:
 
         return FileLock(f"{self._prepared(stage)}.lock")
 
+    def running(self, stage: Addressed) -> bool:
+        """Say whether somebody is at work on a stage at this moment."""
+        from filelock import FileLock, Timeout
+
+        file = Path(f"{self.partial(stage)}.lock")
+        if not file.exists():
+            return False
+        try:
+            with FileLock(str(file)).acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a workspace that cannot be written to: nobody works there
+            return False
+
+    def state(self, stage: Addressed) -> str:
+        """Return ``done``, ``running``, ``failed``, ``begun`` or ``absent``, as the folder has it now."""
+        if self.record(stage) is not None:
+            return "done"
+        if self.running(stage):
+            return "running"
+        if self.failure(stage) is not None:
+            return "failed"
+        return "begun" if self.partial(stage).exists() else "absent"
+
     def record(self, stage: Addressed) -> dict[str, Any] | None:
         """Return the record of a result that is there and whole by its files' sizes, else None."""
-        found = _read_json(self.folder(stage) / RECORD)
-        if found is None or _damage(self.folder(stage), found, deep=False):
+        folder = self.folder(stage)
+        found = read_sealed(folder / RECORD)
+        if found is None or _damage(folder, found, deep=False):
             return None
         return found
+
+    def records(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Yield what the records of a kind say, whole or not: for people, not for use as results."""
+        try:
+            keys = sorted(entry.name for entry in os.scandir(self.root / kind) if not entry.name.startswith("."))
+        except OSError:
+            return
+        yield from (found for key in keys if (found := read_sealed(self.root / kind / key / RECORD)) is not None)
 
     def damage(self, stage: Addressed) -> str | None:
         """Say what is wrong with a result that is there, comparing every file's sha256; None if it is whole."""
         folder = self.folder(stage)
         if not folder.exists():
             return None
-        found = _read_json(folder / RECORD)
+        found = read_sealed(folder / RECORD)
         if found is None:
-            return f"{RECORD} is missing or no JSON object"
+            return f"{RECORD} is missing, torn or edited"
+        if found.get("key") != stage.key:
+            return f"{RECORD} is that of another result"
         return _damage(folder, found, deep=True)
 
     def discard(self, stage: Addressed) -> None:
@@ -75,16 +118,22 @@ class Store:
             self.folder(stage).rename(doomed)
         except FileNotFoundError:
             return
-        shutil.rmtree(doomed)
+        _remove(doomed)
+
+    def forget(self, stage: Addressed) -> None:
+        """Remove a result and all that attempts at it left, so that it is made from nothing. Hold its lock."""
+        self.discard(stage)
+        _remove(self.partial(stage))
+        self.forget_failure(stage)
 
     def failure(self, stage: Addressed) -> dict[str, Any] | None:
         """Return what is known of the stage's last failure, None if it did not fail."""
-        return _read_json(self._failed(stage))
+        return read_json(self._failed(stage))
 
     def fail(self, stage: Addressed, message: str, last_lines: list[str]) -> None:
         """Note that a stage failed; the partial folder stays."""
-        self._prepared(stage)
         try:
+            self._prepared(stage)
             write_json(self._failed(stage), {"title": stage.title, "message": message, "last_lines": last_lines})
         except OSError:  # a full disk must not hide the failure itself, which the driver reports and counts
             return
@@ -94,29 +143,39 @@ class Store:
         self._failed(stage).unlink(missing_ok=True)
 
     def begin(self, stage: Addressed) -> Path:
-        """Return the partial folder, made if need be; an earlier attempt's files are still in it."""
+        """Return the partial folder with what an earlier attempt may go on from; its half-made files are removed."""
         partial = self._prepared(stage)
         partial.mkdir(exist_ok=True)
+        for left in partial.iterdir():
+            if left.name not in (RESUME, LOG):
+                _remove(left)
         return partial
 
     def commit(self, stage: Addressed, record: dict[str, Any]) -> None:
         """Make the partial folder the result: hash, write the record, fsync, rename."""
         partial = self.partial(stage)
-        files = {name: {"size": path.stat().st_size, "sha256": _sha256(path)} for name, path in _files(partial)}
-        write_json(partial / RECORD, {**record, "key": stage.key, "files": files})
+        files = {name: {"size": path.stat().st_size, "sha256": sha256(path)} for name, path in _files(partial)}
+        write_sealed(partial / RECORD, {**record, "key": stage.key, "title": stage.title, "files": files})
         for _, path in _files(partial):
-            _fsync(path)
+            fsync(path)
         for folder in {partial, *(path.parent for _, path in _files(partial))}:
-            _fsync(folder)
+            fsync(folder)
         partial.rename(self.folder(stage))
-        _fsync(partial.parent)
+        fsync(partial.parent)
+        _remove(self.folder(stage) / RESUME)  # only now: until the rename it is all that a crash would leave
         self.forget_failure(stage)
+
+    def progress(self, stage: Addressed) -> dict[str, Any]:
+        """Return how far a running stage says that it is; empty if it says nothing."""
+        return read_json(self.partial(stage) / RESUME / PROGRESS) or {}
 
     def log_tail(self, stage: Addressed, lines: int = 12) -> list[str]:
         """Return the last lines that the stage printed, from its partial folder or its result."""
         for folder in (self.partial(stage), self.folder(stage)):
             try:
-                text = (folder / LOG).read_text(errors="replace")
+                with (folder / LOG).open("rb") as stream:
+                    stream.seek(max(0, stream.seek(0, os.SEEK_END) - _TAIL_BYTES))
+                    text = stream.read().decode(errors="replace")
             except OSError:
                 continue
             return text.replace("\r", "\n").splitlines()[-lines:]
@@ -126,37 +185,16 @@ class Store:
         return self.root / stage.kind / f"{stage.key}.failed.json"
 
     def _prepared(self, stage: Addressed) -> Path:
-        try:
-            (self.root / stage.kind).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{self.root}: cannot write there ({error.strerror}); choose a --workspace") from error
+        """Make the kind's folder, but not the store's: a store that was removed must not come back half empty."""
+        (self.root / stage.kind).mkdir(exist_ok=True)
         return self.partial(stage)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that readers see the old file or the new one, never half."""
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a place beside a file to write to; fsync and rename it into place at the end. Safe with several writers."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield beside
-        _fsync(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _damage(folder: Path, record: dict[str, Any], *, deep: bool) -> str | None:
@@ -165,32 +203,20 @@ def _damage(folder: Path, record: dict[str, Any], *, deep: bool) -> str | None:
         return f"{RECORD} lists no files"
     for name, about in files.items():
         try:
-            path = folder / name
-            if path.stat().st_size != about["size"]:
+            if os.stat(os.path.join(folder, name)).st_size != about["size"]:
                 return f"{name} has another size than recorded"
-            if deep and _sha256(path) != about["sha256"]:
+            if deep and sha256(folder / name) != about["sha256"]:
                 return f"{name} has another content than recorded"
         except OSError:
             return f"{name} is missing or unreadable"
-        except (TypeError, KeyError):
+        except (TypeError, KeyError, ValueError):
             return f"{RECORD} describes {name} in a way that cannot be read"
     return None
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not (path.parent == folder and path.name in _UNHASHED):
-            yield path.relative_to(folder).as_posix(), path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        inside = path.relative_to(folder)
+        left_out = inside.parts[0] == RESUME or (len(inside.parts) == 1 and path.name in _UNHASHED)
+        if path.is_file() and not left_out:
+            yield inside.as_posix(), path

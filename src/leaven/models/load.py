@@ -130,12 +130,15 @@ def _prove_adapter(model: Any, folder: Path) -> None:
         raise ModelError(f"the adapter lacks {len(lacking)} weights, first {lacking[0]}")
 
 
-def device_name(model: Any) -> str:
-    """Return where a model computes: ``cpu``, or the GPU's name."""
+def device_facts(model: Any) -> dict[str, Any]:
+    """Return where a model computes (``cpu``, or the GPU's name) and the peak of the GPU's memory in MiB."""
     import torch
 
     device = next(model.parameters()).device
-    return str(torch.cuda.get_device_name(device)) if device.type == "cuda" else str(device.type)
+    if device.type != "cuda":
+        return {"device": str(device.type)}
+    peak = torch.cuda.max_memory_allocated(device) // 1024**2
+    return {"device": str(torch.cuda.get_device_name(device)), "gpu_peak_mb": peak}
 
 
 def generation_config(folder: Path, model: Any) -> GenerationConfig:

@@ -16,11 +16,11 @@ from leaven.errors import StudyError
 from leaven.registry import Count, Declared, Positive, Step
 from leaven.study.load import Loaded, Places
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 
 
 def _path_safe(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         raise ValueError("names become folders: use letters, digits, - and _ only, starting with a letter or digit")
     return name
 

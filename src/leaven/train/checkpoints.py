@@ -24,7 +24,7 @@ def newest_whole(folder: Path) -> Path | None:
 
 
 def seal(checkpoint: Path, seen: dict[str, int]) -> None:
-    """Close a checkpoint: fsync its files, then write their hashes and what the run had seen by then."""
+    """Close a checkpoint: fsync its files, write their hashes and what the run had seen; older ones may go then."""
     files = {path.relative_to(checkpoint).as_posix(): path for path in sorted(checkpoint.rglob("*")) if path.is_file()}
     for path in files.values():
         _fsync(path)
@@ -33,6 +33,9 @@ def seal(checkpoint: Path, seen: dict[str, int]) -> None:
     beside.write_text(json.dumps({"seen": seen, "files": hashes}), encoding="utf-8")
     _fsync(beside)
     beside.replace(checkpoint / _SEAL)
+    for older in checkpoint.parent.glob("checkpoint-*"):
+        if older != checkpoint:
+            shutil.rmtree(older)
 
 
 def load_seen(checkpoint: Path) -> dict[str, int]:

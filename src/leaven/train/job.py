@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from leaven import progress
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 class Job:
     """Where a training writes, with which tokenizer, seed and stop ids; ``base`` is the base's identity, as arguments.
 
-    ``out`` is kept after a crash: a trainer resumes from the newest whole checkpoint that it finds there.
+    A trainer resumes from the newest whole checkpoint that an earlier attempt left; ``progress`` is told of each step:
+    steps done and in all, and numbers worth showing.
     """
 
     out: Path
@@ -23,8 +26,9 @@ class Job:
     tokenizer: PreTrainedTokenizerBase
     base: dict[str, Any] = field(default_factory=dict)
     stop_ids: Sequence[int] = ()
+    progress: Callable[..., None] = lambda done, total, **more: None
 
     @property
     def checkpoints(self) -> Path:
         """Where checkpoints lie while the training runs."""
-        return self.out / "checkpoints"
+        return self.out / progress.FOLDER / "checkpoints"

@@ -7,7 +7,6 @@ result has its own default here and is passed explicitly, so that an upgrade of 
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from leaven.train.job import Job
 
 _LOGGED_EVERY = 10
-_CHECKPOINTS = 5  # per training; how often one is written cannot change the result
-_FEWEST_STEPS_BETWEEN = 100
+_CHECKPOINT_EVERY_S = 60.0  # what a killed run loses at most; when one is written cannot change the result
 
 
 class Lora(Declared):
@@ -121,11 +119,9 @@ def _adapted(model: Any, peft: Lora | None) -> Any:
 def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any]) -> Any:
     from leaven.train.trainers.sft import ReproducibleSFT, config
 
-    steps = _steps(len(rows), given)
     arguments = config(
         output_dir=str(job.checkpoints),
         seed=job.seed,
-        save_steps=max(steps // _CHECKPOINTS, _FEWEST_STEPS_BETWEEN),
         logging_steps=_LOGGED_EVERY,
         **given,
     )
@@ -133,15 +129,8 @@ def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any]) -> Any:
         # transformers would wrap the model in DataParallel and multiply the batch, silently.
         raise ModelError(f"{arguments.n_gpu} GPUs are visible to one training; show it one by CUDA_VISIBLE_DEVICES")
     trainer = ReproducibleSFT(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer)
-    trainer.on_checkpoint = seal
+    trainer.on_checkpoint, trainer.on_step, trainer.save_every_s = seal, job.progress, _CHECKPOINT_EVERY_S
     return trainer
-
-
-def _steps(rows: int, given: dict[str, Any]) -> int:
-    if given["max_steps"] > 0:
-        return int(given["max_steps"])
-    batch = given["per_device_train_batch_size"] * given["gradient_accumulation_steps"]
-    return int(-(-rows // batch) * given["num_train_epochs"])
 
 
 def _prove_all_seen(trainer: Any, rows: Dataset, given: dict[str, Any]) -> None:
@@ -170,4 +159,3 @@ def _save(job: Job, trainer: Any) -> None:
     ModelRef(job.base, ("adapter",) if adapted else ()).save(job.out)
     with (job.out / "log.jsonl").open("w", encoding="utf-8") as log:
         log.writelines(json.dumps(entry) + "\n" for entry in trainer.state.log_history)
-    shutil.rmtree(job.checkpoints, ignore_errors=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from leaven.train.trainers.sampler import SeededSampler
@@ -18,8 +20,7 @@ def config(**given: Any) -> SFTConfig:
     return SFTConfig(
         use_cpu=not torch.cuda.is_available(),
         report_to="none",
-        save_strategy="steps",
-        save_total_limit=1,
+        save_strategy="no",  # by time, in ReproducibleSFT
         eval_strategy="no",
         packing=False,
         padding_free=False,
@@ -40,6 +41,10 @@ class ReproducibleSFT(SFTTrainer):  # type: ignore[misc] # TRL is untyped
         super().__init__(*args, **kwargs)
         self.seen = {"rows_seen": 0, "tokens_trained": 0}
         self.on_checkpoint: Callable[[Path, dict[str, int]], None] = lambda folder, seen: None
+        self.on_step: Callable[..., None] = lambda done, total, **more: None
+        self.tokens = 0  # read so far by this process, prompts included
+        self.save_every_s = math.inf
+        self.add_callback(_Steps(self))
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SeededSampler:
         rows = train_dataset if train_dataset is not None else self.train_dataset
@@ -56,8 +61,35 @@ class ReproducibleSFT(SFTTrainer):  # type: ignore[misc] # TRL is untyped
         """Compute the model's own loss: TRL's entropy logging costs more than the step on small models."""
         self.seen["rows_seen"] += len(inputs["labels"])
         self.seen["tokens_trained"] += int((inputs["labels"] != -100).sum())
+        self.tokens += int(inputs["attention_mask"].sum())
         return Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         self.on_checkpoint(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}", self.seen)
+
+
+class _Steps(TrainerCallback):  # type: ignore[misc] # transformers is untyped
+    """Tells after each step how far the training is, and asks for a checkpoint when the last is old enough.
+
+    Writing checkpoints takes at most a fiftieth of the time, however slow the disk.
+    """
+
+    _SHARE = 50
+
+    def __init__(self, trainer: ReproducibleSFT):
+        self._trainer = trainer
+        self._started = self._saved = self._asked = time.monotonic()
+        self._took = 0.0
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        losses = [entry["loss"] for entry in state.log_history[-1:] if "loss" in entry]
+        rate = self._trainer.tokens / max(time.monotonic() - self._started, 1e-9)
+        self._trainer.on_step(state.global_step, state.max_steps, loss=losses[0] if losses else None, tokens_per_s=rate)
+        self._asked = time.monotonic()
+        if self._asked - self._saved >= max(self._trainer.save_every_s, self._SHARE * self._took):
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._saved = time.monotonic()
+        self._took = self._saved - self._asked

@@ -1,0 +1,114 @@
+"""A plan as a person reads it: stages alike in one line, why they run, what they will cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from leaven.cli.terminal import amount, columns, count, duration, memory, printable
+
+if TYPE_CHECKING:
+    from leaven.engine.machine import Machine
+    from leaven.engine.nearest import Explained
+
+_DIFFERENCES = 3
+_WIDEST = 60
+_RIGHT = (3, 4, 5, 6)
+_HEAD = ("", "key", "stage", "about", "rows", "tokens", "peak", "")
+_TO_MAKE = ("run", "blocked")
+
+
+def lines(explained: Sequence[Explained], *, each: bool) -> Iterator[str]:
+    """Yield a line for stages that are alike in kind, state and reason (or for ``each``), and what differs below it."""
+    groups = [[one] for one in explained] if each else _alike(explained)
+    if not groups:
+        return
+    head, *rows = columns([_HEAD, *map(_cells, groups)], _RIGHT)
+    yield head
+    for group, row in zip(groups, rows, strict=True):
+        yield row
+        if (near := _near(group[0])) is not None:
+            yield f"{'':9}{near}"
+
+
+def _alike(explained: Sequence[Explained]) -> list[list[Explained]]:
+    groups: dict[tuple[Any, ...], list[Explained]] = {}
+    for one in explained:
+        planned, places = one.planned, tuple(difference.place for difference in one.differs)
+        groups.setdefault((planned.state, planned.stage.kind, planned.why, places), []).append(one)
+    return list(groups.values())
+
+
+def _cells(group: list[Explained]) -> tuple[str, ...]:
+    """Return the columns of a line; the cost is that of all its stages together, the peak that of the largest."""
+    first = group[0].planned
+    title = printable(first.stage.title)
+    title = title if len(title) <= _WIDEST else f"{title[: _WIDEST - 3]}..."
+    more = f" and {count(len(group) - 1, 'other')}" if len(group) > 1 else ""
+    costs = [one.cost for one in group] if first.state in _TO_MAKE else []
+    time, rows, tokens = (_total(costs, name) for name in ("wall_s", "rows", "tokens"))
+    peak = max((cost["peak_mb"] for cost in costs if "peak_mb" in cost), default=None)
+    return (
+        first.state,
+        first.stage.key[:8],
+        title + more,
+        "" if time is None else duration(time),
+        "" if rows is None else amount(rows),
+        "" if tokens is None else amount(tokens),
+        "" if peak is None else memory(peak),
+        printable(first.why),
+    )
+
+
+def _total(costs: Sequence[dict[str, float]], name: str) -> float | None:
+    known = [cost[name] for cost in costs if name in cost]
+    return sum(known) if known else None
+
+
+def _near(one: Explained) -> str | None:
+    """Say which record is nearest to a stage that has none, and in what it differs."""
+    if one.nearest is None:
+        return None
+    shown = [printable(str(difference)) for difference in one.differs[:_DIFFERENCES]]
+    more = len(one.differs) - len(shown)
+    said = [*shown, *([f"and {more} more"] if more else [])] or ["nothing differs"]
+    return f"nearest {one.nearest[:8]}: {'; '.join(said)}"
+
+
+def summary(explained: Sequence[Explained], machine: Machine) -> Iterator[str]:
+    """Yield the counts of states, what is known of the total cost, and the largest stage against the machine."""
+    states = Counter(one.planned.state for one in explained)
+    said = f"{states['run']} to run, {states['hit']} there, {states['idle']} not needed any more"
+    yield said + (f", {states['blocked']} blocked" if states["blocked"] else "")
+    to_make = [one for one in explained if one.planned.state in _TO_MAKE]
+    if to_make:
+        yield f"to run: {_cost(to_make)}"
+        yield _largest(to_make, machine)
+
+
+def _cost(to_make: Sequence[Explained]) -> str:
+    costs = [one.cost for one in to_make]
+    time, rows, tokens = (_total(costs, name) for name in ("wall_s", "rows", "tokens"))
+    unknown = sum("wall_s" not in cost for cost in costs)
+    if time is None:
+        return f"no stage like these ran here before, so what {count(len(costs), 'stage')} cost is unknown"
+    parts = [f"about {duration(time)} of work, were it one stage after another"]
+    parts += [f"{amount(rows)} rows"] if rows is not None else []
+    parts += [f"{amount(tokens)} tokens"] if tokens is not None else []
+    return ", ".join(parts) + (f"; the cost of {count(unknown, 'stage')} more is unknown" if unknown else "")
+
+
+def _largest(to_make: Sequence[Explained], machine: Machine) -> str:
+    """Say which stage is estimated to take the most memory where it computes, and how much there is."""
+    sized = [(one.planned.stage.needs.memory_mb, one.planned.stage) for one in to_make]
+    known = [(needed, stage) for needed, stage in sized if needed is not None]
+    if not known:
+        return "memory: how much these stages need is unknown"
+    needed, stage = max(known, key=lambda pair: pair[0])
+    if stage.needs.gpu and machine.gpus:
+        sizes = [gpu.memory_mb for gpu in machine.gpus if gpu.memory_mb is not None]
+        there = f"a GPU here has {memory(min(sizes))}" if sizes else "how much a GPU here has is unknown"
+    else:
+        there = f"this machine has {memory(machine.memory_mb)}"
+    return f"memory: the largest stage, {printable(stage.title)}, computes with about {memory(needed)}; {there}"

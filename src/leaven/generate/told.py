@@ -1,0 +1,48 @@
+"""Generations on their way: kept line by line, so that a run that was stopped asks only for what is missing.
+
+A text is a function of model, item, sample and seed alone, so the rows of two attempts make one whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_DIGEST = 16  # hex digits before each line's text: a torn or edited line is asked for again
+
+
+class Told:
+    """The generations that earlier attempts made, and a place to add to; keyed by (prompt_id, sample)."""
+
+    def __init__(self, file: Path):
+        self._file = file
+        self.rows = {(row["prompt_id"], row["sample"]): row for row in _whole(file)}
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Keep one more generation."""
+        self.rows[row["prompt_id"], row["sample"]] = row
+        self._file.parent.mkdir(exist_ok=True)
+        text = json.dumps(row).encode()
+        with self._file.open("ab") as stream:
+            stream.write(_digest(text) + b" " + text + b"\n")
+
+
+def _whole(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows whose line is as it was written; mend a torn end, so that the next line begins a line."""
+    if not file.exists():
+        return
+    text = file.read_bytes()
+    if text and not text.endswith(b"\n"):
+        with file.open("ab") as stream:
+            stream.write(b"\n")
+    for line in text.split(b"\n"):
+        digest, _, row = line.partition(b" ")
+        if row and digest == _digest(row):
+            yield json.loads(row)
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:_DIGEST].encode()

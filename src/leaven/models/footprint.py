@@ -1,0 +1,84 @@
+"""How much memory a model takes to train or to answer, before anything is loaded.
+
+``least`` is certain: weights, gradients and the optimiser's state. ``likely`` adds activations and caches by rules of
+thumb (Korthikanti et al. 2022 for transformer layers: about 34 bytes per token, layer and hidden unit in 16 bits; the
+logits once in the model's precision and twice in float32), which `docs/memory.md` compares with what was measured.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from leaven.models.ref import Base
+
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+_STATES = {"adamw_torch": 2, "adafactor": 0, "sgd": 0}  # numbers kept per trained weight
+_LAYER_BYTES = 34 / 2  # per token, layer and hidden unit, for each byte of precision
+_CHECKPOINTED = 2  # the same, with activation checkpointing: what enters each layer
+_MB = 1024**2
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a model's size follows from; 0 where its configuration does not say."""
+
+    parameters: int
+    hidden_size: int
+    layers: int
+    vocabulary: int
+    precision: int  # bytes per number
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Memory in MiB: what is certain, and what is likely at the peak."""
+
+    least: int
+    likely: int
+
+
+def shape(base: Base) -> Shape | None:
+    """Read a local base's shape from its files' heads; None for one of the hub, or one that cannot be read."""
+    if base.path is None:
+        return None
+    try:
+        config = json.loads((Path(base.path) / "config.json").read_text(encoding="utf-8"))
+        parameters = sum(map(_parameters, sorted(Path(base.path).glob("*.safetensors"))))
+    except (OSError, ValueError, struct.error):
+        return None
+    names = ("hidden_size", "num_hidden_layers", "vocab_size")
+    hidden, layers, words = (config.get(name) if isinstance(config.get(name), int) else 0 for name in names)
+    return Shape(parameters, hidden, layers, words, _BYTES[base.dtype])
+
+
+def _parameters(file: Path) -> int:
+    """Count the numbers in a safetensors file by its header."""
+    with file.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        if length > 100_000_000:  # the format's own limit for a header
+            raise ValueError(f"{file} has no header of safetensors")
+        header = json.loads(stream.read(length))
+    return sum(prod(about["shape"]) for name, about in header.items() if name != "__metadata__")
+
+
+def training(model: Shape, settings: dict[str, Any]) -> Footprint:
+    """Return what a training takes; ``settings`` are the trainer's arguments, by TRL's names."""
+    weights = model.parameters * model.precision
+    trained = weights * (1 + _STATES.get(settings["optim"], 2)) if settings.get("peft") is None else 0
+    tokens = settings["per_device_train_batch_size"] * settings["max_length"]
+    bytes_per_unit = _CHECKPOINTED if settings["activation_checkpointing"] else _LAYER_BYTES
+    layers = tokens * model.layers * model.hidden_size * bytes_per_unit * model.precision
+    logits = tokens * model.vocabulary * (model.precision + 8)
+    return Footprint(round((weights + trained) / _MB), round((weights + trained + layers + logits) / _MB))
+
+
+def answering(model: Shape, rows: int, tokens: int) -> Footprint:
+    """Return what generation takes: weights, the cache of ``tokens`` positions in all, and float64 scores per row."""
+    weights = model.parameters * model.precision
+    cache = 2 * tokens * model.layers * model.hidden_size * model.precision
+    return Footprint(round(weights / _MB), round((weights + cache + 4 * 8 * rows * model.vocabulary) / _MB))

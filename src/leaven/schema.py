@@ -1,0 +1,150 @@
+"""The JSON Schema of study files, for editors: the spec's fields, with every step as its registry declares it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, TREATMENTS, Registry
+from leaven.study.spec import NAME, Shape
+
+Schema = dict[str, Any]
+_PREFIX = "#/$defs/"
+_STEP = f"{_PREFIX}Step"
+_SWEPT: Schema = {"type": "string", "pattern": r"^\$\{[^{}]*\}$", "description": "The value of the arm's sweep."}
+_NAMES: Schema = {"pattern": f"^{NAME}$"}
+_SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
+_MERGED = ("Model", "Data", "Arm", "Compare")  # what a profile may give in part
+
+
+def study_schema() -> Schema:
+    """Return the schema of a study file, profiles included."""
+    made = Shape.model_json_schema(ref_template=f"{_PREFIX}{{model}}")
+    del made["description"]  # it is about the code
+    defs: Schema = {**made.pop("$defs"), **_steps()}
+    del defs["Step"]
+    for field in ("profile", "settings"):  # how a study was loaded is nothing that its file says
+        del made["properties"][field]
+    _place_steps(made["properties"], defs)
+    _place_arms(defs)
+    for name in ("data", "arms"):
+        made["properties"][name]["propertyNames"] = _NAMES
+    made["properties"]["name"]["pattern"] = _NAMES["pattern"]
+    partial = _in_part(made, defs)
+    made["properties"]["profiles"] = {
+        "description": "What each profile changes: mappings are merged, all else is replaced.",
+        "type": "object",
+        "additionalProperties": {"anyOf": [partial, {"type": "null"}]},
+    }
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A study of Leaven"}
+    return {**made, **about, "$defs": defs}
+
+
+def _place_steps(properties: Schema, defs: Schema) -> None:
+    """Put each registry's steps where the spec says only that there is a step."""
+    defs["Data"]["properties"]["format"] = _ref("format")
+    properties["train"]["items"] = _ref("trainer")
+    properties["evaluate"]["items"] = _ref("suite")
+
+
+def _place_arms(defs: Schema) -> None:
+    """Say what an arm may hold: treatments, its own training, some of the model's fields, a sweep's scalars."""
+    arm = defs["Arm"]["properties"]
+    arm["treat"]["items"] = _ref("treatment")
+    arm["train"] = {"anyOf": [{"type": "array", "items": _ref("trainer")}, {"type": "null"}]}
+    model = copy.deepcopy(defs["Model"])
+    model.pop("required", None)
+    arm["model"] = _swept(model)
+    arm["sweep"] |= {
+        "propertyNames": _NAMES,
+        "additionalProperties": {"type": "array", "minItems": 1, "items": _SCALAR},
+    }
+
+
+def _in_part(made: Schema, defs: Schema) -> Schema:
+    """Return the study's own schema with nothing required, as a profile merges over it."""
+    for name in _MERGED:
+        part = copy.deepcopy(defs[name])
+        part.pop("required", None)
+        defs[f"{name} in part"] = part
+    whole = {name: made[name] for name in ("type", "properties", "additionalProperties")}
+    swapped = {f"{_PREFIX}{name}": f"{_PREFIX}{name} in part" for name in _MERGED}
+    partial: Schema = _with_refs(whole, swapped)
+    arms, arm = partial["properties"]["arms"], _ref("Arm in part")
+    arms.pop("minProperties", None)
+    arms["additionalProperties"] = {"anyOf": [arm, {"type": "null"}]}
+    made["properties"]["arms"]["additionalProperties"] = {"anyOf": [_ref("Arm"), {"type": "null"}]}
+    return partial
+
+
+def _with_refs(value: Any, swapped: Mapping[str, str]) -> Any:
+    """Return a copy of a schema that refers elsewhere."""
+    if isinstance(value, dict):
+        return {
+            name: swapped.get(item, item) if name == "$ref" else _with_refs(item, swapped)
+            for name, item in value.items()
+        }
+    return [_with_refs(item, swapped) for item in value] if isinstance(value, list) else value
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"{_PREFIX}{name}"}
+
+
+def _steps() -> Schema:
+    """Return the definitions of all steps, by the kind of their registry; what they rest on is named below it."""
+    defs: Schema = {}
+    for registry in (FORMATS, TREATMENTS, TRAINERS, SUITES, METRICS):
+        defs[registry.kind] = _step(registry, defs)
+    return defs
+
+
+def _step(registry: Registry, defs: Schema) -> Schema:
+    """Return one step: a plug-in's name alone where nothing is needed, or its name with arguments."""
+    arguments = {name: _arguments(registry, name, defs) for name in registry.names()}
+    bare = [name for name, schema in arguments.items() if not schema.get("required")]
+    named = {
+        name: schema if schema.get("required") else {"anyOf": [schema, {"type": "null"}]}
+        for name, schema in arguments.items()
+    }
+    one: Schema = {"type": "object", "properties": named, "additionalProperties": False}
+    with_arguments = {**one, "minProperties": 1, "maxProperties": 1}
+    return {"anyOf": [{"enum": bare}, with_arguments]} if bare else with_arguments
+
+
+def _arguments(registry: Registry, name: str, defs: Schema) -> Schema:
+    """Return the schema of a plug-in's arguments; the definitions that it rests on go into ``defs``."""
+    plugin = registry.get(name)
+    inside = f"{registry.kind} {name} "
+    made = plugin.schema.model_json_schema(ref_template=f"{_PREFIX}{inside}{{model}}")
+    below = made.pop("$defs", {})
+    below.pop("Step", None)
+    steps = {f"{_PREFIX}{inside}Step": f"{_PREFIX}{METRICS.kind}"}  # the only steps inside steps
+    taken = registry in (TREATMENTS, TRAINERS)  # arms put their sweep's values there
+    for model, schema in below.items():
+        defs[f"{inside}{model}"] = _with_refs(_swept(schema) if taken else schema, steps)
+    made = _with_refs(_swept(made) if taken else made, steps)
+    if registry is TRAINERS:
+        data = {"type": "string", "description": "The name of the data to train on."}
+        made["properties"] = {"data": data, **made["properties"]}
+        made["required"] = ["data", *made.get("required", [])]
+    return {**made, "title": name, "description": plugin.says}
+
+
+def _swept(schema: Schema) -> Schema:
+    """Return a schema of arguments in which ``${name}`` may stand for every value, at any depth."""
+    changed = dict(schema)
+    if isinstance(changed.get("properties"), dict):
+        changed["properties"] = {name: _or_swept(item) for name, item in changed["properties"].items()}
+    for below in ("items", "additionalProperties"):
+        if isinstance(changed.get(below), dict):
+            changed[below] = _or_swept(changed[below])
+    if "anyOf" in changed:
+        changed["anyOf"] = [_swept(item) for item in changed["anyOf"]]
+    return changed
+
+
+def _or_swept(schema: Schema) -> Schema:
+    kept: Schema = {name: schema[name] for name in ("title", "description", "default") if name in schema}
+    return {**kept, "anyOf": [_swept(schema), _SWEPT]}

@@ -1,0 +1,169 @@
+"""The local executor: side by side within the machine, and what becomes of processes that die, hang or are stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from leaven.engine.machine import Gpu, Machine
+from leaven.engine.stage import Needs, Stage
+from leaven.engine.store import Store
+
+Make = Callable[..., Stage]
+Go = Callable[..., Any]
+
+DRIVER = """
+import json, sys
+from leaven.engine.local import LocalExecutor
+from leaven.engine.machine import Machine
+from leaven.engine.run import run
+from leaven.engine.stage import Stage
+from leaven.engine.store import Store
+
+verb, count, root = sys.argv[1:]
+stages = [Stage("k", 1, "verbs_for_tests:" + verb, {"value": n}) for n in range(int(count))]
+executor = LocalExecutor({}, machine=Machine(2, 8000), preloaded=())
+outcome = run(stages, Store(root), executor, lambda event: print(json.dumps(event), flush=True))
+assert outcome.complete, outcome
+"""
+
+
+def facts(store: Store, one: Stage) -> dict[str, Any]:
+    return (store.record(one) or {})["facts"]
+
+
+@pytest.mark.parametrize(("cores", "each", "most"), [(2, 1, 2), (1, 1, 1), (4, 2, 2), (2, None, 1)])
+def test_lists_run_side_by_side_within_the_cores(
+    store: Store, stage: Make, go: Go, cores: int, each: int | None, most: int
+) -> None:
+    stages = [stage(n, verb="counted", needs=Needs(cores=each)) for n in range(4)]
+    go(*stages, machine=Machine(cores, 8000))
+    assert max(facts(store, one)["beside"] for one in stages) == most
+    assert {facts(store, one)["threads"] for one in stages} == {str(each or cores)}
+
+
+def test_lists_run_side_by_side_within_the_memory(store: Store, stage: Make, go: Go) -> None:
+    stages = [stage(n, verb="counted", needs=Needs(cores=1, memory_mb=1000)) for n in range(3)]
+    go(*stages, machine=Machine(4, 4000))
+    assert max(facts(store, one)["beside"] for one in stages) == 2
+
+
+def test_a_gpu_has_one_list_and_a_list_sees_one_gpu(store: Store, stage: Make, go: Go) -> None:
+    on_gpu = [stage(n, verb="counted", needs=Needs(gpu=True)) for n in range(4)]
+    beside = stage("cpu", verb="counted", needs=Needs(cores=1))
+    go(*on_gpu, beside, machine=Machine(8, 8000, (Gpu("3"), Gpu("5"))))
+    assert {facts(store, one)["gpu"] for one in on_gpu} == {"3", "5"}
+    assert {facts(store, one)["threads"] for one in on_gpu} == {"4"}, "each GPU's list has its share of the cores"
+    assert facts(store, beside)["gpu"] == ""
+    assert max(facts(store, one)["beside"] for one in on_gpu) <= 3
+
+
+def test_stages_of_one_affinity_wait_for_each_other_in_one_process(store: Store, stage: Make, go: Go) -> None:
+    stages = [stage(n, verb="counted", affinity="one model", needs=Needs(cores=1)) for n in range(3)]
+    go(*stages)
+    assert [facts(store, one)["beside"] for one in stages] == [1, 1, 1]
+
+
+def test_a_segfault_is_one_failed_stage_and_its_log_says_where(store: Store, stage: Make, go: Go) -> None:
+    bad, well = stage("x", verb="segfault"), stage("y")
+    outcome, _ = go(bad, well)
+    assert set(outcome.failed) == {bad.key} and "SIGSEGV" in outcome.failed[bad.key]
+    assert any("in segfault" in line for line in (store.failure(bad) or {})["last_lines"])
+    assert store.record(well) is not None
+
+
+def test_a_stage_that_hangs_past_its_limit_is_ended_and_says_where_it_hung(store: Store, stage: Make, go: Go) -> None:
+    bad, well = stage("x", verb="hang"), stage("y")
+    begun = time.monotonic()
+    outcome, _ = go(bad, well, limit_s=1.0)
+    assert time.monotonic() - begun < 30
+    assert outcome.failed == {bad.key: "the stage took longer than its limit of 1 s; raise --limit"}
+    assert any("in hang" in line for line in (store.failure(bad) or {})["last_lines"])
+
+
+def test_a_killed_server_costs_nothing(store: Store, stage: Make, go: Go) -> None:
+    stages = [stage(n, verb="kill_server") for n in range(3)]
+    outcome, _ = go(*stages, machine=Machine(1, 8000))
+    assert outcome.complete
+    assert [(store.folder(one) / "value.txt").read_text() for one in stages] == ["lived on"] * 3
+
+
+def test_a_stage_that_dies_after_its_server_is_still_one_failed_stage(store: Store, stage: Make, go: Go) -> None:
+    orphan = stage("x", verb="orphan_that_dies")
+    outcome, _ = go(orphan, stage("y"))
+    assert set(outcome.failed) == {orphan.key} and "without a word" in outcome.failed[orphan.key]
+
+
+def driver(store: Store, verb: str, count: int, tmp_path: Path) -> subprocess.Popen[str]:
+    file = tmp_path / "driver.py"
+    file.write_text(DRIVER)
+    # Ignored SIGINT is inherited (a shell's background job has it); a driver at a terminal does not ignore it.
+    return subprocess.Popen(
+        [sys.executable, str(file), verb, str(count), str(store.root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+
+
+def started(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Wait until a stage has started, and return all that the driver has started."""
+    assert process.stdout is not None
+    assert '"start"' in process.stdout.readline()
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def all_gone(processes: list[psutil.Process], within_s: float) -> bool:
+    _, alive = psutil.wait_procs(processes, within_s)
+    return not [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_killed_driver_takes_server_and_stages_along(store: Store, tmp_path: Path) -> None:
+    process = driver(store, "with_children", 1, tmp_path)
+    started(process)
+    while not (store.root / "child.txt").exists():
+        time.sleep(0.02)
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert len(below) == 3, "the server, the worker, and what the stage started"
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert all_gone(below, 5)
+
+
+def test_an_interrupt_stops_everything_within_five_seconds(store: Store, tmp_path: Path) -> None:
+    process = driver(store, "with_children", 2, tmp_path)
+    below = started(process)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert time.monotonic() - begun < 5
+    assert "KeyboardInterrupt" in said
+    assert all_gone(below, 1)
+
+
+@pytest.mark.parametrize("drivers", [2, 4])
+def test_several_drivers_compute_nothing_twice(store: Store, tmp_path: Path, drivers: int) -> None:
+    together = [driver(store, "write", 6, tmp_path) for _ in range(drivers)]
+    assert [(one.communicate()[1], one.returncode) for one in together] == [("", 0)] * drivers
+    assert sorted((store.root / "calls.txt").read_text().split()) == [str(n) for n in range(6)]
+
+
+def test_what_another_run_makes_is_waited_for_and_used(store: Store, stage: Make, go: Go, tmp_path: Path) -> None:
+    process = driver(store, "counted", 1, tmp_path)
+    started(process)
+    ours, beside = Stage("k", 1, "verbs_for_tests:counted", {"value": 0}), stage("other")
+    outcome, events = go(ours, beside)
+    process.communicate()
+    assert outcome.complete
+    assert [event["key"] for event in events if event["event"] == "start"] == [beside.key]
+    assert any(event.get("reused") and event["key"] == ours.key for event in events)
