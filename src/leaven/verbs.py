@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -253,17 +253,26 @@ def run(
 
 
 def _planned(targets: list[Stage], store: Store, machine: Machine, again: Sequence[str]) -> list[Planned]:
-    """Plan a run; raises StudyError if a stage cannot fit the machine."""
+    """Plan a run, and discard what is to be made anew; raises StudyError if a stage cannot fit the machine."""
     from leaven.engine import plan as engine
     from leaven.engine.run import again as discard
 
-    if again:
-        discard(targets, store, again)
     planned = engine.plan(targets, store)
-    unfit = {one.stage.title: engine.misfit(one.stage, machine) for one in planned if one.state == "run"}
-    if any(unfit.values()):
-        raise StudyError(Problem(title, said) for title, said in unfit.items() if said)
-    return planned
+    if found := misfits([one.stage for one in planned if one.state == "run"], machine):
+        raise StudyError(found)
+    return engine.plan(targets, store) if again and discard(targets, store, again) else planned
+
+
+def misfits(stages: Iterable[Stage], machine: Machine) -> list[Problem]:
+    """Return what cannot fit this machine, one problem for all stages of which the same is to be said."""
+    from leaven.engine.plan import misfit
+
+    alike: dict[str, list[str]] = {}
+    for stage in stages:
+        if said := misfit(stage, machine):
+            alike.setdefault(said, []).append(stage.title)
+    others = {said: f" and {len(titles) - 1} others" if len(titles) > 1 else "" for said, titles in alike.items()}
+    return [Problem(titles[0] + others[said], said) for said, titles in alike.items()]
 
 
 def _prepare(folder: Path, study: Study, graph: Graph) -> bool:

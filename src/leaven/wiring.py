@@ -104,6 +104,7 @@ class _Wiring:
     study: Study
     known: Identities
     rows: dict[str, Stage] = field(default_factory=dict)
+    shapes: dict[tuple[str | None, str], footprint.Shape | None] = field(default_factory=dict)
 
     def cell(self, cell: Cell) -> WiredCell:
         """One run: train unless the arm is untrained, then measure."""
@@ -134,11 +135,11 @@ class _Wiring:
         )
         yield "doctor", encoded
         args = {"model": base.as_args(), "trainer": trainer.canonical(declared), "seed": cell.effective}
-        needs = _training_needs(base, settings)
+        needs = _training_needs(base, self.shape(base), settings)
         made = _stage("train", args, {"encoded": encoded}, needs, kind=step.name, together=together, where=where)
         yield step.name, made
-        seen = {"model": made, "encoded": encoded}
-        yield "prove", _stage("prove", {}, seen, _answering_needs(base), together=f"answer {where}", where=where)
+        seen, needs = {"model": made, "encoded": encoded}, _answering_needs(base, self.shape(base))
+        yield "prove", _stage("prove", {}, seen, needs, together=f"answer {where}", where=where)
 
     def treatments(self, cell: Cell) -> list[dict[str, Any]]:
         """The arm's treatments with their seeds; one whose arguments make it a no-op is left out."""
@@ -167,7 +168,7 @@ class _Wiring:
         sampling = {"sampling": suite.sampling, "max_new_tokens": suite.max_new_tokens, "seed": cell.effective}
         model = {} if cell.arm.train else {"model": base.as_args()}
         told = _stage(
-            "generate", {**sampling, **model}, inputs, _answering_needs(base),
+            "generate", {**sampling, **model}, inputs, _answering_needs(base, self.shape(base)),
             together=f"answer {where}", where=f"{where} {suite.name}",
         )  # fmt: skip
         read = {"generations": told, "prompts": prompts}
@@ -210,6 +211,13 @@ class _Wiring:
         if name not in self.known.models:
             self.known.models[name] = asdict(ref.resolve(declared))
         return ref.Base(**self.known.models[name])
+
+    def shape(self, base: ref.Base) -> footprint.Shape | None:
+        """What a base's memory follows from, read once."""
+        place = (base.path, base.dtype)
+        if place not in self.shapes:
+            self.shapes[place] = footprint.shape(base)
+        return self.shapes[place]
 
 
 def _identity(name: str, data: Data) -> str:
@@ -255,13 +263,11 @@ def _computing(base: ref.Base, needed: footprint.Footprint | None, knobs: str) -
     return Needs(1 if tiny else None, not tiny, likely, least, knobs, _paths(base))
 
 
-def _training_needs(base: ref.Base, settings: dict[str, Any]) -> Needs:
-    shape = footprint.shape(base)
+def _training_needs(base: ref.Base, shape: footprint.Shape | None, settings: dict[str, Any]) -> Needs:
     return _computing(base, footprint.training(shape, settings) if shape else None, _TRAINING_KNOBS)
 
 
-def _answering_needs(base: ref.Base) -> Needs:
-    shape = footprint.shape(base)
+def _answering_needs(base: ref.Base, shape: footprint.Shape | None) -> Needs:
     needed = footprint.answering(shape, _ROWS_AT_ONCE, _TOKENS_AT_ONCE) if shape else None
     return _computing(base, needed, "load with model.dtype: bfloat16")
 

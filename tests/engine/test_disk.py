@@ -26,7 +26,9 @@ Go = Callable[..., Any]
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "small"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(place)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(place)], capture_output=True, check=False
+    )
     if mounted.returncode != 0:
         pytest.skip("a small disk cannot be mounted here (that needs root)")
     yield place

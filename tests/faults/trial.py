@@ -69,7 +69,7 @@ class Trial:
 
     def pause(self) -> float:
         """Return a random time to the next fault: several fit into one run."""
-        return self.random.expovariate(1 / max(1.0, 0.15 * self.took_s))
+        return self.random.expovariate(1 / max(1.0, 0.12 * self.took_s))
 
     def finish(self, workspace: Path, tally: Tally, **environment: str) -> None:
         """Re-issue the command until it ends well, and compare its result."""

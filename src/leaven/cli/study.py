@@ -23,7 +23,7 @@ from leaven.cli.options import (
     machine,
 )
 from leaven.cli.terminal import console, count, printable
-from leaven.errors import Problem, StudyError
+from leaven.errors import StudyError
 
 
 def check(
@@ -59,8 +59,8 @@ def plan(
     out = console()
     for line in (*planned.lines(explained, each=each), *planned.summary(explained, used)):
         out.print(line)
-    if blocked := [one.planned for one in explained if one.planned.state == "blocked"]:
-        raise StudyError(Problem(one.stage.title, one.why) for one in blocked if not one.why.startswith("rests on "))
+    if found := verbs.misfits([one.planned.stage for one in explained if one.planned.state == "blocked"], used):
+        raise StudyError(found)
 
 
 def run(  # noqa: PLR0913 - a command's options
