@@ -161,7 +161,7 @@ def test_a_plan_that_does_not_fit_the_machine_has_exit_code_2_and_says_why(
     assert done.returncode == 2 and "Traceback" not in done.stderr
     errors = done.stderr.splitlines()
     assert (
-        len(errors) == 2
+        len(errors) == 1
         and "sft clean/0 and 8 others" in errors[0]
         and all("needs at least 0.0 GiB of main memory" in line for line in errors)
     )

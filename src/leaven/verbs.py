@@ -249,6 +249,7 @@ def run(
         outcome = engine.run(graph.targets, store, LocalExecutor(made_by(), machine, limit_s), note)
         link(graph, store, folder)
         made = write(graph, store, folder)
+        store.root.stat()  # an answer from a workspace that was taken away meanwhile would be an empty one
     return Ran(folder, outcome, made.page, made.sentences, made.data, made.warnings)
 
 
