@@ -16,7 +16,7 @@ from typing import Any
 
 from leaven import gather
 from leaven import rows as tables
-from leaven.engine.files import replacing, write_json
+from leaven.engine.files import guarding, replacing, write_json
 from leaven.engine.store import Store
 from leaven.report.findings import DataInfo
 from leaven.wiring import Graph
@@ -76,7 +76,8 @@ def events(folder: Path, on_event: OnEvent) -> Iterator[OnEvent]:
 
     lock = FileLock(str(folder / ".events.lock"))
     try:
-        lock.acquire(timeout=0)
+        with guarding(folder):
+            lock.acquire(timeout=0)
     except Timeout:  # another driver works on this study too, and writes; the stages' locks divide the work
         yield on_event
         return
@@ -84,7 +85,8 @@ def events(folder: Path, on_event: OnEvent) -> Iterator[OnEvent]:
         with (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1) as stream:
 
             def note(event: dict[str, Any]) -> None:
-                stream.write(json.dumps({"time": _now(), **event}, ensure_ascii=False) + "\n")
+                with guarding(folder):
+                    stream.write(json.dumps({"time": _now(), **event}, ensure_ascii=False) + "\n")
                 on_event(event)
 
             yield note
@@ -163,6 +165,7 @@ def provenance_of(graph: Graph, store: Store) -> dict[str, Any]:
                 stages[place] = {
                     "key": stage.key,
                     "made_by": record["made_by"],
+                    "began_by": record["began_by"],
                     "cost": record["cost"],
                     "device": record["facts"].get("device"),
                     "threads": record["made_by"]["threads"],
@@ -189,7 +192,8 @@ def _for_people(provenance: dict[str, Any]) -> dict[str, str]:
 def _different_code(provenance: dict[str, Any]) -> list[str]:
     """Warn where results that are compared were made by different code, or trained in different circumstances."""
     stages = provenance["stages"].values()
-    code = {json.dumps([one["made_by"][what] for what in ("versions", "commit", "dirty")]) for one in stages}
+    makers = [maker for one in stages for maker in (one["made_by"], *one["began_by"])]
+    code = {json.dumps([maker[what] for what in ("versions", "commit", "dirty")]) for maker in makers}
     where = {json.dumps([one["device"], one["threads"]]) for one in stages if one["device"] is not None}
     said = []
     if len(code) > 1:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -158,15 +159,12 @@ def _doom(one: Garbage, store: Store) -> bool:
     if one.path.name.startswith(_DOOMED):
         return True
     address = _Address(one.kind, one.key)
-    lock = store.lock(address)
     try:
-        with lock.acquire(timeout=0):
+        with store.lock(address).acquire(timeout=1):
             if one.path.is_dir():
-                one.path.rename(one.path.with_name(f"{_DOOMED}{one.path.name.lstrip('.')}-{os.getpid()}"))
+                one.path.rename(one.path.with_name(f"{_DOOMED}{one.path.name.lstrip('.')}-{secrets.token_hex(4)}"))
             else:
                 one.path.unlink(missing_ok=True)
-            if not store.folder(address).exists() and not store.partial(address).exists():
-                Path(lock.lock_file).unlink(missing_ok=True)  # whoever has it open finds it held, and looks again
     except Timeout:
         return False
     return True
@@ -181,6 +179,9 @@ def _needed(workspace: Path) -> set[tuple[str, str]]:
         except ReportError as error:
             raise StoreError(f"nothing is removed, because what a run needs cannot be told: {error}") from error
         needed |= {(task.kind, task.key) for task in tasks}
+        kept = (workspace / "store" / adopted.KIND).resolve()
+        paths = [Path(path) for task in tasks for path in task.needs["paths"].values()]
+        needed |= {(adopted.KIND, path.relative_to(kept).parts[0]) for path in paths if path.is_relative_to(kept)}
     return needed
 
 

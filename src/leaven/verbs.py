@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from leaven import adopted
 from leaven import workspace as workspaces
-from leaven.engine.files import guarding, replacing, write_json
+from leaven.engine.files import guarding, read_json, replacing, write_json
 from leaven.engine.stage import closure
-from leaven.errors import LeavenError, Problem, ReportError, StudyError, did_you_mean
+from leaven.errors import LeavenError, Problem, ReportError, StoreError, StudyError, did_you_mean
 from leaven.study.load import Loaded, Places, profile_names
 from leaven.study.load import load as load_file
 from leaven.study.spec import Study
@@ -245,23 +245,27 @@ def run(
         replaces = _prepare(folder, study, graph)
         planned = _planned(graph.targets, store, machine, again)
     on_plan(planned, replaces)
-    with guarding(folder), events(folder, on_event) as note:
+    with events(folder, on_event) as note:
         outcome = engine.run(graph.targets, store, LocalExecutor(made_by(), machine, limit_s), note)
-        link(graph, store, folder)
-        made = write(graph, store, folder)
-        store.root.stat()  # an answer from a workspace that was taken away meanwhile would be an empty one
+        with guarding(folder):
+            link(graph, store, folder)
+            made = write(graph, store, folder)
+            store.root.stat()  # an answer from a workspace that was taken away meanwhile would be an empty one
     return Ran(folder, outcome, made.page, made.sentences, made.data, made.warnings)
 
 
 def _planned(targets: list[Stage], store: Store, machine: Machine, again: Sequence[str]) -> list[Planned]:
     """Plan a run, and discard what is to be made anew; raises StudyError if a stage cannot fit the machine."""
     from leaven.engine import plan as engine
-    from leaven.engine.run import again as discard
+    from leaven.engine import run as walk
 
+    doomed = walk.named(targets, again) if again else []
     planned = engine.plan(targets, store)
-    if found := misfits([one.stage for one in planned if one.state == "run"], machine):
+    if found := misfits([*(one.stage for one in planned if one.state == "run"), *doomed], machine):
         raise StudyError(found)
-    return engine.plan(targets, store) if again and discard(targets, store, again) else planned
+    with guarding(store.root):
+        walk.again(doomed, store)
+    return engine.plan(targets, store) if doomed else planned
 
 
 def misfits(stages: Iterable[Stage], machine: Machine) -> list[Problem]:
@@ -277,16 +281,33 @@ def misfits(stages: Iterable[Stage], machine: Machine) -> list[Problem]:
 
 
 def _prepare(folder: Path, study: Study, graph: Graph) -> bool:
-    """Write what a report needs to find its results again; say whether another study of this name stood there."""
+    """Write what a report needs to find its results again; say whether another study of this name stood there.
+
+    An answer to what is asked no longer is removed: a page must not stand beside a study that it does not answer.
+    Raises StoreError while a run of another study is at work in this folder.
+    """
     with guarding(folder):
         folder.mkdir(parents=True, exist_ok=True)
         file, text = folder / workspaces.STUDY, to_yaml(study)
         replaces = file.exists() and file.read_text(encoding="utf-8") != text
+        if replaces or _known(folder) not in (None, asdict(graph.identities)):
+            _clear_answer(folder)
         workspaces.name_stages(folder, closure(graph.targets))
         write_json(folder / _IDENTITIES, asdict(graph.identities))
         with replacing(file) as beside:
             beside.write_text(text, encoding="utf-8")
     return replaces
+
+
+def _known(folder: Path) -> dict[str, Any] | None:
+    return read_json(folder / _IDENTITIES)
+
+
+def _clear_answer(folder: Path) -> None:
+    if workspaces.is_running(folder):
+        raise StoreError(f"{folder}: another study of this name is running there; wait for it, or change the `name`")
+    for name in ("report.html", "measurements.parquet", "comparisons.json", "provenance.json"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def to_yaml(study: Study) -> str:

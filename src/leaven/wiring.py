@@ -259,8 +259,10 @@ def _computing(base: ref.Base, needed: footprint.Footprint | None, knobs: str) -
     """Threads and a GPU cost a tiny model more than they bring (docs/decisions/003)."""
     size = base.weight_bytes
     tiny = size is not None and size < _TINY_BYTES
-    least, likely = (needed.least, needed.likely) if needed else (None, None)
-    return Needs(1 if tiny else None, not tiny, likely, least, knobs, _paths(base))
+    if needed is None:
+        return Needs(cores=1 if tiny else None, gpu=not tiny, knobs=knobs, paths=_paths(base))
+    sizes = {"memory_mb": needed.likely, "least_mb": needed.least, "weights_mb": needed.weights}
+    return Needs(cores=1 if tiny else None, gpu=not tiny, **sizes, knobs=knobs, paths=_paths(base))
 
 
 def _training_needs(base: ref.Base, shape: footprint.Shape | None, settings: dict[str, Any]) -> Needs:

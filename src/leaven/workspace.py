@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leaven.engine.files import guarding, write_json
+from leaven.engine.files import guarding, is_held, write_json
 from leaven.engine.stage import Stage, Task
 from leaven.engine.store import Store
 from leaven.errors import ReportError, StageError, did_you_mean
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEFAULT = "runs"  # unless $LEAVEN_WORKSPACE says otherwise
 STUDY = "study.yaml"
 STAGES = ".stages.json"
+EVENTS_LOCK = ".events.lock"  # held by the run that writes events.jsonl
 _SHORTEST_KEY = 6
 
 
@@ -58,6 +59,11 @@ def run_folder(name: str | Path, workspace: Path) -> Path:
     there = [folder.name for folder in runs(workspace)]
     remedy = did_you_mean(str(name), there) if there else f"there are no runs in {workspace}"
     raise ReportError(f"no run is called '{name}'; {remedy}")
+
+
+def is_running(folder: Path) -> bool:
+    """Say whether a run is at work in a run's folder at this moment."""
+    return is_held(folder / EVENTS_LOCK)
 
 
 def runs(workspace: Path) -> list[Path]:

@@ -17,6 +17,7 @@ import pytest
 from leaven.engine.machine import Gpu, Machine
 from leaven.engine.stage import Needs, Stage
 from leaven.engine.store import Store
+from leaven.errors import StageError
 
 Make = Callable[..., Stage]
 Go = Callable[..., Any]
@@ -28,6 +29,7 @@ from leaven.engine.machine import Machine
 from leaven.engine.run import run
 from leaven.engine.stage import Stage
 from leaven.engine.store import Store
+from leaven.errors import StageError
 
 verb, count, root = sys.argv[1:]
 stages = [Stage("k", 1, "verbs_for_tests:" + verb, {"value": n}) for n in range(int(count))]
@@ -65,6 +67,46 @@ def test_a_gpu_has_one_list_and_a_list_sees_one_gpu(store: Store, stage: Make, g
     assert {facts(store, one)["threads"] for one in on_gpu} == {"4"}, "each GPU's list has its share of the cores"
     assert facts(store, beside)["gpu"] == ""
     assert max(facts(store, one)["beside"] for one in on_gpu) <= 3
+
+
+def test_a_list_gets_a_gpu_that_it_fits(store: Store, stage: Make, go: Go) -> None:
+    big = [stage(n, verb="counted", needs=Needs(gpu=True, least_mb=30_000)) for n in range(2)]
+    go(*big, machine=Machine(8, 8000, (Gpu("0", 24_000), Gpu("1", 80_000))))
+    assert {facts(store, one)["gpu"] for one in big} == {"1"}
+
+
+def test_what_goes_to_a_gpu_passes_through_main_memory(store: Store, stage: Make, go: Go) -> None:
+    big = [stage(n, verb="counted", needs=Needs(cores=1, gpu=True, weights_mb=3000)) for n in range(2)]
+    go(*big, machine=Machine(8, 9000, (Gpu("0"), Gpu("1"))))
+    assert [facts(store, one)["beside"] for one in big] == [1, 1]
+
+
+def test_a_server_whose_workers_all_die_at_once_is_given_up(
+    store: Store, stage: Make, go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "threadpoolctl.py").write_text("raise RuntimeError('broken here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(StageError, match="broken here"):
+        go(stage("a"))
+
+
+def test_who_began_a_stage_that_is_gone_on_with_is_on_record(store: Store, stage: Make, go: Go) -> None:
+    one, fresh = stage("a", verb="goes_on"), stage("b")
+    for begun in (one, fresh):
+        resume = store.begin(begun) / "resume"
+        resume.mkdir()
+        (resume / "made_by.json").write_text('{"makers": [{"by": "another version"}]}')
+    (store.partial(one) / "resume" / "step.txt").write_text("7")
+    go(one, fresh)
+    assert (store.record(one) or {})["began_by"] == [{"by": "another version"}]
+    assert (store.record(fresh) or {})["began_by"] == [], "nothing was gone on from"
+
+
+def test_the_engine_and_the_rooms_name_the_same_files() -> None:
+    from leaven import progress
+    from leaven.engine import store as engine
+
+    assert (progress.FOLDER, progress.FILE) == (engine.RESUME, engine.PROGRESS)
 
 
 def test_stages_of_one_affinity_wait_for_each_other_in_one_process(store: Store, stage: Make, go: Go) -> None:

@@ -10,7 +10,7 @@ import pytest
 from leaven.engine.machine import Gpu, Machine
 from leaven.engine.nearest import explain
 from leaven.engine.plan import misfit, on, plan
-from leaven.engine.run import again
+from leaven.engine.run import again, named
 from leaven.engine.stage import Needs, Stage
 from leaven.engine.store import Store
 from leaven.errors import StageError
@@ -40,6 +40,7 @@ def test_a_result_that_is_there_fits_anywhere(store: Store, stage: Make, go: Go)
         (Machine(2, 90_000), True),
         (Machine(2, 10_000), False),
         (Machine(2, 90_000, (Gpu("0", 40_000),)), False),
+        (Machine(2, 90_000, (Gpu("0", 40_000), Gpu("1", 80_000))), True),
         (Machine(2, 10_000, (Gpu("0", 80_000),)), True),
         (Machine(2, 10_000, (Gpu("MIG-1", None),)), True),
     ],
@@ -90,7 +91,9 @@ def test_again_discards_a_stage_and_all_that_rests_on_it(store: Store, stage: Ma
     rows = stage("rows")
     trained, other = stage("train", rows), stage("other")
     go(trained, other)
-    assert [one.key for one in again([trained, other], store, ["write rows"])] == [rows.key, trained.key]
+    doomed = named([trained, other], ["write rows"])
+    assert [one.key for one in doomed] == [rows.key, trained.key]
+    again(doomed, store)
     assert [one.state for one in plan([trained, other], store)] == ["run", "run", "hit"]
     _, events = go(trained, other)
     assert [event["key"] for event in events if event["event"] == "start"] == [rows.key, trained.key]
@@ -100,12 +103,15 @@ def test_again_discards_a_stage_and_all_that_rests_on_it(store: Store, stage: Ma
 def test_again_takes_kinds_patterns_and_keys(store: Store, stage: Make, go: Go, word: str) -> None:
     one = stage("a")
     go(one)
-    assert again([one], store, [word.format(key=one.key[:8])]) == [one]
+    assert named([one], [word.format(key=one.key[:8])]) == [one]
 
 
-def test_again_refuses_what_names_nothing_and_what_is_being_made(store: Store, stage: Make) -> None:
+def test_again_refuses_what_names_nothing_and_what_is_being_made(store: Store, stage: Make, go: Go) -> None:
     one = stage("a")
     with pytest.raises(StageError, match="no stage of this study is called 'sft'"):
-        again([one], store, ["sft"])
-    with store.lock(one), pytest.raises(StageError, match="is being made by another run"):
-        again([one], store, ["write a"])
+        named([one], ["sft"])
+    below, above = stage("below"), stage("above", stage("below"))
+    go(above)
+    with store.lock(above), pytest.raises(StageError, match="write above is being made by another run"):
+        again([below, above], store)
+    assert store.record(below) is not None, "all of them or none"

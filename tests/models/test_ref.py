@@ -121,3 +121,18 @@ def test_weights_that_are_not_finite_are_found() -> None:
         next(model.parameters())[0, 0] = float("nan")
     with pytest.raises(ModelError, match="is not finite"):
         load.prove_finite(model)
+
+
+def test_a_base_that_was_edited_after_it_was_identified_is_refused(tmp_path: Path) -> None:
+    import shutil
+
+    from leaven.models import load
+
+    folder = tmp_path / "model"
+    shutil.copytree(str(ref.local_folder("pocket")), folder)
+    base = ref.resolve({"model_name_or_path": str(folder)})
+    assert load.base(base.as_args(), folder).identity == base.identity
+    (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
+    load._identity.cache_clear()  # as in the next process
+    with pytest.raises(ModelError, match="was edited after the study began"):
+        load.base(base.as_args(), folder)

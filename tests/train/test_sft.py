@@ -81,10 +81,11 @@ class _Crash(Exception):
 
 @pytest.fixture
 def crashing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A checkpoint after every step, and a crash after the eighth."""
+    """A checkpoint after every fourth step, and a crash after the eighth."""
     from leaven.train.trainers.sft import ReproducibleSFT, _Steps
 
     monkeypatch.setattr(room, "_CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(room, "_LOGGED_EVERY", 4)
     monkeypatch.setattr(_Steps, "_SHARE", 0)
     stock = ReproducibleSFT._save_checkpoint
 
@@ -108,10 +109,12 @@ def test_a_resumed_training_ends_bit_equal(
     shutil.copytree(tmp_path / "resumed" / "resume" / "checkpoints" / "checkpoint-8", half_written)
     (half_written / "optimizer.pt").write_bytes((half_written / "optimizer.pt").read_bytes()[:100])
     monkeypatch.undo()
+    monkeypatch.setattr(room, "_LOGGED_EVERY", 4)
     facts = train(base, rows, tmp_path / "resumed", peft=peft)
     whole = train(base, rows, tmp_path / "whole", peft=peft)
     assert facts["resumed_from_step"] == 8 and whole["resumed_from_step"] is None
     assert facts["rows_seen"] == whole["rows_seen"] == 2 * len(rows)
+    assert (facts["first_loss"], facts["final_loss"]) == (whole["first_loss"], whole["final_loss"])
     assert equal(weights(base, tmp_path / "resumed"), weights(base, tmp_path / "whole"))
     assert not list((tmp_path / "whole" / "resume").rglob("checkpoint-*")), "too short for a checkpoint"
 
@@ -122,7 +125,7 @@ def test_a_half_written_checkpoint_is_deleted(tmp_path: Path) -> None:
         folder = tmp_path / f"checkpoint-{step}"
         folder.mkdir()
         (folder / "optimizer.pt").write_text("weights")
-        seal(folder, {"rows_seen": step})
+        seal(folder, {"rows_seen": step}, 1.0)
         whole[step] = tmp_path / "whole" / folder.name
         shutil.copytree(folder, whole[step])
         assert [path.name for path in tmp_path.glob("checkpoint-*")] == [folder.name], "the older one is gone"

@@ -109,7 +109,7 @@ class Live(Lines):
         from rich.console import Console
         from rich.live import Live as View
 
-        super().__init__(where, store, Console(highlight=False, markup=False))
+        super().__init__(where, store, Console(emoji=False, highlight=False, markup=False))
         self._planned = False
         self._view = View(
             console=self._out, get_renderable=self._shown, refresh_per_second=_TIMES_A_SECOND, transient=True

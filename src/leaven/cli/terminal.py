@@ -16,7 +16,7 @@ def console() -> Console:
     """Return where lines are printed: no markup, no colours by guess, lines as long as they are."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, soft_wrap=True)
+    return Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
 
 
 def printable(text: str) -> str:

@@ -115,7 +115,8 @@ def stage(
             _debug()
         raise
     except Exception:
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            print(printable(line), file=sys.stderr)  # noqa: T201
         if pdb:
             _debug()
         raise typer.Exit(1) from None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,11 +36,17 @@ def trouble(error: BaseException, root: Path) -> str | None:
     """
     if not root.exists():
         return f"{root} is gone: it was removed or unmounted while the study ran; run the same command again"
-    if isinstance(error, OSError) and error.errno in _DISK:
+    elsewhere = isinstance(error, OSError) and error.filename is not None and not _is_under(error.filename, root)
+    if isinstance(error, OSError) and error.errno in _DISK and not elsewhere:
         return f"{root}: {_TROUBLE[error.errno]}"
-    if "No space left on device" in str(error) or _is_full(root):
+    if ("No space left on device" in str(error) and not elsewhere) or _is_full(root):
         return f"{root}: {_TROUBLE[errno.ENOSPC]}"
     return None
+
+
+def _is_under(filename: object, root: Path) -> bool:
+    """Say whether a file that an error names lies in the store: another disk's trouble is one stage's alone."""
+    return isinstance(filename, str | os.PathLike) and Path(filename).resolve().is_relative_to(root.resolve())
 
 
 def _is_full(root: Path) -> bool:
@@ -46,7 +54,7 @@ def _is_full(root: Path) -> bool:
         about = os.statvfs(root)
     except OSError:
         return False
-    return about.f_bavail * about.f_frsize < 64 * 1024
+    return about.f_blocks > 0 and about.f_bavail * about.f_frsize < 64 * 1024
 
 
 @contextmanager
@@ -62,6 +70,21 @@ def guarding(place: Path) -> Iterator[None]:
         if error.errno == errno.ENOENT:
             said = "it is gone: a folder was removed while the study ran; run the same command again"
         raise StoreError(f"{error.filename or place}: {said}") from error
+
+
+def is_held(lock: Path) -> bool:
+    """Say whether somebody holds a lock file at this moment; whoever only looks needs no right to write."""
+    try:
+        looked_at = os.open(lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(looked_at, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who look do not see each other
+    except OSError:
+        return True
+    finally:
+        os.close(looked_at)
+    return False
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -105,7 +128,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a place beside a file to write to; fsync and rename it into place at the end. Safe with several writers."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         yield beside
         fsync(beside)

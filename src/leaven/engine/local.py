@@ -24,6 +24,7 @@ from leaven.engine.workers import Workers
 
 Event = dict[str, Any]
 _BASE_MB = 700  # what every worker holds before it computes anything
+_CUDA_MB = 2500  # and what CUDA's libraries and context add
 _GRACE_S = 2.0
 _TALKING_S = 0.3  # for a hanging stage to write where it hangs
 
@@ -46,13 +47,14 @@ class LocalExecutor:
         self._workers = Workers(preloaded, environment(1, None))
         self._running: list[_Running] = []
         self._exits: dict[int, int] = {}
+        self._ended: set[int] = set()
         self._closing = False
 
     def takes(self, stages: Sequence[Stage]) -> bool:
         """Say whether there is room for a list now, beside what runs."""
         needs = [stage.needs for stage in stages]
-        if any(need.gpu for need in needs) and self.machine.gpus and self._free_gpu() is None:
-            return False
+        if any(need.gpu for need in needs) and self.machine.gpus and self._free_gpu(stages) is None:
+            return not self._running
         cores = self.machine.cores - sum(one.cores for one in self._running)
         memory = self.machine.memory_mb - sum(one.memory_mb for one in self._running)
         fits = _cores(stages, self.machine) <= cores and _memory_mb(stages, self.machine) <= memory
@@ -61,7 +63,7 @@ class LocalExecutor:
     def start(self, stages: Sequence[Stage], store: Store) -> None:
         """Begin a list; what becomes of it comes out of ``wait``."""
         tasks = [stage.task() for stage in stages]
-        gpu = self._free_gpu() if any(stage.needs.gpu for stage in stages) else None
+        gpu = self._free_gpu(stages) if any(stage.needs.gpu for stage in stages) else None
         cores = _cores(stages, self.machine)
         job = {
             "root": str(store.root.resolve()),
@@ -86,13 +88,13 @@ class LocalExecutor:
         sockets = open_ones + ([control] if control else [])
         ready, _, _ = select.select(sockets, [], [], timeout)
         if control in ready:
-            self._exits |= self._workers.exits()
+            self._exits |= {pid: code for pid, code in self._workers.exits().items() if pid not in self._ended}
         events: list[Event] = []
         for one in list(self._running):
             if one.channel in ready:
                 events += one.heard()
-            if one.pid is not None:
-                self._workers.came()
+            if one.current is not None or one.settled:
+                self._workers.came()  # one that dies before its first stage did not get anywhere
             if self._has_ended(one):
                 events += self._bury(one)
             elif one.is_over(self._limit_s):
@@ -113,9 +115,11 @@ class LocalExecutor:
                 self.wait(0.05)
         self._workers.close()
 
-    def _free_gpu(self) -> Gpu | None:
-        taken = {one.gpu for one in self._running}
-        return next((gpu for gpu in self.machine.gpus if gpu not in taken), None)
+    def _free_gpu(self, stages: Sequence[Stage]) -> Gpu | None:
+        """Return the smallest free GPU that what is certain fits, None if there is none now."""
+        taken, least = {one.gpu for one in self._running}, max(stage.needs.least_mb or 0 for stage in stages)
+        free = [gpu for gpu in self.machine.gpus if gpu not in taken and (gpu.memory_mb or least) >= least]
+        return min(free, key=lambda gpu: gpu.memory_mb or 0, default=None)
 
     def _has_ended(self, one: _Running) -> bool:
         """Say whether a worker's exit is known, or cannot become known because the server that saw it is gone."""
@@ -132,6 +136,8 @@ class LocalExecutor:
         self._running.remove(one)
         one.channel.close()
         code = self._exits.pop(one.pid, None) if one.pid is not None else None
+        if code is None and one.pid is not None:
+            self._ended.add(one.pid)  # its exit is still to come, and must not be taken for another's of that number
         if self._closing:  # what we end ourselves was stopped, it did not fail
             return
         if one.current is not None and one.store.record(one.current) is not None:  # it died before it could say so
@@ -212,6 +218,7 @@ def environment(threads: int, gpu: Gpu | None) -> dict[str, str]:
     Threads wait without spinning, so that a busy neighbour costs its share and not ten times as much.
     """
     fixed = {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as nvidia-smi numbers them; CUDA's own order is fastest first
         "CUDA_VISIBLE_DEVICES": gpu.name if gpu else "",  # several would make transformers multiply the batch
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # "is there a GPU?" must not initialise CUDA before a fork
         "OMP_WAIT_POLICY": "PASSIVE",
@@ -228,9 +235,12 @@ def _cores(stages: Sequence[Stage], machine: Machine) -> int:
 
 
 def _memory_mb(stages: Sequence[Stage], machine: Machine) -> int:
-    """Return the main memory that a list will take: what computes on a GPU needs only the base here."""
-    computed = max((s.needs.memory_mb or 0 for s in stages if not (s.needs.gpu and machine.gpus)), default=0)
-    return _BASE_MB + computed
+    """Return the main memory that a list will take: what computes on a GPU is loaded here first."""
+    on_gpu = [stage.needs.gpu and bool(machine.gpus) for stage in stages]
+    here = [
+        s.needs.weights_mb + _CUDA_MB if gpu else s.needs.memory_mb or 0 for s, gpu in zip(stages, on_gpu, strict=True)
+    ]
+    return _BASE_MB + max(here)
 
 
 def _cause(code: int | None) -> str:

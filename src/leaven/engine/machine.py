@@ -81,7 +81,9 @@ def _gpus() -> list[Gpu]:
     known = {number: Gpu(number, memory) for number, memory in _listed()}
     if visible is None:
         return list(known.values())
-    return [known.get(name, Gpu(name)) for name in visible.split(",") if name.strip() not in ("", "-1")]
+    named = [name.strip() for name in visible.split(",")]
+    counted = named[: named.index("-1")] if "-1" in named else named  # CUDA reads no further than that
+    return [known.get(name, Gpu(name)) for name in counted if name]
 
 
 def _listed() -> list[tuple[str, int | None]]:

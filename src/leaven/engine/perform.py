@@ -22,10 +22,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from leaven.engine.files import trouble
+from leaven.engine.files import read_json, trouble
 from leaven.engine.stage import Task, resolve
-from leaven.engine.store import LOG, Store
-from leaven.engine.warm import limit_threads
+from leaven.engine.store import LOG, MAKERS, PROGRESS, RESUME, Store
+from leaven.engine.warm import forget_devices, limit_threads
 from leaven.errors import LeavenError
 
 Emit = Callable[..., None]
@@ -57,6 +57,7 @@ def _settle(job: dict[str, Any]) -> None:
     faulthandler.register(signal.SIGUSR1, 2, all_threads=True)  # a driver asks where a stage hangs
     os.environ.update(job["environment"])
     limit_threads(job["threads"])
+    forget_devices()
     _die_first()
 
 
@@ -142,12 +143,23 @@ def _attempt(task: Task, store: Store, partial: Path, made_by: dict[str, Any]) -
 
 def attempt(task: Task, store: Store, partial: Path, made_by: dict[str, Any]) -> None:
     """Run a task's verb in its partial folder and commit the result; raises whatever the verb raises. Hold its lock."""
-    begun = _Meter()
+    begun, began_by = _Meter(), _take_over(partial / RESUME, made_by)
     inputs = {name: store.root / kind / key for name, (kind, key) in task.inputs.items()}
     paths = {name: Path(path) for name, path in task.needs["paths"].items()}
     facts = resolve(task.verb)(task.args, {**inputs, **paths}, partial) or {}
-    about = {"facts": facts, "needs": task.needs, "made_by": made_by, "cost": begun.cost()}
+    about = {"facts": facts, "needs": task.needs, "made_by": made_by, "began_by": began_by, "cost": begun.cost()}
     store.commit(task, {**_identity(task), **about})
+
+
+def _take_over(resume: Path, made_by: dict[str, Any]) -> list[dict[str, Any]]:
+    """Note who works here; return who made what is gone on from, where versions, commit or threads were others."""
+    file = resume / MAKERS
+    found = (read_json(file) or {}).get("makers", [])
+    goes_on = resume.exists() and any(left.name not in (MAKERS, PROGRESS) for left in resume.iterdir())
+    others = [maker for maker in found if maker != made_by] if goes_on else []
+    resume.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"makers": [*others, made_by]}), encoding="utf-8")
+    return others
 
 
 def _identity(task: Task) -> dict[str, Any]:

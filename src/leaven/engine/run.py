@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -117,21 +118,35 @@ class _Walk:
         self._on_event({**event, "title": title, "kind": kind})
 
 
-def again(targets: Iterable[Stage], store: Store, wanted: Sequence[str]) -> list[Stage]:
-    """Discard the results of stages named by title, kind or key (with * and ?), and of all that rests on them.
+def named(targets: Iterable[Stage], wanted: Sequence[str]) -> list[Stage]:
+    """Return the stages named by title, kind or key (with * and ?), and all that rests on them, inputs first.
 
-    Returns what was there. Raises StageError for a word that names no stage, and for a stage that is being made.
+    Raises StageError for a word that names no stage.
     """
     stages = closure(targets)
     for word in wanted:
         if not any(_named(stage, word) for stage in stages):
             raise StageError(f"no stage of this study is called '{word}'; `leaven status` lists their names and keys")
-    doomed: dict[str, Stage] = {}
+    found: dict[str, Stage] = {}
     for stage in stages:  # inputs come first
-        named = any(_named(stage, word) for word in wanted)
-        if named or any(below.key in doomed for below in stage.inputs.values()):
-            doomed[stage.key] = stage
-    return [stage for stage in doomed.values() if _forget(stage, store)]
+        rests_on_one = any(below.key in found for below in stage.inputs.values())
+        if rests_on_one or any(_named(stage, word) for word in wanted):
+            found[stage.key] = stage
+    return list(found.values())
+
+
+def again(stages: Sequence[Stage], store: Store) -> None:
+    """Discard results, so that they are made anew: all of them, or (with a StageError) none while one is being made."""
+    from filelock import Timeout
+
+    with contextlib.ExitStack() as held:
+        for stage in stages:
+            try:
+                held.enter_context(store.lock(stage).acquire(timeout=_LOOK_S))
+            except Timeout as error:
+                raise StageError(f"{stage.title} is being made by another run; wait for it or stop it") from error
+        for stage in reversed(stages):
+            store.forget(stage)
 
 
 def _named(stage: Stage, word: str) -> bool:
@@ -139,21 +154,14 @@ def _named(stage: Stage, word: str) -> bool:
     return is_key or any(fnmatch.fnmatchcase(name, word) for name in (stage.title, stage.kind))
 
 
-def _forget(stage: Stage, store: Store) -> bool:
-    from filelock import Timeout
-
-    was_there = store.folder(stage).exists()
-    try:
-        with store.lock(stage).acquire(timeout=0):
-            store.forget(stage)
-    except Timeout as error:
-        raise StageError(f"{stage.title} is being made by another run; wait for it or stop it") from error
-    return was_there
-
-
 def _clear(stage: Stage, store: Store) -> None:
     """Discard a damaged result, unless somebody else is at work on it."""
+    from filelock import Timeout
+
     if store.folder(stage).exists() and store.damage(stage) is not None:
-        with store.lock(stage):
-            if store.damage(stage) is not None:
-                store.discard(stage)
+        try:
+            with store.lock(stage).acquire(timeout=_LOOK_S):
+                if store.damage(stage) is not None:
+                    store.discard(stage)
+        except Timeout:  # they discard it themselves, and we wait for theirs
+            return

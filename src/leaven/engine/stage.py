@@ -20,7 +20,8 @@ class Needs:
 
     ``cores`` is the number of threads, None for all that one stage can be given; ``gpu`` says that the stage computes
     on a GPU where there is one. ``memory_mb`` is the estimated peak of what it computes with (on the GPU if it has
-    one, else in main memory), ``least_mb`` the part of it that is certain, ``knobs`` what would make it smaller.
+    one, else in main memory), ``least_mb`` the part of it that is certain, ``weights_mb`` what passes through main
+    memory in any case, ``knobs`` what would make it smaller.
     ``paths`` are inputs from outside the store (a model folder, a data file); their identity is in the arguments.
     """
 
@@ -28,6 +29,7 @@ class Needs:
     gpu: bool = False
     memory_mb: int | None = None
     least_mb: int | None = None
+    weights_mb: int = 0
     knobs: str = ""
     paths: Mapping[str, str] = field(default_factory=dict)
 

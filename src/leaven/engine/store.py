@@ -13,12 +13,13 @@ a clock, so none that jumps can confuse it.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaven.engine.files import fsync, guarding, read_json, read_sealed, sha256, write_json, write_sealed
+from leaven.engine.files import fsync, guarding, is_held, read_json, read_sealed, sha256, write_json, write_sealed
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -29,6 +30,7 @@ RECORD = "record.json"
 LOG = "stage.log"
 RESUME = "resume"
 PROGRESS = "progress.json"  # in the resume folder: how far a running stage is
+MAKERS = "made_by.json"  # in the resume folder: who worked there
 _UNHASHED = {RECORD, LOG}
 _TAIL_BYTES = 64 * 1024
 
@@ -60,18 +62,7 @@ class Store:
 
     def running(self, stage: Addressed) -> bool:
         """Say whether somebody is at work on a stage at this moment."""
-        from filelock import FileLock, Timeout
-
-        file = Path(f"{self.partial(stage)}.lock")
-        if not file.exists():
-            return False
-        try:
-            with FileLock(str(file)).acquire(timeout=0):
-                return False
-        except Timeout:
-            return True
-        except OSError:  # a workspace that cannot be written to: nobody works there
-            return False
+        return is_held(Path(f"{self.partial(stage)}.lock"))
 
     def state(self, stage: Addressed) -> str:
         """Return ``done``, ``running``, ``failed``, ``begun`` or ``absent``, as the folder has it now."""
@@ -79,6 +70,8 @@ class Store:
             return "done"
         if self.running(stage):
             return "running"
+        if self.record(stage) is not None:  # done between the two looks
+            return "done"
         if self.failure(stage) is not None:
             return "failed"
         return "begun" if self.partial(stage).exists() else "absent"
@@ -113,12 +106,12 @@ class Store:
 
     def discard(self, stage: Addressed) -> None:
         """Remove a result (a damaged one, say). Call it with the stage's lock held."""
-        doomed = self.folder(stage).with_name(f".doomed-{stage.key}-{os.getpid()}")
+        doomed = self.folder(stage).with_name(f".doomed-{stage.key}-{secrets.token_hex(4)}")
         try:
             self.folder(stage).rename(doomed)
         except FileNotFoundError:
             return
-        _remove(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)  # out of sight already; `gc` takes what is left
 
     def forget(self, stage: Addressed) -> None:
         """Remove a result and all that attempts at it left, so that it is made from nothing. Hold its lock."""
@@ -162,7 +155,8 @@ class Store:
             fsync(folder)
         partial.rename(self.folder(stage))
         fsync(partial.parent)
-        _remove(self.folder(stage) / RESUME)  # only now: until the rename it is all that a crash would leave
+        # Only now: until the rename it is all that a crash would leave. What cannot be removed is in nobody's way.
+        shutil.rmtree(self.folder(stage) / RESUME, ignore_errors=True)
         self.forget_failure(stage)
 
     def progress(self, stage: Addressed) -> dict[str, Any]:

@@ -34,6 +34,7 @@ NAMES = (
     "trl:SFTTrainer",
     "rouge_score.rouge_scorer:RougeScorer",
 )
+_ASKING = ("transformers.utils.import_utils", "accelerate.utils.imports", "peft.import_utils", "trl.import_utils")
 
 
 def preload(names: Iterable[str]) -> None:
@@ -48,6 +49,15 @@ def preload(names: Iterable[str]) -> None:
             print(f"not preloaded: {name} ({type(error).__name__}: {error})", file=sys.stderr)  # noqa: T201
     gc.collect()
     gc.freeze()
+
+
+def forget_devices() -> None:
+    """Forget what libraries found out about GPUs while none was visible: a worker may see one."""
+    for name in _ASKING:
+        for found in list(vars(sys.modules[name]).values()) if name in sys.modules else []:
+            clear = getattr(found, "cache_clear", None)
+            if callable(clear):
+                clear()
 
 
 def limit_threads(count: int) -> None:

@@ -88,9 +88,10 @@ class Workers:
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
-        with theirs:
+        words = [sys.executable, "-m", "leaven.engine.server", str(theirs.fileno()), json.dumps(self._preloaded)]
+        try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", "leaven.engine.server", str(theirs.fileno()), json.dumps(self._preloaded)],
+                words,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
@@ -98,6 +99,10 @@ class Workers:
                 env={**os.environ, **self._environment},
                 start_new_session=True,  # Ctrl-C reaches the driver, and the driver ends the rest
             )
+        except OSError as error:
+            raise StageError(f"no process for stages can be started: {error}") from error
+        finally:
+            theirs.close()
         self._control, self._heard, self.generation = ours, b"", self.generation + 1
         return ours
 

@@ -1,6 +1,7 @@
 """Generations on their way: kept line by line, so that a run that was stopped asks only for what is missing.
 
-A text is a function of model, item, sample and seed alone, so the rows of two attempts make one whole.
+In float32 a text is a function of model, item, sample and seed alone, so the rows of two attempts make one whole. In
+bfloat16 it may depend on the batch as well, as it does without a stop; the record keeps the attempts' circumstances.
 """
 
 from __future__ import annotations

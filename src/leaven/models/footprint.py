@@ -38,6 +38,7 @@ class Shape:
 class Footprint:
     """Memory in MiB: what is certain, and what is likely at the peak."""
 
+    weights: int
     least: int
     likely: int
 
@@ -48,12 +49,28 @@ def shape(base: Base) -> Shape | None:
         return None
     try:
         config = json.loads((Path(base.path) / "config.json").read_text(encoding="utf-8"))
-        parameters = sum(map(_parameters, sorted(Path(base.path).glob("*.safetensors"))))
-    except (OSError, ValueError, struct.error):
+        parameters = sum(map(_parameters, _weight_files(Path(base.path))))
+        names = ("hidden_size", "num_hidden_layers", "vocab_size")
+        hidden, layers, words = (int(config.get(name) or 0) for name in names)
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        struct.error,
+    ):  # loading it will say what is wrong
         return None
-    names = ("hidden_size", "num_hidden_layers", "vocab_size")
-    hidden, layers, words = (config.get(name) if isinstance(config.get(name), int) else 0 for name in names)
     return Shape(parameters, hidden, layers, words, _BYTES[base.dtype])
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """Return the files that are loaded: some folders hold the same weights once more in another layout."""
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        return sorted({folder / name for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
+    whole = folder / "model.safetensors"
+    return [whole] if whole.exists() else sorted(folder.glob("*.safetensors"))
 
 
 def _parameters(file: Path) -> int:
@@ -74,11 +91,15 @@ def training(model: Shape, settings: dict[str, Any]) -> Footprint:
     bytes_per_unit = _CHECKPOINTED if settings["activation_checkpointing"] else _LAYER_BYTES
     layers = tokens * model.layers * model.hidden_size * bytes_per_unit * model.precision
     logits = tokens * model.vocabulary * (model.precision + 8)
-    return Footprint(round((weights + trained) / _MB), round((weights + trained + layers + logits) / _MB))
+    return Footprint(
+        round(weights / _MB), round((weights + trained) / _MB), round((weights + trained + layers + logits) / _MB)
+    )
 
 
 def answering(model: Shape, rows: int, tokens: int) -> Footprint:
     """Return what generation takes: weights, the cache of ``tokens`` positions in all, and float64 scores per row."""
     weights = model.parameters * model.precision
     cache = 2 * tokens * model.layers * model.hidden_size * model.precision
-    return Footprint(round(weights / _MB), round((weights + cache + 4 * 8 * rows * model.vocabulary) / _MB))
+    return Footprint(
+        round(weights / _MB), round(weights / _MB), round((weights + cache + 4 * 8 * rows * model.vocabulary) / _MB)
+    )

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import ModelError
-from leaven.models.ref import Base, ModelRef
+from leaven.models.ref import Base, ModelRef, folder_identity
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 def base(args: dict[str, Any], path: Path | None) -> Base:
-    """Rebuild a base from a stage's arguments and the place where it lies on this machine."""
+    """Rebuild a base from a stage's arguments and the place where it lies on this machine.
+
+    Raises ModelError if what lies there is no longer what the arguments name: it would be trained under a wrong key.
+    """
+    if path is not None and _identity(path) != args["identity"]:
+        raise ModelError(f"{path} was edited after the study began; run the study again")
     return Base(**args, path=str(path) if path else None)
+
+
+@functools.lru_cache(maxsize=4)  # a process of stages lives for one list, and its base is hashed once in it
+def _identity(path: Path) -> str:
+    return folder_identity(path)
 
 
 def _origin(model: Base) -> dict[str, Any]:

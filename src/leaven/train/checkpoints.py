@@ -23,25 +23,27 @@ def newest_whole(folder: Path) -> Path | None:
     return max(whole, key=_step, default=None)
 
 
-def seal(checkpoint: Path, seen: dict[str, int]) -> None:
+def seal(checkpoint: Path, seen: dict[str, int], seconds: float) -> None:
     """Close a checkpoint: fsync its files, write their hashes and what the run had seen; older ones may go then."""
     files = {path.relative_to(checkpoint).as_posix(): path for path in sorted(checkpoint.rglob("*")) if path.is_file()}
     for path in files.values():
         _fsync(path)
     beside = checkpoint / f".{_SEAL}"
     hashes = {name: _sha256(path) for name, path in files.items()}
-    beside.write_text(json.dumps({"seen": seen, "files": hashes}), encoding="utf-8")
+    beside.write_text(json.dumps({"seen": seen, "seconds": seconds, "files": hashes}), encoding="utf-8")
     _fsync(beside)
     beside.replace(checkpoint / _SEAL)
+    for folder in (checkpoint, checkpoint.parent):
+        _fsync(folder)
     for older in checkpoint.parent.glob("checkpoint-*"):
         if older != checkpoint:
             shutil.rmtree(older)
 
 
-def load_seen(checkpoint: Path) -> dict[str, int]:
-    """Return what the run had seen when it wrote this checkpoint, so that a resumed run counts the whole."""
-    found: dict[str, int] = _read(checkpoint)["seen"]
-    return found
+def load_seen(checkpoint: Path) -> tuple[dict[str, int], float]:
+    """Return what the run had seen when it wrote this checkpoint, and the seconds it had taken."""
+    found = _read(checkpoint)
+    return found["seen"], found["seconds"]
 
 
 def _is_whole(path: Path) -> bool:

@@ -7,7 +7,6 @@ result has its own default here and is passed explicitly, so that an upgrade of 
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -81,13 +80,12 @@ _NOT_ARGUMENTS = {"job", "model", "rows", "peft", "max_length", "completion_only
 def _train(job: Job, model: Any, rows: Dataset, given: dict[str, Any], peft: Lora | None) -> dict[str, Any]:
     from transformers import set_seed
 
-    started = time.monotonic()
     set_seed(job.seed)
     adapted = _adapted(model, peft)
     trainer = _trainer(job, adapted, rows, given)
     checkpoint = newest_whole(job.checkpoints)
     if checkpoint is not None:
-        trainer.seen = load_seen(checkpoint)
+        trainer.seen, trainer.seconds_before = load_seen(checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     _prove_all_seen(trainer, rows, given)
     _save(job, trainer)
@@ -99,7 +97,7 @@ def _train(job: Job, model: Any, rows: Dataset, given: dict[str, Any], peft: Lor
         "steps": trainer.state.global_step,
         "first_loss": losses[0] if losses else None,
         "final_loss": losses[-1] if losses else None,
-        "seconds": round(time.monotonic() - started, 3),
+        "seconds": round(trainer.seconds, 3),
         "resumed_from_step": int(checkpoint.name.rpartition("-")[2]) if checkpoint else None,
     }
 

@@ -40,7 +40,8 @@ class ReproducibleSFT(SFTTrainer):  # type: ignore[misc] # TRL is untyped
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.seen = {"rows_seen": 0, "tokens_trained": 0}
-        self.on_checkpoint: Callable[[Path, dict[str, int]], None] = lambda folder, seen: None
+        self.on_checkpoint: Callable[[Path, dict[str, int], float], None] = lambda folder, seen, seconds: None
+        self.seconds_before, self.started = 0.0, time.monotonic()  # what earlier attempts took
         self.on_step: Callable[..., None] = lambda done, total, **more: None
         self.tokens = 0  # read so far by this process, prompts included
         self.save_every_s = math.inf
@@ -66,7 +67,13 @@ class ReproducibleSFT(SFTTrainer):  # type: ignore[misc] # TRL is untyped
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
-        self.on_checkpoint(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}", self.seen)
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        self.on_checkpoint(folder, self.seen, self.seconds)
+
+    @property
+    def seconds(self) -> float:
+        """How long this training took so far, its earlier attempts up to their checkpoints included."""
+        return self.seconds_before + time.monotonic() - self.started
 
 
 class _Steps(TrainerCallback):  # type: ignore[misc] # transformers is untyped
@@ -87,7 +94,8 @@ class _Steps(TrainerCallback):  # type: ignore[misc] # transformers is untyped
         rate = self._trainer.tokens / max(time.monotonic() - self._started, 1e-9)
         self._trainer.on_step(state.global_step, state.max_steps, loss=losses[0] if losses else None, tokens_per_s=rate)
         self._asked = time.monotonic()
-        if self._asked - self._saved >= max(self._trainer.save_every_s, self._SHARE * self._took):
+        due = self._asked - self._saved >= max(self._trainer.save_every_s, self._SHARE * self._took)
+        if due and state.global_step % args.logging_steps == 0:  # else the loss since the last log would be lost
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:

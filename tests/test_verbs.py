@@ -1,0 +1,46 @@
+"""What a run does to its folder before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from leaven import Study, verbs
+from leaven.engine import run as engine
+from leaven.errors import StoreError
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "run", stop)
+
+
+def begin(raw: dict[str, Any], workspace: Path) -> Path:
+    with pytest.raises(KeyboardInterrupt):
+        verbs.run(Study(**raw), workspace)
+    return workspace / raw["name"]
+
+
+def test_an_answer_does_not_outlive_its_study(raw: dict[str, Any], tmp_path: Path, interrupted: None) -> None:
+    folder = begin(raw, tmp_path)
+    (folder / "report.html").write_text("the answer to the study as it was")
+    begin(raw, tmp_path)
+    assert (folder / "report.html").exists(), "the same study: its answer stays until there is a newer one"
+    begin({**raw, "seeds": [7]}, tmp_path)
+    assert not (folder / "report.html").exists()
+
+
+def test_two_studies_cannot_be_at_work_under_one_name(raw: dict[str, Any], tmp_path: Path, interrupted: None) -> None:
+    folder = begin(raw, tmp_path)
+    before = (folder / "study.yaml").read_text()
+    with FileLock(str(folder / ".events.lock")):
+        begin(raw, tmp_path)  # another run of the same study shares the work
+        with pytest.raises(StoreError, match="another study of this name is running there"):
+            verbs.run(Study(**{**raw, "seeds": [7]}), tmp_path)
+    assert (folder / "study.yaml").read_text() == before
