@@ -63,6 +63,8 @@ def guarding(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno is None:
+            raise  # not the disk's word: a lock that somebody else holds, say
         said = (
             _TROUBLE.get(error.errno or 0)
             or f"cannot write there ({error.strerror or error}); choose a --workspace that can be written"
