@@ -10,11 +10,11 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaven import adopted
+from leaven import adopted, outside
 from leaven import workspace as workspaces
 from leaven.engine.files import guarding, read_json, replacing, write_json
 from leaven.engine.stage import closure
-from leaven.errors import LeavenError, Problem, ReportError, StoreError, StudyError, did_you_mean
+from leaven.errors import Problem, ReportError, StoreError, StudyError, did_you_mean
 from leaven.study.load import Loaded, Places, profile_names
 from leaven.study.load import load as load_file
 from leaven.study.spec import Study
@@ -109,7 +109,7 @@ def check(
     loaded, missing = _with_adopted(load_file(find(study), profile, settings), workspace)
     found = problems(loaded.raw, loaded.places) + missing
     said = {problem.place for problem in missing}  # what is not adopted is no file and no model either
-    found += [problem for problem in world_problems(loaded) if problem not in found and problem.place not in said]
+    found += [problem for problem in outside.problems(loaded) if problem not in found and problem.place not in said]
     for other in _unused_profiles(find(study), profile):
         found += [problem for problem in problems(other.raw, other.places) if problem not in found]
     if found:
@@ -139,64 +139,6 @@ def _unused_profiles(file: Path, used: str | None) -> Iterator[Loaded]:
     for name in profile_names(file):
         if name != used:
             yield load_file(file, name)
-
-
-def world_problems(loaded: Loaded) -> list[Problem]:
-    """Return what is wrong outside the file: sources whose head does not fit, models that are no models."""
-    from leaven.study.spec import Data
-
-    found: list[Problem] = []
-    declared = loaded.raw.get("data")
-    for name, raw in declared.items() if isinstance(declared, dict) else []:
-        try:
-            data = Data.model_validate(raw)
-        except ValueError:
-            continue  # reported with the study's structure
-        if said := _source_problem(data):
-            found.append(Problem(loaded.places.of(("data", name, "source")), said))
-    return [*found, *_model_problems(loaded)]
-
-
-def _model_problems(loaded: Loaded) -> Iterator[Problem]:
-    """Yield what is wrong with the study's model and with those that arms put in its place."""
-    from leaven.models import ref
-    from leaven.study.matrix import expand_arm
-    from leaven.study.spec import Arm, Model
-
-    base, arms = loaded.raw.get("model"), loaded.raw.get("arms")
-    if not isinstance(base, dict):
-        return
-    declared: list[tuple[tuple[str | int, ...], dict[str, Any]]] = [(("model",), base)]
-    for stem, raw in arms.items() if isinstance(arms, dict) else []:
-        try:
-            expanded = list(expand_arm(str(stem), Arm.model_validate(raw or {}), []))
-        except (ValueError, LookupError):
-            continue  # reported with the study's structure
-        declared += [(("arms", str(stem), "model"), {**base, **arm.model}) for arm in expanded if arm.model]
-    for steps, one in declared:
-        try:
-            said = ref.problem(Model.model_validate(one).model_dump())
-        except ValueError:
-            continue  # as above
-        if said:
-            yield Problem(loaded.places.of((*steps, "model_name_or_path")), said)
-
-
-def _source_problem(data: Any) -> str | None:
-    from leaven.data import canonical, sources
-    from leaven.registry import FORMATS
-
-    if said := sources.problem(data.source):
-        return said
-    try:
-        FORMATS.get(data.format.name).declare(data.format.args)
-    except (KeyError, ValueError):
-        return None  # reported with the study's structure
-    try:
-        said = canonical.head_problem(data.source, data.format, canonical.Slice(data.skip, data.take), data.bad_rows)
-    except LeavenError as error:
-        return str(error)
-    return said and f"{Path(data.source).name}: {said}"
 
 
 def plan(study: Study, workspace: str | Path | None = None, machine: Machine | None = None) -> list[Explained]:
@@ -237,7 +179,7 @@ def run(
 
     place, machine = workspaces.place(workspace), machine or this_machine()
     study = _placed(study, place)
-    problems = world_problems(Loaded(study.model_dump(exclude={"profile", "settings"}), Places()))
+    problems = outside.problems(Loaded(study.model_dump(exclude={"profile", "settings"}), Places()))
     if problems:
         raise StudyError(problems)
     graph, store, folder = wire(study), workspaces.store(place), workspaces.study_folder(study, place)
