@@ -93,7 +93,9 @@ def test_each_state_is_told(place: Path) -> None:
     assert [state for _, state in found.stages] == ["done", "failed", "begun", "running", "absent"]
     assert shown.returncode == 1 and not shown.stderr
     lines = shown.stdout.splitlines()
-    assert lines[0].endswith("1 of 5 stages done, 1 running, 1 failed, 1 begun and stopped, 1 waiting")
+    assert lines[0].endswith(
+        "1 of 5 stages done, 1 running, 1 failed, 1 begun and stopped, 1 waiting; no run is at work, `leaven run` goes on"
+    )
     assert lines[1].endswith("write w, 5/7 texts, 12 s left")
     assert lines[2].endswith("wrong_data x: row 3 is empty; mend it")
     assert lines[3].endswith("write s, 3/9 steps; stopped, the next run goes on with it")

@@ -98,8 +98,12 @@ def resolve(raw: Mapping[str, Any], workspace: Path) -> tuple[dict[str, Any], li
 
 
 def _looked_up(name: str, workspace: Path) -> Path | StoreError:
+    name, _, inside = name.partition("/")
     try:
-        return find(name, workspace)
+        found = find(name, workspace) / inside
+        if not found.exists() or ".." in found.parts:
+            return StoreError(f"the adopted copy '{name}' holds no '{inside}'")
+        return found
     except StoreError as error:
         return error
 

@@ -52,7 +52,7 @@ def write(graph: Graph, store: Store, folder: Path) -> Answer:
     provenance = provenance_of(graph, store)
     write_json(folder / "provenance.json", provenance)
     findings = gather.findings(graph, store, table, comparisons, _for_people(provenance))
-    findings = replace(findings, warnings=[*findings.warnings, *_different_code(provenance)])
+    findings = replace(findings, warnings=[*findings.warnings, *_different_code(provenance), *_gone(graph, store)])
     with replacing(folder / "report.html") as beside:
         beside.write_text(render(findings), encoding="utf-8")
     return Answer(
@@ -203,6 +203,20 @@ def _different_code(provenance: dict[str, Any]) -> list[str]:
             f"arms were trained or asked on different devices or numbers of threads: {'; '.join(sorted(where))}"
         )
     return said
+
+
+def _gone(graph: Graph, store: Store) -> list[str]:
+    """Warn where a run was measured, but the record of its training is gone: the page cannot count that training."""
+    trained = [cell for cell in graph.cells if cell.cell.arm.train]
+    lost = [
+        f"{cell.cell.arm.name}/{cell.cell.seed}"
+        for cell in trained
+        if store.record(cell.stages[cell.cell.arm.train[-1].name]) is None
+        and any(store.record(one.generations) is not None for one in cell.suites)
+    ]
+    return (
+        [f"the trained models of {', '.join(lost)} are gone: their trainings are missing on this page"] if lost else []
+    )
 
 
 def _now() -> str:

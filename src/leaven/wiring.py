@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from leaven.data import sources
@@ -266,7 +266,8 @@ def _computing(base: ref.Base, needed: footprint.Footprint | None, knobs: str) -
 
 
 def _training_needs(base: ref.Base, shape: footprint.Shape | None, settings: dict[str, Any]) -> Needs:
-    return _computing(base, footprint.training(shape, settings) if shape else None, _TRAINING_KNOBS)
+    needs = _computing(base, footprint.training(shape, settings) if shape else None, _TRAINING_KNOBS)
+    return replace(needs, work=settings["num_train_epochs"]) if settings["max_steps"] < 0 else needs
 
 
 def _answering_needs(base: ref.Base, shape: footprint.Shape | None) -> Needs:

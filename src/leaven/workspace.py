@@ -87,17 +87,17 @@ def named_stages(folder: Path) -> list[Task]:
 def find_stage(key: str, workspace: Path) -> Task:
     """Return the stage whose key begins so, or whose title is this, among all runs; raises StageError."""
     found = {
-        task.key: task
+        task.key: (task, folder.name)
         for folder in runs(workspace)
         for task in named_stages(folder)
         if task.title == key or (len(key) >= _SHORTEST_KEY and task.key.startswith(key))
     }
     if len(found) == 1:
-        return next(iter(found.values()))
+        return next(iter(found.values()))[0]
     if not found:
         raise StageError(f"no stage in {workspace} has the key or name '{key}'; `leaven status RUN --all` lists them")
-    several = ", ".join(f"{task.key[:12]} ({task.title})" for task in found.values())
-    raise StageError(f"'{key}' means several stages: {several}; give more of the key")
+    several = ", ".join(f"{task.key[:12]} ({task.title} of {run})" for task, run in found.values())
+    raise StageError(f"'{key}' means several stages: {several}; give the key of one")
 
 
 @contextmanager

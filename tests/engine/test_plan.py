@@ -23,7 +23,10 @@ def test_what_cannot_fit_is_blocked_with_what_rests_on_it(store: Store, stage: M
     big = stage("b", needs=Needs(least_mb=50_000, memory_mb=60_000, knobs="lower max_length"))
     above, beside = stage("a", big), stage("c")
     said = {one.stage.key: (one.state, one.why) for one in on(Machine(2, 24_576), plan([above, beside], store))}
-    assert said[big.key] == ("blocked", "needs at least 48.8 GiB of main memory, and there are 24.0; lower max_length")
+    assert said[big.key] == (
+        "blocked",
+        "needs at least 48.8 GiB of main memory, and 24.0 GiB may be used; lower max_length",
+    )
     assert said[above.key] == ("blocked", f"rests on {big.title}")
     assert said[beside.key][0] == "run"
 
@@ -115,3 +118,20 @@ def test_again_refuses_what_names_nothing_and_what_is_being_made(store: Store, s
     with store.lock(above), pytest.raises(StageError, match="write above is being made by another run"):
         again([below, above], store)
     assert store.record(below) is not None, "all of them or none"
+
+
+def test_a_damaged_result_is_made_again_though_only_a_record_of_it_is_read(store: Store, stage: Make, go: Go) -> None:
+    below = stage("below")
+    above = stage("above", below)
+    go(above)
+    (store.folder(below) / "record.json").write_text("{")
+    assert [one.state for one in plan([above], store)] == ["run", "hit"]
+    _, events = go(above)
+    assert [event["key"] for event in events] == [below.key, below.key] and store.record(below) is not None
+
+
+def test_cost_grows_with_how_often_rows_are_gone_through(store: Store, go: Go, stage: Make) -> None:
+    short, long = stage("short", needs=Needs(work=2.0)), stage("long", needs=Needs(work=12.0))
+    go(short)
+    (was, now) = (explain(plan([one], store), store)[0].cost["wall_s"] for one in (short, long))
+    assert now == pytest.approx(6 * was)

@@ -108,7 +108,10 @@ def _largest(to_make: Sequence[Explained], machine: Machine) -> str:
     needed, stage = max(known, key=lambda pair: pair[0])
     if stage.needs.gpu and machine.gpus:
         sizes = [gpu.memory_mb for gpu in machine.gpus if gpu.memory_mb is not None]
-        there = f"a GPU here has {memory(min(sizes))}" if sizes else "how much a GPU here has is unknown"
+        size = max(sizes, default=needed)
+        there = f"the largest GPU here has {memory(size)}" if sizes else "how much a GPU here has is unknown"
     else:
-        there = f"this machine has {memory(machine.memory_mb)}"
-    return f"memory: the largest stage, {printable(stage.title)}, computes with about {memory(needed)}; {there}"
+        size = machine.memory_mb
+        there = f"{memory(size)} may be used"
+    doubt = "" if needed <= size else ": it may not fit"
+    return f"memory: the largest stage, {printable(stage.title)}, computes with about {memory(needed)}; {there}{doubt}"

@@ -43,7 +43,10 @@ def status(
     store = workspaces.store(folder.parent)
     found = upkeep.status(folder, store)
     out = console()
-    out.print(f"{printable(str(folder))}: {_counts(found)}")
+    unfinished = len(found.of("done")) < len(found.stages)
+    at_work = workspaces.is_running(folder)
+    now = "; a run is at work" if at_work else "; no run is at work, `leaven run` goes on" if unfinished else ""
+    out.print(f"{printable(str(folder))}: {_counts(found)}{now}")
     for line in _listed(found) if each else _remarkable(found, store):
         out.print(printable(line))
     if found.of("failed"):
@@ -168,7 +171,7 @@ def gc(
     elif found:
         out.print(f"{total} that no run needs; `{workspaces.command(workspace, 'gc', '--delete')}` removes them")
     else:
-        out.print(f"nothing to remove: all that lies in {workspace} is needed by a run")
+        out.print(f"nothing to remove: nothing lies in {workspace} that no run needs")
 
 
 def adopt(

@@ -26,6 +26,10 @@ _TROUBLE = {
     errno.EIO: f"the disk reports an input/output error; mend it, {_GO_ON}",
     errno.ESTALE: f"the network file system lost the folder; mount it again, {_GO_ON}",
 }
+_GONE = (
+    "it is not there: it cannot be made, or was removed while the study ran; run the same command again, or choose "
+    "another --workspace"
+)
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
 
 
@@ -70,7 +74,7 @@ def guarding(place: Path) -> Iterator[None]:
             or f"cannot write there ({error.strerror or error}); choose a --workspace that can be written"
         )
         if error.errno == errno.ENOENT:
-            said = "it is gone: a folder was removed while the study ran; run the same command again"
+            said = _GONE
         raise StoreError(f"{error.filename or place}: {said}") from error
 
 

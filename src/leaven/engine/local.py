@@ -225,6 +225,7 @@ def environment(threads: int, gpu: Gpu | None) -> dict[str, str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
+        "TQDM_DISABLE": "1",  # bars would be all that a failed stage's last lines show
     }
     return {**fixed, **{f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS")}}
 

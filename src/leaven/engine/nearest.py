@@ -109,13 +109,13 @@ def _nearest(stage: Stage, candidates: Iterable[dict[str, Any]]) -> tuple[list[D
 def _scaled(
     cost: dict[str, float], stage: Stage, record: dict[str, Any], made: dict[str, Explained]
 ) -> dict[str, float]:
-    """Scale what grows with the rows, where this stage's rows are known and were others then."""
+    """Scale what grows with the rows (where this stage's are known) and with how often each is gone through."""
     now = next((made[one.key].cost.get("rows") for one in stage.inputs.values() if one.key in made), None)
     then = cost.get("rows")
-    if not now or not then or record.get("facts", {}).get("rows_in", then) != then:
-        return cost
-    factor = now / then
-    return {name: value * factor if name in ("wall_s", "rows", "tokens") else value for name, value in cost.items()}
+    rows = now / then if now and then and record.get("facts", {}).get("rows_in", then) == then else 1.0
+    work = rows * stage.needs.work / (record.get("needs", {}).get("work") or 1.0)
+    factors = {"rows": rows, "wall_s": work, "tokens": work}
+    return {name: value * factors.get(name, 1) for name, value in cost.items()}
 
 
 def _differences(record: dict[str, Any], stage: Stage) -> Iterator[Difference]:

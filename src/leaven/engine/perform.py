@@ -54,7 +54,7 @@ def work(channel: socket.socket) -> NoReturn:
 def _settle(job: dict[str, Any]) -> None:
     """Take on the circumstances of the job before anything uses them."""
     faulthandler.enable(2)
-    faulthandler.register(signal.SIGUSR1, 2, all_threads=True)  # a driver asks where a stage hangs
+    faulthandler.register(signal.SIGUSR1, 2, all_threads=False)  # a driver asks where a stage hangs
     os.environ.update(job["environment"])
     limit_threads(job["threads"])
     forget_devices()

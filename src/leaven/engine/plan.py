@@ -29,7 +29,8 @@ def plan(targets: Iterable[Stage], store: Store, *, deep: bool = False) -> list[
     planned: dict[str, Planned] = {}
     for stage in reversed(closure(targets)):  # readers first: what no missing stage reads is idle
         found = _look(stage, store, deep=deep and stage.key in wanted)
-        if stage.key not in wanted:
+        if stage.key not in wanted and not (found.state == "run" and store.folder(stage).exists()):
+            # Nobody reads it any more. One that is there and damaged is made again: an answer reads records, too.
             found = Planned(stage, "idle", "what is made from it is there")
         planned[stage.key] = found
         if found.state == "run":
@@ -42,7 +43,9 @@ def _look(stage: Stage, store: Store, *, deep: bool) -> Planned:
     if damage is None and store.record(stage) is not None:
         return Planned(stage, "hit", "the result is there")
     if damage is not None or store.folder(stage).exists():
-        return Planned(stage, "run", f"the result is damaged: {damage or 'a file is missing or has another size'}")
+        return Planned(
+            stage, "run", f"the result is damaged: {damage or 'its record or a file of it is missing or was changed'}"
+        )
     failure = store.failure(stage)
     if failure is not None:
         return Planned(stage, "run", f"failed before: {failure.get('message', '')}")
@@ -81,4 +84,8 @@ def misfit(stage: Stage, machine: Machine) -> str | None:
     if least is None or least <= size:
         return None
     knobs = f"; {stage.needs.knobs}" if stage.needs.knobs else ""
-    return f"needs at least {least / 1024:.1f} GiB of {place}, and there are {size / 1024:.1f}{knobs}"
+    return f"needs at least {_size(least)} of {place}, and {_size(size)} may be used{knobs}"
+
+
+def _size(mebibytes: int) -> str:
+    return f"{mebibytes / 1024:.1f} GiB" if mebibytes >= 1024 else f"{mebibytes} MiB"

@@ -126,7 +126,9 @@ def named(targets: Iterable[Stage], wanted: Sequence[str]) -> list[Stage]:
     stages = closure(targets)
     for word in wanted:
         if not any(_named(stage, word) for stage in stages):
-            raise StageError(f"no stage of this study is called '{word}'; `leaven status` lists their names and keys")
+            raise StageError(
+                f"no stage of this study is called '{word}'; `leaven status RUN --all` lists their names and keys"
+            )
     found: dict[str, Stage] = {}
     for stage in stages:  # inputs come first
         rests_on_one = any(below.key in found for below in stage.inputs.values())

@@ -21,7 +21,8 @@ class Needs:
     ``cores`` is the number of threads, None for all that one stage can be given; ``gpu`` says that the stage computes
     on a GPU where there is one. ``memory_mb`` is the estimated peak of what it computes with (on the GPU if it has
     one, else in main memory), ``least_mb`` the part of it that is certain, ``weights_mb`` what passes through main
-    memory in any case, ``knobs`` what would make it smaller.
+    memory in any case, ``knobs`` what would make it smaller. ``work`` is how often each row is gone through: what
+    another stage of the kind took is scaled by it.
     ``paths`` are inputs from outside the store (a model folder, a data file); their identity is in the arguments.
     """
 
@@ -31,6 +32,7 @@ class Needs:
     least_mb: int | None = None
     weights_mb: int = 0
     knobs: str = ""
+    work: float = 1.0
     paths: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -140,7 +140,7 @@ class Store:
         partial = self._prepared(stage)
         partial.mkdir(exist_ok=True)
         for left in partial.iterdir():
-            if left.name not in (RESUME, LOG):
+            if left.name != RESUME:
                 _remove(left)
         return partial
 
@@ -172,7 +172,7 @@ class Store:
                     text = stream.read().decode(errors="replace")
             except OSError:
                 continue
-            return text.replace("\r", "\n").splitlines()[-lines:]
+            return _innermost_last(text.replace("\r", "\n").splitlines())[-lines:]
         return []
 
     def _failed(self, stage: Addressed) -> Path:
@@ -182,6 +182,15 @@ class Store:
         """Make the kind's folder, but not the store's: a store that was removed must not come back half empty."""
         (self.root / stage.kind).mkdir(exist_ok=True)
         return self.partial(stage)
+
+
+def _innermost_last(lines: list[str]) -> list[str]:
+    """Turn the dump of a crashed or hanging interpreter round: its first line matters most, and tails are cut."""
+    begins = max((at for at, line in enumerate(lines) if line.endswith("(most recent call first):")), default=None)
+    if begins is None:
+        return lines
+    calls = [line for line in lines[begins + 1 :] if line.startswith("  File ")]
+    return [*lines[:begins], "where it was, innermost call last:", *reversed(calls)]
 
 
 def _remove(path: Path) -> None:
