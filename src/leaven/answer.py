@@ -165,7 +165,7 @@ def provenance_of(graph: Graph, store: Store) -> dict[str, Any]:
                 stages[place] = {
                     "key": stage.key,
                     "made_by": record["made_by"],
-                    "began_by": record["began_by"],
+                    "began_by": record.get("began_by", []),
                     "cost": record["cost"],
                     "device": record["facts"].get("device"),
                     "threads": record["made_by"]["threads"],
