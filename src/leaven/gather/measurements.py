@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from leaven import rows as tables
@@ -18,9 +17,8 @@ def measurements(graph: Graph, store: Store) -> pd.DataFrame:
     """Return the long table of all scores that are there: arm, dose, seed, suite, metric, group, item_id, ..."""
     import pandas as pd
 
-    parts = [
-        part for cell in graph.cells for suite in cell.suites for part in _suite_measurements(graph, store, cell, suite)
-    ]
+    found = [_suite_measurements(graph, store, cell, suite) for cell in graph.cells for suite in cell.suites]
+    parts = [part for part in found if part is not None]
     names = tables.schema("measurements").names
     if not parts:
         return pd.DataFrame({name: [] for name in names})
@@ -28,21 +26,23 @@ def measurements(graph: Graph, store: Store) -> pd.DataFrame:
     return table
 
 
-def _suite_measurements(graph: Graph, store: Store, cell: WiredCell, suite: WiredSuite) -> Iterator[pd.DataFrame]:
+def _suite_measurements(graph: Graph, store: Store, cell: WiredCell, suite: WiredSuite) -> pd.DataFrame | None:
+    import pyarrow as pa
+
     there = [stage for stage in suite.scores.values() if store.record(stage) is not None]
     if not there:
-        return
+        return None
     groups = tables.read(store.folder(suite.prompts) / "rows.parquet").select(["id", "group"]).to_pandas()
-    for stage in there:
-        scores = tables.read(store.folder(stage) / "scores.parquet").to_pandas()
-        joined = scores.merge(groups.rename(columns={"id": "row_id"}), on="row_id", how="left", validate="many_to_one")
-        yield joined.assign(
-            arm=cell.cell.arm.name,
-            dose=dose(graph, cell.cell.arm),
-            seed=cell.cell.seed,
-            suite=suite.suite.name,
-            item_id=joined["row_id"],
-        )
+    scores = pa.concat_tables(tables.read(store.folder(stage) / "scores.parquet") for stage in there).to_pandas()
+    joined = scores.merge(groups.rename(columns={"id": "row_id"}), on="row_id", how="left", validate="many_to_one")
+    made: pd.DataFrame = joined.assign(
+        arm=cell.cell.arm.name,
+        dose=dose(graph, cell.cell.arm),
+        seed=cell.cell.seed,
+        suite=suite.suite.name,
+        item_id=joined["row_id"],
+    )
+    return made
 
 
 def dose(graph: Graph, arm: ExpandedArm) -> float | None:
