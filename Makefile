@@ -19,7 +19,7 @@ e2e: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m e2e
 
 faults: $(VENV)/.installed-dev  ## harm the quickstart's run in every way (hours); docs/reliability.md
-	$(BIN)/python tests/faults/campaign.py --study quickstart --kills 100 --seed 0 --out docs/faults.json
+	$(BIN)/python tests/faults/campaign.py --study quickstart --kills 100 --seed 0 --out docs/faults/quickstart.json
 
 check: $(VENV)/.installed-dev  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff format --check .

@@ -79,3 +79,21 @@ def test_a_stage_asks_only_for_what_is_missing_and_ends_equal(tmp_path: Path, mo
     facts = stages.generate(args, inputs, stopped)
     assert facts["resumed"] == 5 and facts["generations"] == 12
     assert (whole / "generations.parquet").read_bytes() == (stopped / "generations.parquet").read_bytes()
+
+
+def test_stages_on_one_model_in_one_process_load_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from leaven.models import load
+
+    asked = tmp_path / "prompts"
+    asked.mkdir()
+    line = {"id": "q", "prompt": [{"role": "user", "content": "Where?"}], "completion": None, "group": None}
+    rows.write(asked / "rows.parquet", "examples", [line])
+    base = ref.resolve({"model_name_or_path": "pocket"})
+    stock, loads = load.causal_lm, []
+    monkeypatch.setattr(load, "causal_lm", lambda model: (loads.append(model), stock(model))[1])
+    stages._untrained.cache_clear()
+    for seed in (0, 1):
+        (tmp_path / str(seed)).mkdir()
+        args = {"model": base.as_args(), "max_new_tokens": 2, "seed": seed, "sampling": {}}
+        stages.generate(args, {"prompts": asked, "base": Path(str(base.path))}, tmp_path / str(seed))
+    assert len(loads) == 1
