@@ -20,6 +20,7 @@ from leaven.engine.stage import Stage
 from leaven.engine.store import Store
 from leaven.errors import DataError, ReportError, StageError, StoreError
 
+pytestmark = pytest.mark.e2e  # real stores, made and looked after by whole commands
 VERBS = Path(__file__).parent / "engine"
 MADE_BY = {"by": "test", "threads": 1}
 

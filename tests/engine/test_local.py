@@ -19,6 +19,7 @@ from leaven.engine.stage import Needs, Stage
 from leaven.engine.store import Store
 from leaven.errors import StageError
 
+pytestmark = pytest.mark.e2e  # real processes, killed and waited for
 Make = Callable[..., Stage]
 Go = Callable[..., Any]
 
