@@ -14,14 +14,14 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from leaven import workspace as workspaces
 from leaven.engine.files import guarding, read_json, sha256, trouble, write_json
 from leaven.engine.key import key
-from leaven.engine.stage import Needs
+from leaven.engine.stage import Address, Needs
 from leaven.engine.store import Store
 from leaven.errors import StoreError, did_you_mean
 
@@ -33,15 +33,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _VERSION = 1
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
 Steps = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Adopted:
-    """Something adopted, as the store addresses it."""
-
-    key: str
-    title: str = ""
-    kind: str = KIND
 
 
 def names(workspace: Path) -> dict[str, str]:
@@ -61,7 +52,7 @@ def find(name: str, workspace: Path) -> Path:
     if name not in known:
         remedy = did_you_mean(name, known) if known else f"nothing is adopted in {workspace} (`leaven adopt`)"
         raise StoreError(f"nothing is adopted under the name '{name}'; {remedy}")
-    store, one = workspaces.store(workspace), Adopted(known[name])
+    store, one = workspaces.store(workspace), Address(KIND, known[name])
     record = store.record(one)
     damage = store.damage(one) if record is not None else "a file is missing or has another size"
     if record is None or damage is not None:
@@ -100,8 +91,9 @@ def resolve(raw: Mapping[str, Any], workspace: Path) -> tuple[dict[str, Any], li
 def _looked_up(name: str, workspace: Path) -> Path | StoreError:
     name, _, inside = name.partition("/")
     try:
-        found = find(name, workspace) / inside
-        if not found.exists() or ".." in found.parts:
+        copy = find(name, workspace)
+        found = copy / inside
+        if not found.exists() or ".." in found.parts or not found.is_relative_to(copy):
             return StoreError(f"the adopted copy '{name}' holds no '{inside}'")
         return found
     except StoreError as error:
@@ -120,7 +112,8 @@ def adopt(path: Path, name: str, workspace: Path, made_by: dict[str, Any], *, re
     if not files:
         raise StoreError(f"{path} holds no files; name a model's folder or a data file")
     suffix = "" if path.is_dir() else _suffix(path)
-    one = Adopted(key(KIND, _VERSION, {"files": sorted(map(list, _named(files, suffix)))}, {}), title=f"adopted {name}")
+    content = key(KIND, _VERSION, {"files": sorted(map(list, _named(files, suffix)))}, {})
+    one = Address(KIND, content, f"adopted {name}")
     _refuse_name(name, one.key, workspace, replace)
     store = workspaces.store(workspace)
     store.open()
@@ -177,7 +170,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _copy(path: Path, files: Mapping[str, str], one: Adopted, store: Store, made_by: dict[str, Any]) -> None:
+def _copy(path: Path, files: Mapping[str, str], one: Address, store: Store, made_by: dict[str, Any]) -> None:
     """Copy into a partial folder, compare with what was hashed, commit with a record as every result has."""
     started = time.time()
     partial = store.begin(one)

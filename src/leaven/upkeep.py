@@ -18,7 +18,7 @@ from leaven import adopted
 from leaven import workspace as workspaces
 from leaven.engine.files import guarding, trouble
 from leaven.engine.key import LENGTH
-from leaven.engine.stage import Task
+from leaven.engine.stage import Address, Task
 from leaven.engine.store import Store
 from leaven.errors import ReportError, StageError, StoreError
 
@@ -57,7 +57,7 @@ def missing(task: Task, workspace: Path) -> list[str]:
     """Say which inputs of a stage are not there whole, each with the command that makes it."""
     store, known, said = workspaces.store(workspace), titles(workspace), []
     for name, (kind, key) in task.inputs.items():
-        one = _Address(kind, key, known.get(key, name))
+        one = Address(kind, key, known.get(key, name))
         damage = store.damage(one)
         if damage is not None or store.record(one) is None:
             remedy = workspaces.command(workspace, "stage", key[:_SHOWN], *([] if damage is None else ["--again"]))
@@ -108,13 +108,6 @@ def _attempt(task: Task, store: Store, made_by: dict[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
-class _Address:
-    kind: str
-    key: str
-    title: str = ""
-
-
-@dataclass(frozen=True)
 class Garbage:
     """Something in the store that no run names: what it is, why it may go, and its size in bytes."""
 
@@ -134,7 +127,7 @@ def garbage(workspace: Path) -> list[Garbage]:
     with guarding(store.root):
         found = [one for kind in _folders(store.root) for one in _left_over(kind)]
     unnamed = [one for one in found if (one.kind, one.key) not in needed]
-    busy = {(one.kind, one.key) for one in unnamed if store.running(_Address(one.kind, one.key))}
+    busy = {(one.kind, one.key) for one in unnamed if store.running(Address(one.kind, one.key))}
     return [one for one in unnamed if (one.kind, one.key) not in busy]
 
 
@@ -158,7 +151,7 @@ def _doom(one: Garbage, store: Store) -> bool:
 
     if one.path.name.startswith(_DOOMED):
         return True
-    address = _Address(one.kind, one.key)
+    address = Address(one.kind, one.key)
     try:
         with store.lock(address).acquire(timeout=1):
             if one.path.is_dir():

@@ -93,22 +93,22 @@ def test_killed_processes_cost_a_command_at_most(trial: Trial) -> None:
 def test_a_harmed_file_is_found_and_made_again(trial: Trial) -> None:
     from harms import damages
 
-    sound(damages(trial, 1))
+    assert sound(damages(trial, 1))
 
 
 def test_two_drivers_share_the_work(trial: Trial) -> None:
     from harms import drivers_at_once
 
-    sound(drivers_at_once(trial, 1, 2))
+    assert sound(drivers_at_once(trial, 1, 2))
 
 
 def test_a_removed_workspace_ends_a_run_with_one_line(trial: Trial) -> None:
     from harms import removals
 
-    sound(removals(trial, 1))
+    assert sound(removals(trial, 1))
 
 
 def test_a_full_disk_ends_a_run_with_one_line(trial: Trial) -> None:
     from harms import full_disks
 
-    sound(full_disks(trial, 1))
+    assert sound(full_disks(trial, 1))

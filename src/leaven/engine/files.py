@@ -24,12 +24,10 @@ _TROUBLE = {
     errno.EACCES: "permission denied; choose another --workspace",
     errno.EPERM: "not permitted; choose another --workspace",
     errno.EIO: f"the disk reports an input/output error; mend it, {_GO_ON}",
+    errno.ENOENT: "it is not there: it cannot be made, or was removed while the study ran; run the same command again, "
+    "or choose another --workspace",
     errno.ESTALE: f"the network file system lost the folder; mount it again, {_GO_ON}",
 }
-_GONE = (
-    "it is not there: it cannot be made, or was removed while the study ran; run the same command again, or choose "
-    "another --workspace"
-)
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
 
 
@@ -69,13 +67,8 @@ def guarding(place: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:
             raise  # not the disk's word: a lock that somebody else holds, say
-        said = (
-            _TROUBLE.get(error.errno or 0)
-            or f"cannot write there ({error.strerror or error}); choose a --workspace that can be written"
-        )
-        if error.errno == errno.ENOENT:
-            said = _GONE
-        raise StoreError(f"{error.filename or place}: {said}") from error
+        unknown = f"cannot write there ({error.strerror or error}); choose a --workspace that can be written"
+        raise StoreError(f"{error.filename or place}: {_TROUBLE.get(error.errno, unknown)}") from error
 
 
 def is_held(lock: Path) -> bool:

@@ -46,8 +46,6 @@ class LocalExecutor:
         self._made_by, self._limit_s = made_by, limit_s
         self._workers = Workers(preloaded, environment(1, None))
         self._running: list[_Running] = []
-        self._exits: dict[int, int] = {}
-        self._ended: set[int] = set()
         self._closing = False
 
     def takes(self, stages: Sequence[Stage]) -> bool:
@@ -87,12 +85,13 @@ class LocalExecutor:
         open_ones = [one.channel for one in self._running if not one.closed]  # a closed one is always ready
         sockets = open_ones + ([control] if control else [])
         ready, _, _ = select.select(sockets, [], [], timeout)
-        if control in ready:
-            self._exits |= {pid: code for pid, code in self._workers.exits().items() if pid not in self._ended}
+        exits = self._workers.exits() if control in ready else {}
         events: list[Event] = []
         for one in list(self._running):
-            if one.channel in ready:
+            if exits or one.channel in ready:  # a worker says its number before it can end
                 events += one.heard()
+            if one.pid in exits:
+                one.code = exits[one.pid]
             if one.current is not None or one.settled:
                 self._workers.came()  # one that dies before its first stage did not get anywhere
             if self._has_ended(one):
@@ -124,7 +123,7 @@ class LocalExecutor:
     def _has_ended(self, one: _Running) -> bool:
         """Say whether a worker's exit is known, or cannot become known because the server that saw it is gone."""
         orphan = self._workers.control is None or self._workers.generation != one.generation
-        return one.pid in self._exits or (one.closed and (orphan or one.pid is None))
+        return one.code is not None or (one.closed and (orphan or one.pid is None))
 
     def _bury(self, one: _Running, cause: str | None = None) -> Iterator[Event]:
         """Settle a list whose process ended, or is ended now: the stage it was in failed, the rest is left."""
@@ -135,15 +134,12 @@ class LocalExecutor:
         yield from one.heard()
         self._running.remove(one)
         one.channel.close()
-        code = self._exits.pop(one.pid, None) if one.pid is not None else None
-        if code is None and one.pid is not None:
-            self._ended.add(one.pid)  # its exit is still to come, and must not be taken for another's of that number
         if self._closing:  # what we end ourselves was stopped, it did not fail
             return
         if one.current is not None and one.store.record(one.current) is not None:  # it died before it could say so
             yield {"event": "done", "key": one.current.key, "reused": False}
         elif one.current is not None:
-            message = f"the stage {cause}" if cause else f"the stage's process ended {_cause(code)}"
+            message = f"the stage {cause}" if cause else f"the stage's process ended {_cause(one.code)}"
             one.store.fail(one.current, message, one.store.log_tail(one.current))
             yield {"event": "failed", "key": one.current.key, "message": message}
         elif not one.settled:
@@ -163,6 +159,7 @@ class _Running:
     memory_mb: int
     gpu: Gpu | None
     pid: int | None = None
+    code: int | None = None
     current: Task | None = None
     since: float = 0.0
     settled: int = 0

@@ -48,6 +48,15 @@ class Addressed(Protocol):
 
 
 @dataclass(frozen=True)
+class Address:
+    """Where something lies in the store, for those who have no stage of it."""
+
+    kind: str
+    key: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
 class Task:
     """A stage as it travels to a worker: JSON alone, its inputs named by their addresses in the store."""
 
