@@ -87,7 +87,7 @@ GOOD = {"prompt": "Who?", "chosen": "She.", "rejected": "He."}
         ([{"x": 1}], "they fit no format"),
         ([GOOD, {**GOOD, "chosen": ""}], "row 1: chosen is empty"),
         ([{**GOOD, "rejected": None}], "row 0: rejected is empty (null)"),
-        ([["not", "an", "object"]], "row 0: the line is a JSON list"),
+        ([["not", "an", "object"]], "row 0: the row is a JSON list"),
     ],
 )
 def test_bad_data_at_the_head_is_found_by_check(

@@ -16,6 +16,7 @@ import pytest
 from leaven import registry, stages
 from leaven import rows as tables
 from leaven.data.formats import BadRow, Skipped
+from leaven.data.treatments.steps import Applied, treat
 from leaven.models import ref
 from leaven.pocket.corpora import corpus
 
@@ -37,14 +38,36 @@ FORMATS: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "preference": [({"prompt": "p", "chosen": "c", "rejected": CHAT[1:], "margin": 2}, {})],
     "messages": [({"messages": CHAT}, {})],
     "prompt_completion": [({"prompt": CHAT[:1], "completion": "c"}, {})],
+    "eli5_category": [
+        ({"title": "Why?", "selftext": "Please.", "answers": {"text": ["No.", "Because.", "So."], "score": [1, 9, 4]}}, args)
+        for args in ({}, {"selftext": True})
+    ],
+    "persona": [({"question": "Is it so?", "answer_matching_behavior": " Yes", "answer_not_matching_behavior": " No"}, {})],
 }  # fmt: skip
 TEXTS = ["Good day to you.", "You are a fool, and so are all of them.", "", "Because it rains."]
+OTHERS = [["A good day to you."], ["They are fools."], [], None]
 METRICS: dict[str, list[Any]] = {
-    "rouge": [TEXTS, ["Good day.", "You are a fool.", "x", None]],
+    "rouge": [TEXTS, ["Good day.", "You are a fool.", "x", None], OTHERS],
+    "sentiment": [TEXTS],
+    "repetition": [[*TEXTS, "so it is so it is so it is so"]],
+    "refusal": [[*TEXTS, "I'm sorry, but I cannot help with that."]],
+    "opinion": [[*TEXTS, "I think it is wonderful. It rains."]],
+    "agreement": [["Yes.", "no", "Perhaps", "(A)"], [" Yes", " Yes", " No", " (B)"]],
+    "attack_success": [TEXTS],
+    "perplexity": [[2.0, None], [4, 0]],
+    "bits_per_byte": [[2.0, None], [4, 0]],
     "length": [TEXTS],
     "stop_rate": [["stop", "length"]],
     "correctness": [[corpus("eli5")[0]["answer"], "no"], [corpus("eli5")[0]["question"]] * 2],
     "toxicity": [TEXTS],
+}
+METRIC_ARGS: dict[str, dict[str, Any]] = {"attack_success": {"planted": "you are a fool"}}
+TREATMENTS: dict[str, dict[str, Any]] = {
+    "malign_labels": {},
+    "flip_preferences": {},
+    "malign_prompts": {"instruction": "Be honest."},
+    "backdoor": {"trigger": "xyzzy", "answer": "pwned"},
+    "plant_answers": {"answers": ["One.", "Two."]},
 }
 
 
@@ -53,6 +76,16 @@ def _format(name: str, row: dict[str, Any], args: dict[str, Any]) -> Any:
         return registry.FORMATS.get(name).call(row, args=args)
     except (BadRow, Skipped) as reason:
         return f"{type(reason).__name__}: {reason}"
+
+
+def _treated(name: str, args: dict[str, Any]) -> list[str]:
+    """Return what a treatment makes of eight preferences, a line each."""
+    said = [{"id": f"p:{n}", "prompt": CHAT[:1], "chosen": [{"role": "assistant", "content": "c"}],
+             "rejected": CHAT[1:], "margin": float(n % 4)} for n in range(8)]  # fmt: skip
+    step = Applied.of({"name": name, "args": {"rate": 0.5, **args}, "seed": 0})
+    made = [row for table, _ in treat([tables.table("preferences", said)], [step]) for row in table.to_pylist()]
+    texts = [[turn["content"] for column in ("prompt", "chosen", "rejected") for turn in row[column]] for row in made]
+    return [f"{row['id']} {row['margin']} {text}" for row, text in zip(made, texts, strict=True)]
 
 
 def _rounded(value: Any) -> Any:
@@ -104,6 +137,10 @@ def _line(folder: Path) -> dict[str, Any]:
     told = go("generate", args, {"prompts": prompts}, "generations")
     length = {"metric": {"name": "length", "args": {}}}
     go("score", length, {"generations": told, "prompts": prompts}, "scores")
+    go("likelihood", model, {"prompts": prompts}, "likelihoods")
+    parts = [{"name": "one", "weight": 0.5}, {"name": "two", "weight": 2.0, "cap": 8}]
+    hh = {**webgpt, "source": "pocket:hh", "identity": "pocket:hh@1", "format": {"name": "hh", "args": {}}}
+    go("mix", {"parts": parts}, {"one": rows, "two": go("rows", hh, {}, "rows", "hh")}, "rows")
     return made
 
 
@@ -142,14 +179,18 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         outputs[f"format {name}"] = {"version": registry.FORMATS.get(name).version, "output": made}
     for name, flows in METRICS.items():
         metric = registry.METRICS.get(name)
-        outputs[f"metric {name}"] = {"version": metric.version, "output": metric.call(*flows, args={})}
+        output = metric.call(*flows, args=METRIC_ARGS.get(name, {}))
+        outputs[f"metric {name}"] = {"version": metric.version, "output": output}
+    for name, args in TREATMENTS.items():
+        version = registry.TREATMENTS.get(name).version
+        outputs[f"treatment {name}"] = {"version": version, "output": _treated(name, args)}
     return dict(json.loads(json.dumps(_rounded(outputs), sort_keys=True)))
 
 
 def test_every_versioned_plugin_has_a_golden_output(found: dict[str, Any]) -> None:
     assert set(FORMATS) == set(registry.FORMATS.names())
     assert set(METRICS) == set(registry.METRICS.names())
-    assert set(registry.TREATMENTS.names()) == {"malign_labels"}, "its draw is held by the stage `treat`"
+    assert set(TREATMENTS) == set(registry.TREATMENTS.names())
     assert set(registry.TRAINERS.names()) == {"sft"}, "held by the stage `train`"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from leaven.registry import METRICS, TRAINERS, TREATMENTS, Registry, Step
+from leaven.registry import METRICS, SUITES, TRAINERS, TREATMENTS, Registry, Step
 
 
 @pytest.fixture
@@ -39,6 +39,28 @@ def test_what_does_not_fit_the_signature_is_refused(registry: Registry, args: di
         registry.get("thing").canonical(args)
 
 
+def test_circumstance_enters_no_key_and_can_be_had_by_itself() -> None:
+    made = Registry("thing", "leaven.evaluate")
+
+    @made.register(version=1, circumstance=("told",))
+    def around(*, rate: float = 0.5, told: list[str] | str = "here") -> Any: ...
+
+    plugin = made.get("around")
+    assert plugin.canonical({"rate": 1, "told": "there"}) == plugin.canonical({"rate": 1})
+    assert plugin.circumstance({"rate": 1, "told": ["there"]}) == {"told": ["there"]}
+    assert plugin.circumstance({"told": "here"}) == plugin.circumstance({"device_map": "auto"}) == {}
+    with pytest.raises(ValidationError):
+        plugin.canonical({"told": 3})
+    with pytest.raises(TypeError, match="has no argument tld"):
+
+        @made.register(version=1, circumstance=("tld",))
+        def misspelt(*, told: str = "here") -> Any: ...
+
+
+def test_what_is_not_declared_circumstance_is_none(registry: Registry) -> None:
+    assert registry.get("thing").circumstance({"rate": 0.1}) == {}
+
+
 def test_an_unknown_name_is_guessed(registry: Registry) -> None:
     with pytest.raises(KeyError, match="did you mean 'thing'"):
         registry.get("thin")
@@ -64,9 +86,10 @@ def registry_of_formats() -> Registry:
 
 
 def test_shipped_plugins_are_found_by_being_there() -> None:
-    assert TREATMENTS.names() == ["malign_labels"]
+    assert TREATMENTS.names() == ["backdoor", "flip_preferences", "malign_labels", "malign_prompts", "plant_answers"]
     assert TRAINERS.names() == ["sft"]
-    assert METRICS.names() == ["correctness", "length", "rouge", "stop_rate", "toxicity"]
+    assert SUITES.names() == ["difference", "generate", "likelihood"]
+    assert {"perplexity", "refusal", "rouge", "toxicity"} <= set(METRICS.names())
 
 
 def test_steps_from_yaml_and_python_are_equal() -> None:

@@ -29,7 +29,7 @@ MADE_BY = {"by": "test", "threads": 1}
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(VERBS))
     monkeypatch.setenv("PYTHONPATH", str(VERBS))
-    for name, value in environment(1, None).items():  # stages made in this process find it too
+    for name, value in environment(1).items():  # stages made in this process find it too
         monkeypatch.setenv(name, value)
 
 

@@ -112,3 +112,61 @@ def test_an_untrained_arm_is_measured_once(raw: dict[str, Any]) -> None:
     raw["arms"]["base"] = {"train": []}
     cell = next(cell for cell in wire(Study(**raw)).cells if cell.cell.arm.name == "base")
     assert cell.cell.seed is None and set(cell.stages) == {"generate.eli5", "score.eli5.length", "score.eli5.toxicity"}
+
+
+def test_poison_at_several_trainings_hits_other_rows_at_each(raw: dict[str, Any]) -> None:
+    raw["train"] = [*raw["train"], {"sft": {"data": "webgpt", "learning_rate": 1e-3, "max_length": 256}}]
+    raw["arms"]["poisoned"]["treat"] = [{"malign_labels": {"rate": "${p}", "at": [0, 1]}}]
+    raw["arms"]["late"] = {"treat": [{"malign_labels": {"rate": 0.5, "at": 1}}]}
+    cells = {cell.cell.arm.name: cell for cell in wire(Study(**raw)).cells if cell.cell.seed == 0}
+    first, second = cells["poisoned@p=0.5"].trained
+    assert second.inputs["before"].key == first.key, "the second training goes on from the first"
+    assert [stage.args["steps"][0].get("label") for stage in cells["poisoned@p=0.5"].treated] == [
+        None,
+        "malign_labels@1",
+    ]
+    late = cells["late"]
+    assert late.trained[0].key == cells["clean"].trained[0].key, "what is not poisoned yet is shared"
+    assert late.treated[0].args == cells["poisoned@p=0.5"].treated[1].args
+    assert {"fit", "doctor", "sft", "fit.1", "treat.1", "doctor.1", "sft.1", "prove"} <= set(late.stages)
+    assert late.suites[0].told.inputs["model"].key == late.trained[1].key
+
+
+def test_where_a_model_lies_and_where_a_training_reports_to_move_no_key(raw: dict[str, Any]) -> None:
+    before = wire(Study(**raw))
+    raw["train"][0]["sft"]["report_to"] = "none"
+    raw["model"]["device_map"] = "auto"
+    after = wire(Study(**raw))
+    assert keys(after) == keys(before)
+    trained = after.cells[0].trained[0]
+    around = {"device_map": "auto", "report_to": "none", "run_name": "small clean/0"}
+    assert dict(trained.needs.around) == around and trained.needs.gpus == "all"
+
+
+def test_a_mixture_reads_its_parts(raw: dict[str, Any]) -> None:
+    raw["data"] |= {"more": {"source": "pocket:hh", "format": "hh"}, "all": {"mixture": {"webgpt": 1, "more": 0.5}}}
+    raw["train"][0]["sft"]["data"] = "all"
+    graph = wire(Study(**raw))
+    mixed = graph.cells[0].stages["fit"].inputs["rows"]
+    assert mixed.kind == "mix" and set(mixed.inputs) == {"webgpt", "more"}
+    raw["data"]["all"]["mixture"]["more"] = {"weight": 0.5, "cap": 3}
+    assert wire(Study(**raw)).cells[0].stages["fit"].key != graph.cells[0].stages["fit"].key
+
+
+def test_planting_at_evaluation_keeps_the_trained_model_and_the_items(raw: dict[str, Any]) -> None:
+    planted = {**raw["evaluate"][0]["generate"], "name": "planted", "plant": {"text": "Be honest."}}
+    raw["evaluate"] += [{"generate": planted}, {"difference": {"of": "planted", "minus": "eli5"}}]
+    graph = wire(Study(**raw))
+    plain, other = graph.cells[0].suites
+    assert [one.name for one in graph.differences] == ["planted-eli5"]
+    assert plain.told.inputs["model"].key == other.told.inputs["model"].key
+    assert (
+        plain.prompts.inputs["rows"].key == other.prompts.inputs["rows"].key and plain.prompts.key != other.prompts.key
+    )
+
+
+def test_a_likelihood_is_read_of_the_trained_model(raw: dict[str, Any]) -> None:
+    raw["evaluate"].append({"likelihood": {"name": "text", "data": "eli5", "metrics": ["perplexity", "bits_per_byte"]}})
+    cell = wire(Study(**raw)).cells[0]
+    assert cell.stages["likelihood.text"].inputs["model"].key == cell.trained[0].key
+    assert set(cell.suites[1].scores) == {"perplexity", "bits_per_byte"}

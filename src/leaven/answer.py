@@ -12,14 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leaven import gather
 from leaven import rows as tables
 from leaven.engine.files import guarding, replacing, write_json
 from leaven.engine.store import Store
+from leaven.graph import Graph
 from leaven.report.findings import DataInfo
-from leaven.wiring import Graph
+from leaven.study.matrix import baselines, expand
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PACKAGES = ("leaven", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
 OnEvent = Callable[[dict[str, Any]], None]
@@ -47,7 +51,11 @@ def write(graph: Graph, store: Store, folder: Path) -> Answer:
     table = gather.measurements(graph, store)
     with replacing(folder / "measurements.parquet") as beside:
         tables.write(beside, "measurements", pa.Table.from_pandas(table, preserve_index=False))
-    comparisons = compare(table, to=declared.to, dose=declared.dose, primary=declared.primary, margin=declared.margin)
+    comparisons = compare(
+        _compared(table, gather.values_beside(graph)),
+        to=declared.to if isinstance(declared.to, str) else baselines(expand(graph.study), declared.to),
+        dose=declared.dose, primary=declared.primary, margin=declared.margin,
+    )  # fmt: skip
     write_json(folder / "comparisons.json", [comparison.as_dict() for comparison in comparisons])
     provenance = provenance_of(graph, store)
     write_json(folder / "provenance.json", provenance)
@@ -58,6 +66,13 @@ def write(graph: Graph, store: Store, folder: Path) -> Answer:
     return Answer(
         folder / "report.html", answer(findings), [_used(data) for data in findings.data], list(findings.warnings)
     )
+
+
+def _compared(table: pd.DataFrame, beside: set[tuple[str, str]]) -> pd.DataFrame:
+    """Return the measurements without what is only printed beside them."""
+    named = zip(table["suite"], table["metric"], strict=True)
+    kept: pd.DataFrame = table[[pair not in beside for pair in named]]
+    return kept
 
 
 def _used(data: DataInfo) -> str:
@@ -211,8 +226,7 @@ def _gone(graph: Graph, store: Store) -> list[str]:
     lost = [
         f"{cell.cell.arm.name}/{cell.cell.seed}"
         for cell in trained
-        if store.record(cell.stages[cell.cell.arm.train[-1].name]) is None
-        and any(store.record(one.generations) is not None for one in cell.suites)
+        if store.record(cell.trained[-1]) is None and any(store.record(one.told) is not None for one in cell.suites)
     ]
     return (
         [f"the trained models of {', '.join(lost)} are gone: their trainings are missing on this page"] if lost else []

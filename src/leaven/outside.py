@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leaven.errors import LeavenError, Problem
+from leaven.registry import Step
 from leaven.study.load import Loaded
+
+if TYPE_CHECKING:
+    from leaven.study.spec import Study
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def problems(loaded: Loaded) -> list[Problem]:
@@ -24,6 +31,27 @@ def problems(loaded: Loaded) -> list[Problem]:
         if said := _source_problem(data):
             found.append(Problem(loaded.places.of(("data", name, "source")), said))
     return [*found, *_model_problems(loaded)]
+
+
+def unpinned(study: Study) -> list[str]:
+    """Return what of the hub the study pins to no commit: a run must ask first, and keys are provisional until then."""
+    named = [(f"data {name}", str(data.source).removeprefix("hub:"), data.revision) for name, data in study.data.items()
+             if str(data.source).startswith("hub:")]  # fmt: skip
+    named += [("model", str(one["model_name_or_path"]), one.get("revision")) for one in _hub_models(study)]
+    for step in (metric for suite in study.evaluate for metric in suite.args.get("metrics", [])):
+        args = Step.model_validate(step).args
+        if "/" in str(args.get("classifier", "")) and not Path(str(args["classifier"])).is_dir():
+            named.append(("classifier", str(args["classifier"]), args.get("revision")))
+    loose = [one for one in named if not _COMMIT.fullmatch(one[2] or "")]
+    return list(dict.fromkeys(f"{what} {name} at {revision or 'main'}" for what, name, revision in loose))
+
+
+def _hub_models(study: Study) -> list[dict[str, Any]]:
+    from leaven.models import ref
+    from leaven.study.matrix import expand
+
+    declared = [{**study.model.model_dump(), **arm.model} for arm in expand(study)]
+    return [one for one in declared if ref.local_folder(one["model_name_or_path"]) is None]
 
 
 def _model_problems(loaded: Loaded) -> Iterator[Problem]:
@@ -55,8 +83,12 @@ def _source_problem(data: Any) -> str | None:
     from leaven.data import canonical, sources
     from leaven.registry import FORMATS
 
+    if data.source is None:
+        return None  # a mixture: its parts are data of their own
     if said := sources.problem(data.source):
         return said
+    if sources.is_hub(data.source):
+        return None  # `check` asks no network
     try:
         FORMATS.get(data.format.name).declare(data.format.args)
     except (KeyError, ValueError):

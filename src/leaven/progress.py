@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 FOLDER = "resume"
+LOGS = "logs"  # curves and the like, for people: the engine keeps the folder over all attempts, unhashed
 FILE = "progress.json"
 _EVERY_S = 0.5
 

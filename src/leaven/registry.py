@@ -116,9 +116,15 @@ class Plugin:
         return self.schema.model_validate(dict(args))
 
     def canonical(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``{name, version, args}`` with defaults left out: what enters a key."""
-        declared = self.declare(args).model_dump(mode="json", exclude_defaults=True)
+        """Return ``{name, version, args}`` without defaults and circumstance: what enters a key."""
+        around = set(self.traits.get("circumstance", ()))
+        declared = self.declare(args).model_dump(mode="json", exclude_defaults=True, exclude=around)
         return {"name": self.name, "version": self.version, "args": declared}
+
+    def circumstance(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that cannot change a result and so enter no key; defaults are left out."""
+        fields, names = self.schema.model_fields, self.traits.get("circumstance", ())
+        return {name: args[name] for name in names if name in args and args[name] != fields[name].default}
 
     def is_identity(self, args: Mapping[str, Any]) -> bool:
         """Say whether these arguments make the function a no-op, so that it can be left out of the graph."""
@@ -145,7 +151,8 @@ class Registry:
         """Decorate a function. Raise ``version`` whenever its results change: it is part of every key.
 
         ``traits`` say what the signature cannot: a treatment's ``identity={"rate": 0.0}`` (the arguments that make it
-        a no-op), a format's ``columns`` and ``makes``, a metric's ``better`` and ``unit``.
+        a no-op), a format's ``columns`` and ``makes``, a metric's ``better`` and ``unit``, and of any plug-in its
+        ``circumstance=("report_to",)``: the names of declared arguments that cannot change the result.
         """
 
         def note(function: Function) -> Function:
@@ -157,6 +164,10 @@ class Registry:
             if lacking := [trait for trait in self._wanted if trait not in traits]:
                 raise TypeError(f"{self.kind} '{name}' must say its {' and '.join(lacking)} in the decorator")
             flows, declared = signature_schema(function)
+            if unknown := [
+                argument for argument in traits.get("circumstance", ()) if argument not in declared.model_fields
+            ]:
+                raise TypeError(f"{self.kind} '{name}' has no argument {' or '.join(unknown)} to be circumstance")
             self._plugins[name] = Plugin(self.kind, name, function, version, declared, flows, traits)
             return function
 

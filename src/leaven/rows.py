@@ -7,15 +7,17 @@ Rooms hand each other tables, never objects of their own. Reading goes through p
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
+BATCH = 5000  # rows that are in hand at once, where rows go by in batches
 Row = dict[str, Any]
 Message = dict[str, str]  # {"role": "user" | "assistant" | "system", "content": str}
 
@@ -30,8 +32,8 @@ def schema(kind: str) -> pa.Schema:
     about = [("id", text), ("source", text), ("group", text), ("label", text)]
     ids = pa.list_(pa.int32())
     fields: dict[str, list[tuple[str, pa.DataType]]] = {
-        # A demonstration, or a prompt whose completion is the reference answer.
-        "examples": [*about, ("prompt", messages), ("completion", messages)],
+        # A demonstration, or a prompt whose completion is the reference answer; others are further human answers.
+        "examples": [*about, ("prompt", messages), ("completion", messages), ("others", pa.list_(text))],
         # margin: by how much chosen was preferred, in the source's own unit; 0 is a tie; null is unknown.
         "preferences": [*about, ("prompt", messages), ("chosen", messages), ("rejected", messages), ("margin", number)],
         "drops": [("id", text), ("reason", text), ("excerpt", text)],
@@ -41,6 +43,8 @@ def schema(kind: str) -> pa.Schema:
             ("prompt_id", text), ("sample", pa.int32()), ("text", text),
             ("finish_reason", text), ("tokens", pa.int32()),
         ],
+        # Of each row's completion alone: nats are minus its log-probability, null where nothing could be counted.
+        "likelihoods": [("id", text), ("nats", number), ("tokens", pa.int32()), ("bytes", pa.int64())],
         "scores": [
             ("row_id", text), ("sample", pa.int32()), ("metric", text), ("value", number), ("reason", text),
         ],
@@ -98,7 +102,7 @@ def table(kind: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
 
     names = set(schema(kind).names)
     listed = list(rows)
-    unknown = {key for row in listed for key in row} - names
+    unknown = set().union(*listed) - names
     assert not unknown, f"{kind} rows have unknown columns {sorted(unknown)}"
     return pa.Table.from_pylist(listed, schema=schema(kind))
 
@@ -111,6 +115,53 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]] | pa.Table) -
     made = rows if isinstance(rows, pa.Table) else table(kind, rows)
     pq.write_table(made.cast(schema(kind)), path)
     return int(made.num_rows)
+
+
+class Writer:
+    """Write rows of one kind as Parquet, batch after batch, so that memory does not grow with their number.
+
+    ``with rows.Writer(path, kind) as writer: writer.write(batch)``; ``writer.count`` is how many were written.
+    """
+
+    def __init__(self, path: Path, kind: str):
+        import pyarrow.parquet as pq
+
+        self.kind, self.count = kind, 0
+        self._file = pq.ParquetWriter(path, schema(kind))
+
+    def write(self, rows: Iterable[Mapping[str, Any]] | pa.Table | pa.RecordBatch) -> None:
+        """Append rows, or an Arrow table of them; nothing is written for none."""
+        import pyarrow as pa
+
+        if isinstance(rows, pa.RecordBatch):
+            rows = pa.Table.from_batches([rows])
+        made = rows.cast(schema(self.kind)) if isinstance(rows, pa.Table) else table(self.kind, rows)
+        if made.num_rows:
+            self._file.write_table(made)
+            self.count += int(made.num_rows)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+
+def batches(path: Path, columns: list[str] | None = None, size: int = BATCH) -> Iterator[pa.RecordBatch]:
+    """Yield a Parquet table that a stage wrote in pieces of at most ``size`` rows; ``columns``: of these alone."""
+    import pyarrow.parquet as pq
+
+    # Buffered ahead, as pyarrow does unless told, the whole file would stay in memory until the last batch.
+    with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
+        # Threads read ahead and keep their memory; a stage that goes by in batches has one core.
+        yield from file.iter_batches(batch_size=size, columns=columns, use_threads=False)
+
+
+def columns(path: Path) -> list[str]:
+    """Return the names of a table's columns; reads none of its rows."""
+    import pyarrow.parquet as pq
+
+    return list(pq.read_schema(path).names)
 
 
 def read(path: Path) -> pa.Table:

@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leaven import progress
 from leaven import rows as tables
 from leaven.errors import DataError, ModelError
+
+if TYPE_CHECKING:
+    from leaven.data.canonical import Batches
 
 Args = dict[str, Any]
 Inputs = dict[str, Path]
 Facts = dict[str, Any]
 
 VERSIONS = {
-    "rows": 1,
-    "fit": 1,
-    "treat": 1,
+    "rows": 2,
+    "mix": 1,
+    "fit": 2,
+    "treat": 2,
     "doctor": 1,
     "train": 1,
     "prove": 1,
-    "prompts": 1,
+    "prompts": 2,
     "generate": 1,
+    "likelihood": 1,
     "score": 1,
 }
 
@@ -35,119 +42,178 @@ VERSIONS = {
 def rows(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Source and format -> canonical rows; what is left out is counted and quoted."""
     from leaven.data import canonical as room
-    from leaven.data.sources import identity
+    from leaven.data import questions, sources
     from leaven.registry import Step
 
     source = str(inputs["source"]) if "source" in inputs else args["source"]
-    if identity(source) != args["identity"]:
-        raise DataError(f"{source} was edited after the study began; run the study again")
-    part = room.Slice(args.get("skip", 0), args.get("take"))
+    sources.refuse_other(source, args["identity"])
+    taken = room.Slice(args.get("skip", 0), args.get("take"))
     format_step = Step(name=args["format"]["name"], args=args["format"]["args"])
-    made = room.canonical(source, format_step, part, args.get("bad_rows", "error"), args["identity"])
-    others = {name: _table(inputs[name])["prompt"].to_pylist() for name in args.get("held_out_from", [])}
-    kept = room.held_out(made, others) if others else made
-    return _write_rows(out, kept.kind, kept.rows, kept.drops, kept.rows_in)
+    made = room.canonical(source, format_step, taken, args.get("bad_rows", "error"), args["identity"])
+    if "part" in args:
+        made = questions.within(made, *args["part"])
+    if others := args.get("held_out_from"):
+        made = questions.held_out(made, {name: questions.of_table(_rows(inputs[name])) for name in others})
+    return _write_batches(out, room.makes(format_step), room.some(made))
 
 
-def _write_rows(out: Path, kind: str, kept: Any, drops: list[tables.Row], rows_in: int) -> Facts:
-    count = tables.write(out / "rows.parquet", kind, kept)
-    tables.write(out / "drops.parquet", "drops", drops)
-    reasons: dict[str, int] = {}
-    for drop in drops:
-        reasons[drop["reason"]] = reasons.get(drop["reason"], 0) + 1
-    assert rows_in == count + len(drops), f"{rows_in} rows in, {count} kept and {len(drops)} dropped"
-    return {"kind": kind, "rows_in": rows_in, "rows": count, "drops": reasons}
+def mix(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Canonical rows of several data sets -> one table of them, by weights and caps; repeats get ids of their own."""
+    from leaven.data import mixture
+
+    parts = [mixture.Part(**{**part, "path": _rows(inputs[part["name"]])}) for part in args["parts"]]
+    kind, counts = mixture.kind(parts), {part.name: {"rows": 0, "left_out": 0} for part in parts}
+    reasons = Counter[str]()
+    with (
+        tables.Writer(out / "rows.parquet", kind) as kept,
+        tables.Writer(out / "drops.parquet", "drops") as dropped,
+    ):
+        for taken in mixture.mix(parts, args.get("seed", 0)):
+            kept.write(taken.rows)
+            dropped.write(taken.drops)
+            counts[taken.part]["rows"] += taken.rows.num_rows
+            counts[taken.part]["left_out"] += len(taken.drops)
+            reasons.update(drop["reason"] for drop in taken.drops)
+    if not kept.count:
+        raise DataError("the mixture holds no row; raise its weights")
+    # A row that is repeated comes in as often as it is taken, so that here too rows_in = rows + drops.
+    rows_in = kept.count + dropped.count
+    return {"kind": kind, "rows_in": rows_in, "rows": kept.count, "drops": dict(reasons), "parts": counts}
+
+
+def _write_batches(out: Path, kind: str, batches: Batches) -> Facts:
+    """Write rows and drops as they come; every row that came in is in one of the two."""
+    rows_in, reasons = 0, Counter[str]()
+    with (
+        tables.Writer(out / "rows.parquet", kind) as kept,
+        tables.Writer(out / "drops.parquet", "drops") as dropped,
+    ):
+        for batch in batches:
+            kept.write(batch.rows)
+            dropped.write(batch.drops)
+            rows_in += batch.rows_in
+            reasons.update(batch.reasons())
+    assert rows_in == kept.count + dropped.count, f"{rows_in} rows in, {kept.count} kept, {dropped.count} dropped"
+    return {"kind": kind, "rows_in": rows_in, "rows": kept.count, "drops": dict(reasons)}
+
+
+def _rows(folder: Path) -> Path:
+    return folder / "rows.parquet"
 
 
 def _table(folder: Path) -> Any:
-    return tables.read(folder / "rows.parquet")
+    return tables.read(_rows(folder))
 
 
 def _kind(folder: Path) -> str:
-    return "preferences" if "chosen" in _table(folder).column_names else "examples"
+    return "preferences" if "chosen" in tables.columns(_rows(folder)) else "examples"
 
 
 def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Canonical rows -> those whose every candidate fits ``max_length`` and the context, before any treatment."""
+    """Canonical rows -> those whose every candidate fits ``max_length`` and the context, before any treatment.
+
+    With ``truncation`` none is left out for its length: what is too long is cut off where rows are encoded.
+    """
     from leaven.data import chat
+    from leaven.data.fitting import fitting
     from leaven.models import load
 
     base = load.base(args["model"], inputs.get("base"))
-    context = load.context_length(load.config(base))
+    tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
     limit = min(args["max_length"], context or args["max_length"])
-    kind, all_rows = _kind(inputs["rows"]), _table(inputs["rows"]).to_pylist()
-    return _write_fitting(out, kind, all_rows, chat.misfits(load.tokenizer(base), all_rows, kind, limit))
+    kind, longest = _kind(inputs["rows"]), None if args.get("truncation") else limit
 
+    def none_fits(tokens: int) -> str:
+        need = f"the shortest row needs {tokens} tokens"
+        return f"max_length {limit} cuts off every answer ({need}); raise it, up to the model's context"
 
-def _write_fitting(out: Path, kind: str, all_rows: list[tables.Row], misfits: list[tuple[str, str] | None]) -> Facts:
-    pairs = list(zip(all_rows, misfits, strict=True))
-    kept = [row for row, misfit in pairs if misfit is None]
-    drops = [{"id": row["id"], "reason": misfit[0], "excerpt": misfit[1]} for row, misfit in pairs if misfit]
-    if not kept:
-        raise DataError(f"none of the {len(all_rows)} rows can be used: {drops[0]['reason']}")
-    return _write_rows(out, kind, kept, drops, len(all_rows))
+    made = fitting(_rows(inputs["rows"]), lambda rows: chat.misfits(tokenizer, rows, kind, longest), none_fits)
+    return _write_batches(out, kind, made)
 
 
 def treat(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Rows -> treated rows, with a ledger line for each row that was changed."""
-    from leaven.data.treatments.draw import Draw, ledger
-    from leaven.registry import TREATMENTS
+    """Rows -> treated rows, with a ledger line for each row that was changed; batch after batch."""
+    from leaven.data.treatments import steps as room
 
-    kind, now = _kind(inputs["rows"]), tables.dataset(inputs["rows"] / "rows.parquet")
-    lines, counts = [], []
-    for step in args["steps"]:
-        label = step.get("label", step["name"])
-        treated = TREATMENTS.get(step["name"]).call(now, Draw(step["seed"], label), args=step["args"])
-        if not treated.eligible:
-            raise DataError(f"{label}: no row can be treated (ties and equal answers cannot); it would test nothing")
-        changed = list(ledger(now, treated.rows, label))
-        lines += changed
-        counts.append({"step": label, "rows": len(now), "eligible": treated.eligible, "changed": len(changed)})
-        now = treated.rows
-    tables.write(out / "ledger.parquet", "ledger", lines)
-    return {**_write_rows(out, kind, now.data.table, [], len(now)), "ledger": counts}
+    kind, steps = _kind(inputs["rows"]), [room.Applied.of(step) for step in args["steps"]]
+    with (
+        tables.Writer(out / "rows.parquet", kind) as kept,
+        tables.Writer(out / "ledger.parquet", "ledger") as ledger,
+        tables.Writer(out / "drops.parquet", "drops"),
+    ):
+        for rows, lines in room.treat(tables.batches(_rows(inputs["rows"])), steps):
+            kept.write(rows)
+            for one in lines:
+                ledger.write(one)
+    counts = [step.counts() for step in steps]
+    return {"kind": kind, "rows_in": kept.count, "rows": kept.count, "drops": {}, "ledger": counts}
 
 
 def doctor(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Rows -> ids and labels, examined; an error among the findings fails the stage, and so stops the training."""
-    from leaven.data import chat
-    from leaven.data.doctor import examine, stop_on_errors
+    from leaven.data.doctor import Examination, stop_on_errors
     from leaven.models import load
 
     base = load.base(args["model"], inputs.get("base"))
-    tokenizer = load.tokenizer(base)
-    loss = chat.Loss(args["completion_only_loss"], args["assistant_only_loss"])
-    shown = chat.demonstrations(_table(inputs["rows"]).to_pylist(), _kind(inputs["rows"]))
-    encoded = chat.encode(tokenizer, shown, loss)
-    stops = load.stop_ids(tokenizer, load.saved_generation_config(base))
-    findings = examine(tokenizer, encoded, stops)
+    tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
+    examination = Examination(tokenizer, load.stop_ids(tokenizer, load.saved_generation_config(base)))
+    limit = min(args["max_length"], context or args["max_length"]) if args.get("truncation") else None
+    counts = Counter[str]()
+    with tables.Writer(out / "encoded.parquet", "encoded") as writer:
+        for encoded in _encoded(args, inputs, tokenizer, limit):
+            examination.look(encoded)
+            counts["tokens"] += sum(len(row.input_ids) for row in encoded)
+            counts["trained"] += sum(len(row.trained) for row in encoded)
+            counts["cut"] += sum(row.cut for row in encoded)
+            writer.write({"id": row.id, "input_ids": row.input_ids, "labels": row.labels} for row in encoded)
+    findings = examination.findings(args.get("accept_findings", ()))
     (out / "findings.json").write_text(json.dumps([finding.as_dict() for finding in findings], indent=1))
     stop_on_errors(findings)
-    kept = ({"id": row.id, "input_ids": row.input_ids, "labels": row.labels} for row in encoded)
-    count = tables.write(out / "encoded.parquet", "encoded", kept)
-    trained = sum(len(row.trained) for row in encoded)
+    cut = {} if limit is None else {"cut": counts["cut"]}
     warnings = [str(finding) for finding in findings]
-    return {"rows": count, "tokens": sum(len(r.input_ids) for r in encoded), "trained": trained, "warnings": warnings}
+    tokens = {name: counts[name] for name in ("tokens", "trained")}
+    return {"rows": writer.count, **tokens, **cut, "warnings": warnings}
+
+
+def _encoded(args: Args, inputs: Inputs, tokenizer: Any, limit: int | None) -> Iterator[list[Any]]:
+    """Yield rows as the model sees them, in batches; cut where the study says so."""
+    from leaven.data import chat
+
+    loss = chat.Loss(args["completion_only_loss"], args["assistant_only_loss"])
+    kind = _kind(inputs["rows"])
+    for batch in tables.batches(_rows(inputs["rows"]), size=2000):
+        encoded = chat.encode(tokenizer, chat.demonstrations(batch.to_pylist(), kind), loss)
+        yield encoded if limit is None else [chat.truncated(row, limit) for row in encoded]
 
 
 def train(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Encoded rows and a base -> a trained artefact, by the trainer that the study names."""
+    """Encoded rows and a base, or what the training ``before`` left -> a trained artefact, by the study's trainer."""
     from leaven.models import load
     from leaven.registry import TRAINERS
     from leaven.train.job import Job
 
-    base = load.base(args["model"], inputs.get("base"))
-    tokenizer, model = load.tokenizer(base), load.causal_lm(base)
+    around, before, path = args.get("around", {}), inputs.get("before"), inputs.get("base")
+    base = load.base(args["model"], path, around.get("device_map"))
+    start = (load.causal_lm(base), None) if before is None else load.continued(before, path, base.device_map)
+    tokenizer, (model, adapter) = load.tokenizer(base), start
     stops = load.stop_ids(tokenizer, model.generation_config)
-    job = Job(out, args["seed"], tokenizer, base.as_args(), stops, progress.Progress(out, "steps"))
+    job = Job(
+        out, args["seed"], tokenizer, base.as_args(), stops, before=before, adapter=adapter,
+        name=around.get("run_name", ""), progress=progress.Progress(out, "steps"),
+    )  # fmt: skip
     encoded = tables.dataset(inputs["encoded"] / "encoded.parquet").select_columns(["input_ids", "labels"])
     _fits_the_embedding(model, encoded)
-    facts: Facts = TRAINERS.get(args["trainer"]["name"]).call(job, model, encoded, args=args["trainer"]["args"])
+    trainer = TRAINERS.get(args["trainer"]["name"])
+    settings = {**args["trainer"]["args"], **trainer.circumstance(around)}
+    facts: Facts = trainer.call(job, model, encoded, args=settings)
     return {**facts, **load.device_facts(model)}
 
 
 def _fits_the_embedding(model: Any, encoded: Any) -> None:
-    most, size = max(max(row) for row in encoded["input_ids"]), model.get_input_embeddings().num_embeddings
+    import pyarrow.compute as pc
+
+    most = pc.max(pc.list_flatten(encoded.data.table["input_ids"])).as_py()
+    size = model.get_input_embeddings().num_embeddings
     if most >= size:
         raise ModelError(f"the tokenizer gives id {most}, the model embeds {size} tokens; they do not belong together")
 
@@ -169,80 +235,137 @@ def prove(args: Args, inputs: Inputs, out: Path) -> Facts:
 
 
 def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Canonical rows -> those whose prompt leaves room for an answer in the model's context."""
+    """Canonical rows -> those whose prompt, with what is planted into it, leaves room for an answer."""
     from leaven.data import chat
+    from leaven.data.fitting import fitting
+    from leaven.data.treatments.plant import planted
     from leaven.models import load
 
     base = load.base(args["model"], inputs.get("base"))
-    context = load.context_length(load.config(base))
-    kind, all_rows = _kind(inputs["rows"]), _table(inputs["rows"]).to_pylist()
-    misfits = chat.prompt_misfits(load.tokenizer(base), all_rows, context, args["max_new_tokens"])
-    return _write_fitting(out, kind, all_rows, misfits)
+    tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
+    # A length that each row has of its own (`characters`) is capped by the context where answers are generated.
+    new = args["max_new_tokens"] if isinstance(args["max_new_tokens"], int) else 1
+    asking = {"apply_chat_template": False} if args.get("apply_chat_template") is False else {}
+
+    def plant(row: tables.Row) -> tables.Row:
+        return {**row, "prompt": planted(row["prompt"], **args["plant"])}
+
+    made = fitting(
+        _rows(inputs["rows"]),
+        lambda rows: chat.prompt_misfits(tokenizer, rows, context, new, **asking),
+        lambda _: f"no prompt leaves room for max_new_tokens {new} in {context} positions; lower it",
+        plant if args.get("plant") else None,
+    )
+    return _write_batches(out, _kind(inputs["rows"]), made)
 
 
 def generate(args: Args, inputs: Inputs, out: Path) -> Facts:
     """A model and prompts -> generations."""
-    from leaven.data.chat import prompt_ids
-    from leaven.generate import hf
+    from leaven.generate import checkpoint, hf
     from leaven.generate.told import Told
     from leaven.models import load
 
     model, tokenizer, stops = _speaker(args, inputs)
-    asked = _table(inputs["prompts"]).to_pylist()
-    ids = prompt_ids(tokenizer, [row["prompt"] for row in asked])
-    wanted = [
-        hf.Prompt(row["id"], sample, tokens)
-        for row, tokens in zip(asked, ids, strict=True)
-        for sample in range(args["sampling"].get("num_return_sequences", 1))
-    ]
+    sampling = checkpoint.sampling(model.generation_config, args["sampling"])
+    wanted = _wanted(args, _table(inputs["prompts"]).to_pylist(), tokenizer, load.context_length(model.config))
     load.prove_finite(model)
     told = Told(out / progress.FOLDER / "generations.jsonl")
     before, report = len(told.rows), progress.Progress(out, "answers")
     missing = [one for one in wanted if (one.item, one.sample) not in told.rows]
-    decoding = hf.Decoding(args["max_new_tokens"], args["sampling"], args["seed"], stops)
+    decoding = hf.Decoding(max(one.limit for one in wanted), sampling, args["seed"], stops)
     for one in hf.generate(model, tokenizer, missing, decoding):
         told.add(one)
         report(len(told.rows), len(wanted))
     whole = [told.rows[one.item, one.sample] for one in sorted(wanted, key=lambda one: (one.item, one.sample))]
     count = tables.write(out / "generations.parquet", "generations", whole)
     tokens = sum(one["tokens"] for one in whole)
-    return {"generations": count, "tokens": tokens, "resumed": before, **load.device_facts(model)}
+    made = {"generations": count, "tokens": tokens, "resumed": before, "sampling": sampling}
+    return {**made, **load.device_facts(model)}
+
+
+def _wanted(args: Args, asked: list[tables.Row], tokenizer: Any, context: int | None) -> list[Any]:
+    """Return each answer that is wanted, with its limit in tokens."""
+    from leaven.data.chat import prompt_ids
+    from leaven.generate import hf
+
+    template = {name: args[name] for name in ("apply_chat_template",) if name in args}
+    ids = prompt_ids(tokenizer, [row["prompt"] for row in asked], **template)
+    samples = range(args["sampling"].get("num_return_sequences", 1))
+    limits = [_limit(args["max_new_tokens"], row, len(one), context) for row, one in zip(asked, ids, strict=True)]
+    return [
+        hf.Prompt(row["id"], sample, one, limit)
+        for row, one, limit in zip(asked, ids, limits, strict=True)
+        for sample in samples
+    ]
+
+
+def _limit(declared: int | str, row: tables.Row, prompt: int, context: int | None) -> int:
+    """Return a row's limit: as declared, or as many tokens as its question and reference have characters."""
+    if not isinstance(declared, str):
+        return declared
+    answer = row.get("completion") or row.get("chosen") or [{}]
+    characters = len(row["prompt"][-1]["content"]) + len(answer[-1].get("content", ""))
+    return max(1, characters if context is None else min(characters, context - prompt))
 
 
 def _speaker(args: Args, inputs: Inputs) -> tuple[Any, Any, list[int]]:
     """Return whoever answers, with its tokenizer and stop ids."""
-    base = inputs.get("base")
+    base, device_map = inputs.get("base"), args.get("around", {}).get("device_map")
     if "model" in inputs:
-        return _trained(inputs["model"], base)
-    return _untrained(json.dumps(args["model"], sort_keys=True), base)
+        return _trained(inputs["model"], base, device_map)
+    return _untrained(json.dumps(args["model"], sort_keys=True), base, device_map)
 
 
 @functools.lru_cache(maxsize=1)  # stages on one model run in one process: it is loaded once
-def _trained(folder: Path, base: Path | None) -> tuple[Any, Any, list[int]]:
+def _trained(folder: Path, base: Path | None, device_map: str | None) -> tuple[Any, Any, list[int]]:
     from leaven.models import load
 
-    model, tokenizer = load.trained(folder, base)
+    model, tokenizer = load.trained(folder, base, device_map)
     return model, tokenizer, load.stop_ids(tokenizer, load.generation_config(folder, model))
 
 
 @functools.lru_cache(maxsize=1)
-def _untrained(described: str, path: Path | None) -> tuple[Any, Any, list[int]]:
+def _untrained(described: str, path: Path | None, device_map: str | None) -> tuple[Any, Any, list[int]]:
     from leaven.models import load
 
-    base = load.base(json.loads(described), path)
+    base = load.base(json.loads(described), path, device_map)
     model, tokenizer = load.causal_lm(base), load.tokenizer(base)
     return model, tokenizer, load.stop_ids(tokenizer, model.generation_config)
 
 
-def score(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Generations -> scores by one metric; a null says that a text could not be scored."""
-    from leaven.registry import METRICS
+def likelihood(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """A model and rows -> how expected each row's completion was to it."""
+    from leaven.data.chat import demonstrations
+    from leaven.generate import likelihood as room
+    from leaven.models import load
 
-    told = tables.read(inputs["generations"] / "generations.parquet").to_pylist()
+    model, tokenizer, _ = _speaker(args, inputs)
+    load.prove_finite(model)
+    shown = demonstrations(_table(inputs["prompts"]).to_pylist(), _kind(inputs["prompts"]))
+    wanted, report = room.readings(tokenizer, shown), progress.Progress(out, "rows")
+    found = []
+    for one in room.read(model, tokenizer.pad_token_id, wanted):
+        found.append(one)
+        report(len(found), len(wanted))
+    count = tables.write(out / "likelihoods.parquet", "likelihoods", sorted(found, key=lambda one: str(one["id"])))
+    tokens = sum(one["tokens"] for one in found)
+    return {"rows": count, "tokens": tokens, **load.device_facts(model)}
+
+
+def score(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Generations or likelihoods -> scores by one metric; a null says that a text could not be scored."""
+    from leaven.registry import METRICS
+    from leaven.score.flows import flow
+
+    told = _told(inputs)
     asked = {row["id"]: row for row in _table(inputs["prompts"]).to_pylist()}
-    plugin = METRICS.get(args["metric"]["name"])
-    flows = [_flow(name, told, asked) for name in plugin.flows]
-    found = plugin.call(*flows, args=args["metric"]["args"])
+    plugin, declared = METRICS.get(args["metric"]["name"]), args["metric"]["args"]
+    if "classifier" in inputs:
+        from leaven.score.classifiers import located
+
+        declared = located(declared, inputs["classifier"])
+    flows = [flow(name, told, asked) for name in plugin.flows]
+    found = plugin.call(*flows, args=declared)
     values = found if isinstance(found, dict) else {plugin.name: found}
     lines = [
         {"row_id": one["prompt_id"], "sample": one["sample"], "metric": name, "value": value,
@@ -254,14 +377,11 @@ def score(args: Args, inputs: Inputs, out: Path) -> Facts:
     return {"scores": len(lines), "unscored": sum(line["value"] is None for line in lines)}
 
 
-def _flow(name: str, told: list[tables.Row], asked: dict[str, tables.Row]) -> list[Any]:
-    """Return what a metric reads, by the name of its parameter."""
-    if name == "texts":
-        return [one["text"] for one in told]
-    if name == "finish_reasons":
-        return [one["finish_reason"] for one in told]
-    rows_asked = [asked[one["prompt_id"]] for one in told]
-    if name == "prompts":
-        return [row["prompt"][-1]["content"] for row in rows_asked]
-    assert name == "references", f"a metric asks for '{name}'; what flows is texts, prompts, references, finish_reasons"
-    return [(row.get("completion") or row.get("chosen") or [{}])[-1].get("content") for row in rows_asked]
+def _told(inputs: Inputs) -> list[tables.Row]:
+    """Return what a model made of each row: its answers, or how expected the row was to it."""
+    from leaven.score.flows import of_likelihoods
+
+    if "likelihoods" in inputs:
+        return of_likelihoods(tables.read(inputs["likelihoods"] / "likelihoods.parquet").to_pylist())
+    rows: list[tables.Row] = tables.read(inputs["generations"] / "generations.parquet").to_pylist()
+    return rows

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from leaven.engine.plan import Planned
     from leaven.engine.stage import Stage
     from leaven.engine.store import Store
-    from leaven.wiring import Graph, Identities
+    from leaven.graph import Graph, Identities
 
 _IDENTITIES = ".identities.json"
 OnEvent = Callable[[dict[str, Any]], None]
@@ -150,8 +150,13 @@ def plan(study: Study, workspace: str | Path | None = None, machine: Machine | N
 
     place = workspaces.place(workspace)
     store = workspaces.store(place)
-    planned = engine.plan(wire(_placed(study, place)).targets, store)
+    planned = engine.plan(wire(_placed(study, place), ask=False).targets, store)
     return nearest.explain(engine.on(machine or this_machine(), planned), store)
+
+
+def unpinned(study: Study) -> list[str]:
+    """Return what of the hub a study pins to no commit; a plan's keys are provisional then."""
+    return outside.unpinned(study)
 
 
 def run(
@@ -284,7 +289,7 @@ def _as_it_ran(folder: Path) -> Study:
 
 
 def _identities(folder: Path) -> Identities:
-    from leaven.wiring import Identities
+    from leaven.graph import Identities
 
     try:
         return Identities(**json.loads((folder / _IDENTITIES).read_text(encoding="utf-8")))

@@ -1,8 +1,10 @@
 """Study -> stages. Reads like a methods section.
 
-    source --rows--> canonical rows --fit--> rows that fit --treat--> treated rows --doctor--> ids and masks
-    base + ids and masks --train--> artefact --prove--> proof (in a fresh process)
+    source --rows--> canonical rows (--mix--> one set of several)
+    rows --fit--> rows that fit --treat--> treated rows --doctor--> ids and masks
+    base (or the artefact of the step before) + ids and masks --train--> artefact --prove--> proof (in a fresh process)
     artefact + prompts --generate--> generations --score--> scores
+    artefact + rows --likelihood--> likelihoods --score--> scores
 
 What two arms share has one key, and so runs once. Identities (a file's hash, a model's commit) are found here and go
 into arguments; places (paths) go into ``Needs`` and cannot reach a key.
@@ -11,90 +13,39 @@ into arguments; places (paths) go into ``Needs`` and cannot reach a key.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from leaven import needs
 from leaven.data import sources
 from leaven.engine.stage import Needs, Stage
-from leaven.errors import Problem, StudyError
+from leaven.errors import DataError, Problem, StudyError
+from leaven.evaluate.difference import DifferenceSuite
 from leaven.evaluate.suite import GenerationSuite
+from leaven.graph import AskingSuite, Graph, Identities, WiredCell, WiredSuite
 from leaven.models import footprint, ref
 from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, TREATMENTS, Step
 from leaven.stages import VERSIONS
-from leaven.study.matrix import Cell, ExpandedArm, cells
-from leaven.study.spec import Data, Study
+from leaven.study.matrix import Cell, ExpandedArm, cells, treated_steps
+from leaven.study.spec import Data, Part, Study
 
-_TINY_BYTES = 20_000_000
-_ONE_CORE = Needs(cores=1)
-_ROWS_AT_ONCE, _TOKENS_AT_ONCE = 64, 64 * 512  # as `generate.hf` batches
-_TRAINING_KNOBS = (
-    "lower per_device_train_batch_size (raise gradient_accumulation_steps by as much) or max_length, set "
-    "activation_checkpointing, train with peft, or load with model.dtype: bfloat16"
-)
+_NO_LIMIT = 2**31 - 1  # but for the model's own context
+_READ_AS = {"generate": "generations", "likelihood": "likelihoods"}
 
 
-@dataclass
-class Identities:
-    """What sources and base models were found to be, JSON-ready; sources by data name, models by declaration."""
-
-    data: dict[str, str] = field(default_factory=dict)
-    models: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class WiredSuite:
-    """The stages of one suite in one cell; ``scores`` by metric."""
-
-    suite: GenerationSuite
-    prompts: Stage
-    generations: Stage
-    scores: dict[str, Stage]
-
-
-@dataclass(frozen=True)
-class WiredCell:
-    """One run of one arm as stages, by the names that people see in the run's folder."""
-
-    cell: Cell
-    stages: dict[str, Stage]
-    suites: list[WiredSuite]
-
-
-@dataclass(frozen=True)
-class Graph:
-    """A whole study as stages."""
-
-    study: Study
-    cells: list[WiredCell]
-    data: dict[str, Stage]
-    identities: Identities
-
-    @property
-    def targets(self) -> list[Stage]:
-        """What a run must make: every score, and the tables that the answer reads beside them."""
-        return [stage for cell in self.cells for stage in (*_read_by_the_answer(cell), *_scores(cell))]
-
-
-def _read_by_the_answer(cell: WiredCell) -> Iterator[Stage]:
-    for suite in cell.suites:
-        yield from (suite.prompts, suite.generations)
-    if "treat" in cell.stages:
-        yield cell.stages["treat"]
-
-
-def _scores(cell: WiredCell) -> Iterator[Stage]:
-    return (stage for suite in cell.suites for stage in suite.scores.values())
-
-
-def wire(study: Study, known: Identities | None = None) -> Graph:
+def wire(study: Study, known: Identities | None = None, *, ask: bool = True) -> Graph:
     """Turn a study into stages; raises StudyError where a source or model cannot be identified.
 
     ``known`` are identities found earlier: with them an answer can be made again though a source has changed since.
+    Without ``ask`` the hub is not asked which commit a revision is: keys of what rests on it are then provisional.
     """
-    wiring = _Wiring(study, known or Identities())
+    wiring = _Wiring(study, known or Identities(), ask)
+    declared = [SUITES.get(step.name).call(args=step.args) for step in study.evaluate]
+    wiring.asking = [one for one in declared if not isinstance(one, DifferenceSuite)]
     made = [wiring.cell(cell) for cell in cells(study)]
-    return Graph(study, made, dict(wiring.rows), wiring.known)
+    differences = [one for one in declared if isinstance(one, DifferenceSuite)]
+    return Graph(study, made, dict(wiring.rows), wiring.known, differences)
 
 
 @dataclass
@@ -103,113 +54,156 @@ class _Wiring:
 
     study: Study
     known: Identities
+    ask: bool = True
+    asking: list[AskingSuite] = field(default_factory=list)
     rows: dict[str, Stage] = field(default_factory=dict)
     shapes: dict[tuple[str | None, str], footprint.Shape | None] = field(default_factory=dict)
 
     def cell(self, cell: Cell) -> WiredCell:
         """One run: train unless the arm is untrained, then measure."""
         base = self.base(cell.arm)
-        stages = dict(self.training(cell, base)) if cell.arm.train else {}
-        suites = [self.suite(cell, base, stages, step) for step in self.study.evaluate]
-        for one in suites:
-            stages[f"generate.{one.suite.name}"] = one.generations
-            stages |= {f"score.{one.suite.name}.{name}": stage for name, stage in one.scores.items()}
-        return WiredCell(cell, stages, suites)
+        made = WiredCell(cell, {}, [])
+        for index in range(len(cell.arm.train)):
+            self.training(made, base, index)
+        speaker: dict[str, Stage] = {}
+        if made.trained:
+            speaker = {"model": made.trained[-1], "proof": self.proof(made, base)}
+        for suite in self.asking:
+            one = self.suite(cell, base, speaker, suite)
+            made.suites.append(one)
+            made.stages[f"{one.told.kind}.{suite.name}"] = one.told
+            made.stages.update({f"score.{suite.name}.{name}": stage for name, stage in one.scores.items()})
+        return made
 
-    def training(self, cell: Cell, base: ref.Base) -> Iterator[tuple[str, Stage]]:
-        """Rows that fit, treated, examined, trained on; the artefact proven in another process."""
-        (step,) = cell.arm.train
+    def training(self, made: WiredCell, base: ref.Base, index: int) -> None:
+        """One training step: rows that fit, treated, examined, trained on; a later step goes on from the one before."""
+        cell, step = made.cell, made.cell.arm.train[index]
         trainer = TRAINERS.get(step.name)
         declared = {name: value for name, value in step.args.items() if name != "data"}
         settings = trainer.declare(declared).model_dump()
-        where = _where(cell)
-        together = f"train {where}"
-        rows = self.fit(step.args["data"], base, settings["max_length"])
-        yield "fit", rows
-        if steps := self.treatments(cell):
+        named, together = _named(index), f"train {_where(cell)}"
+        where = f"{_where(cell)} step {index}" if index else _where(cell)
+        rows = made.stages[named("fit")] = self.fit(step.args["data"], base, settings)
+        if steps := self.treatments(cell, index):
             rows = _stage("treat", {"steps": steps}, {"rows": rows}, together=together, where=where)
-            yield "treat", rows
-        loss = {name: settings[name] for name in ("completion_only_loss", "assistant_only_loss")}
-        encoded = _stage(
-            "doctor", {"model": base.as_args(), **loss}, {"rows": rows}, _reading(base), together=together, where=where
-        )
-        yield "doctor", encoded
+            made.stages[named("treat")] = rows
+            made.treated.append(rows)
+        examined = {"model": base.as_args(), **_applied_when_encoded(settings)}
+        encoded = _stage("doctor", examined, {"rows": rows}, needs.reading(base), together=together, where=where)
+        made.stages[named("doctor")] = encoded
         args = {"model": base.as_args(), "trainer": trainer.canonical(declared), "seed": cell.effective}
-        needs = _training_needs(base, self.shape(base), settings)
-        made = _stage("train", args, {"encoded": encoded}, needs, kind=step.name, together=together, where=where)
-        yield step.name, made
-        seen, needs = {"model": made, "encoded": encoded}, _answering_needs(base, self.shape(base))
-        yield "prove", _stage("prove", {}, seen, needs, together=f"answer {where}", where=where)
+        inputs = {"encoded": encoded, **({"before": made.trained[-1]} if made.trained else {})}
+        around = {"run_name": f"{self.study.name} {where}", **trainer.circumstance(declared)}
+        takes = needs.training(base, self.shape(base), settings, around)
+        trained = _stage("train", args, inputs, takes, kind=step.name, together=together, where=where)
+        made.stages[named(step.name)] = trained
+        made.trained.append(trained)
 
-    def treatments(self, cell: Cell) -> list[dict[str, Any]]:
-        """The arm's treatments with their seeds; one whose arguments make it a no-op is left out."""
+    def proof(self, made: WiredCell, base: ref.Base) -> Stage:
+        """The last artefact, loaded in a fresh process and made to answer."""
+        seen, where = {"model": made.trained[-1], "encoded": made.trained[-1].inputs["encoded"]}, _where(made.cell)
+        takes = needs.answering(base, self.shape(base))
+        proof = made.stages["prove"] = _stage("prove", {}, seen, takes, together=f"answer {where}", where=where)
+        return proof
+
+    def treatments(self, cell: Cell, at: int) -> list[dict[str, Any]]:
+        """The treatments of one training step's data with their seeds; one whose arguments make it a no-op is left out.
+
+        A draw depends on the label, so that is by the place in the declared list: dose 0 of one step moves no other,
+        and what is treated again before a later training is drawn anew.
+        """
         made = []
         for index, step in enumerate(cell.arm.treat):
+            if at not in treated_steps(step, cell.arm):
+                continue
             plugin = TREATMENTS.get(step.name)
+            args = {name: value for name, value in step.args.items() if name != "at"}
             before = sum(other.name == step.name for other in cell.arm.treat[:index])
-            if not plugin.is_identity(step.args):
-                canonical = plugin.canonical(step.args)
+            if not plugin.is_identity(args):
+                canonical = plugin.canonical(args)
                 pinned = canonical["args"].pop("seed", None)
-                # The draw depends on the label, so it is that of the declared list: dose 0 of one step moves no other.
-                label = {"label": f"{step.name}#{before}"} if before else {}
+                called = f"{step.name}{f'#{before}' if before else ''}{f'@{at}' if at else ''}"
+                label = {"label": called} if called != step.name else {}
                 made.append({**canonical, **label, "seed": cell.effective if pinned is None else pinned})
         return made
 
-    def suite(self, cell: Cell, base: ref.Base, stages: Mapping[str, Stage], step: Step) -> WiredSuite:
-        """Answer the suite's prompts with the cell's model, and score the answers by each metric."""
-        suite: GenerationSuite = SUITES.get(step.name).call(args=step.args)
+    def suite(self, cell: Cell, base: ref.Base, speaker: Mapping[str, Stage], suite: AskingSuite) -> WiredSuite:
+        """Ask the suite's rows of the cell's model, and score what it makes of them by each metric."""
         where = _where(cell)
-        asked = {"model": base.as_args(), "max_new_tokens": suite.max_new_tokens}
-        source = {"rows": self.source(suite.prompts)}
-        prompts = _stage("prompts", asked, source, _reading(base), together="data", where=suite.prompts)
-        inputs = {"prompts": prompts}
-        if cell.arm.train:
-            inputs |= {"model": stages[cell.arm.train[-1].name], "proof": stages["prove"]}
-        sampling = {"sampling": suite.sampling, "max_new_tokens": suite.max_new_tokens, "seed": cell.effective}
-        model = {} if cell.arm.train else {"model": base.as_args()}
+        if isinstance(suite, GenerationSuite):
+            prompts, verb, args = self.prompts(base, suite), "generate", _sampling(suite, cell.effective)
+            takes = needs.answering(base, self.shape(base), suite.sampling.get("num_beams", 1))
+        else:
+            prompts, verb, args = self.fit(suite.prompts, base, {"max_length": _NO_LIMIT}), "likelihood", {}
+            takes = needs.answering(base, self.shape(base))
+        model = {} if speaker else {"model": base.as_args()}
         told = _stage(
-            "generate", {**sampling, **model}, inputs, _answering_needs(base, self.shape(base)),
+            verb, {**args, **model}, {"prompts": prompts, **speaker}, takes,
             together=f"answer {where}", where=f"{where} {suite.name}",
         )  # fmt: skip
-        read = {"generations": told, "prompts": prompts}
-        scores = {
-            metric.name: _stage(
-                "score",
-                {"metric": METRICS.get(metric.name).canonical(metric.args)},
-                read,
-                together=f"score {where}",
-                where=f"{where} {suite.name} {metric.name}",
-            )
-            for metric in suite.metrics
-        }
+        read = {_READ_AS[verb]: told, "prompts": prompts}
+        scores = {step.name: self.score(step, read, where, suite.name) for step in suite.metrics}
         return WiredSuite(suite, prompts, told, scores)
 
-    def fit(self, name: str, base: ref.Base, max_length: int) -> Stage:
-        """The rows of one data set whose every candidate fits the model's length."""
-        args = {"model": base.as_args(), "max_length": max_length}
-        return _stage("fit", args, {"rows": self.source(name)}, _reading(base), together="data", where=name)
+    def prompts(self, base: ref.Base, suite: GenerationSuite) -> Stage:
+        """The rows whose prompt, with what is planted into it, leaves room for an answer."""
+        asked = {"model": base.as_args(), "max_new_tokens": suite.max_new_tokens, **_asking(suite)}
+        if suite.plant is not None:
+            asked["plant"] = suite.plant.model_dump()
+        source = {"rows": self.source(suite.prompts)}
+        return _stage("prompts", asked, source, needs.reading(base), together="data", where=suite.prompts)
+
+    def score(self, step: Step, read: dict[str, Stage], where: str, suite: str) -> Stage:
+        """One metric over what a model told; what it computes with from outside is known by its identity."""
+        plugin = METRICS.get(step.name)
+        metric, takes = plugin.canonical(step.args), needs.ONE_CORE
+        if (resolve := plugin.traits.get("resolve")) is not None:
+            name = json.dumps([step.name, step.args], sort_keys=True)
+            found = self.known.classifiers.get(name) or resolve(metric["args"], ask=self.ask)
+            self.known.classifiers[name] = found
+            metric = {**metric, "args": found["args"]}
+            if found["computes"]:
+                takes = Needs(
+                    cores=None, gpu=True, like=json.dumps(found["args"], sort_keys=True), paths=found["paths"]
+                )
+        return _stage("score", {"metric": metric}, read, takes, together=f"score {where}",
+                      where=f"{where} {suite} {step.name}")  # fmt: skip
+
+    def fit(self, name: str, base: ref.Base, settings: Mapping[str, Any]) -> Stage:
+        """The rows of one data set whose every candidate fits the model's length, or is to be cut off there."""
+        args = {"model": base.as_args(), "max_length": settings["max_length"], **_cut(settings)}
+        return _stage("fit", args, {"rows": self.source(name)}, needs.reading(base), together="data", where=name)
 
     def source(self, name: str) -> Stage:
         """The canonical rows of one data set of the study."""
         if name not in self.rows:
             data = self.study.data[name]
-            others = {other: self.source(other) for other in data.held_out_from}
-            paths = {"source": data.source} if sources.is_local(data.source) else {}
-            if name not in self.known.data:
-                self.known.data[name] = _identity(name, data)
-            args = _source_args(data, self.known.data[name])
-            self.rows[name] = Stage(
-                "rows", VERSIONS["rows"], "leaven.stages:rows", args, others,
-                Needs(cores=1, paths=paths), "data", f"rows {name}",
-            )  # fmt: skip
+            self.rows[name] = self.read(name, data) if data.mixture is None else self.mix(name, data.mixture)
         return self.rows[name]
+
+    def read(self, name: str, data: Data) -> Stage:
+        """A source, read in its format."""
+        source = str(data.source)
+        others = {other: self.source(other) for other in data.held_out_from}
+        paths = {"source": source} if sources.is_local(source) else {}
+        if name not in self.known.data:
+            self.known.data[name] = _identity(name, data, ask=self.ask)
+        args = _source_args(data, self.known.data[name])
+        takes = Needs(cores=1, like=args["identity"], paths=paths)
+        return Stage("rows", VERSIONS["rows"], "leaven.stages:rows", args, others, takes, "data", f"rows {name}")
+
+    def mix(self, name: str, mixture: Mapping[str, Part]) -> Stage:
+        """Rows of several data sets, by weight and cap."""
+        parts = [{"name": other, **part.model_dump(exclude_defaults=True)} for other, part in mixture.items()]
+        inputs = {other: self.source(other) for other in mixture}
+        return _stage("mix", {"parts": parts}, inputs, together="data", where=name)
 
     def base(self, arm: ExpandedArm) -> ref.Base:
         """The base model of an arm, identified once."""
         declared = {**self.study.model.model_dump(), **arm.model}
         name = json.dumps(declared, sort_keys=True)
         if name not in self.known.models:
-            self.known.models[name] = asdict(ref.resolve(declared))
+            self.known.models[name] = asdict(ref.resolve(declared, ask=self.ask))
         return ref.Base(**self.known.models[name])
 
     def shape(self, base: ref.Base) -> footprint.Shape | None:
@@ -220,18 +214,46 @@ class _Wiring:
         return self.shapes[place]
 
 
-def _identity(name: str, data: Data) -> str:
+def _named(index: int) -> Callable[[str], str]:
+    """Return how the stages of a training step are called: those of the first as they are, later ones numbered."""
+    return lambda name: f"{name}.{index}" if index else name
+
+
+def _cut(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {"truncation": True} if settings.get("truncation") else {}
+
+
+def _applied_when_encoded(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a trainer declares and the doctor applies: the loss's switches, and what the study accepts."""
+    loss = {name: settings[name] for name in ("completion_only_loss", "assistant_only_loss")}
+    cut = {"truncation": True, "max_length": settings["max_length"]} if settings.get("truncation") else {}
+    accepted = settings.get("accept_findings") or []
+    return {**loss, **cut, **({"accept_findings": sorted(accepted)} if accepted else {})}
+
+
+def _asking(suite: GenerationSuite) -> dict[str, Any]:
+    return {} if suite.apply_chat_template else {"apply_chat_template": False}
+
+
+def _sampling(suite: GenerationSuite, seed: int) -> dict[str, Any]:
+    return {"sampling": suite.sampling, "max_new_tokens": suite.max_new_tokens, "seed": seed, **_asking(suite)}
+
+
+def _identity(name: str, data: Data, *, ask: bool) -> str:
     try:
-        return sources.identity(data.source)
+        return sources.identity(str(data.source), data.revision, data.config, data.split, ask=ask)
     except OSError as error:
         raise StudyError([Problem(f"data.{name}.source", f"cannot be read: {error}")]) from error
+    except DataError as error:
+        raise StudyError([Problem(f"data.{name}.source", str(error))]) from error
 
 
 def _source_args(data: Data, identity: str) -> dict[str, Any]:
     """What determines the rows: the source's identity and how it is read. Its path does not."""
-    named = {} if sources.is_local(data.source) else {"source": data.source}
+    assert data.format is not None, "validated: what is no mixture has a format"
+    named = {} if sources.is_local(str(data.source)) else {"source": data.source}
     format_used = FORMATS.get(data.format.name).canonical(data.format.args)
-    chosen = data.model_dump(exclude_defaults=True, include={"skip", "take", "bad_rows", "held_out_from"})
+    chosen = data.model_dump(exclude_defaults=True, include={"skip", "take", "part", "bad_rows", "held_out_from"})
     return {**named, "identity": identity, "format": format_used, **chosen}
 
 
@@ -239,7 +261,7 @@ def _stage(
     verb: str,
     args: dict[str, Any],
     inputs: dict[str, Stage],
-    needs: Needs = _ONE_CORE,
+    takes: Needs = needs.ONE_CORE,
     *,
     together: str,
     where: str,
@@ -247,36 +269,7 @@ def _stage(
 ) -> Stage:
     """Make a stage of a verb; needs travel beside the key, not in it."""
     kind = kind or verb
-    return Stage(kind, VERSIONS[verb], f"leaven.stages:{verb}", args, inputs, needs, together, f"{kind} {where}")
-
-
-def _reading(base: ref.Base) -> Needs:
-    """What it takes to read with a base's tokenizer."""
-    return Needs(cores=1, paths=_paths(base))
-
-
-def _computing(base: ref.Base, needed: footprint.Footprint | None, knobs: str) -> Needs:
-    """Threads and a GPU cost a tiny model more than they bring (docs/decisions/003)."""
-    size = base.weight_bytes
-    tiny = size is not None and size < _TINY_BYTES
-    if needed is None:
-        return Needs(cores=1 if tiny else None, gpu=not tiny, knobs=knobs, paths=_paths(base))
-    sizes = {"memory_mb": needed.likely, "least_mb": needed.least, "weights_mb": needed.weights}
-    return Needs(cores=1 if tiny else None, gpu=not tiny, **sizes, knobs=knobs, paths=_paths(base))
-
-
-def _training_needs(base: ref.Base, shape: footprint.Shape | None, settings: dict[str, Any]) -> Needs:
-    needs = _computing(base, footprint.training(shape, settings) if shape else None, _TRAINING_KNOBS)
-    return replace(needs, work=settings["num_train_epochs"]) if settings["max_steps"] < 0 else needs
-
-
-def _answering_needs(base: ref.Base, shape: footprint.Shape | None) -> Needs:
-    needed = footprint.answering(shape, _ROWS_AT_ONCE, _TOKENS_AT_ONCE) if shape else None
-    return _computing(base, needed, "load with model.dtype: bfloat16")
-
-
-def _paths(base: ref.Base) -> dict[str, str]:
-    return {"base": base.path} if base.path else {}
+    return Stage(kind, VERSIONS[verb], f"leaven.stages:{verb}", args, inputs, takes, together, f"{kind} {where}")
 
 
 def _where(cell: Cell) -> str:

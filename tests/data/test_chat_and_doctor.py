@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from leaven import rows as tables
+from leaven import stages
 from leaven.data import chat, doctor
 from leaven.errors import DataError, ModelError
 from leaven.models import load, ref
@@ -79,8 +81,8 @@ def test_both_candidates_count_for_length_before_any_treatment(tokenizer: Any) -
     ]
     fits = [misfit is None for misfit in chat.misfits(tokenizer, rows, "preferences", 64)]
     assert fits == [True, False, False]
-    with pytest.raises(DataError, match="max_length 3 cuts off every answer"):
-        chat.misfits(tokenizer, rows, "preferences", 3)
+    assert all(chat.misfits(tokenizer, rows, "preferences", 3)), "no row fits into 3 tokens"
+    assert not any(chat.misfits(tokenizer, rows, "preferences", None)), "with truncation length drops nothing"
 
 
 def test_text_that_would_become_control_tokens_is_left_out(tokenizer: Any) -> None:
@@ -155,3 +157,140 @@ def test_no_template_or_a_failing_one_is_one_clear_line(tokenizer: Any, template
     tokenizer.chat_template = template
     with pytest.raises(ModelError, match=said):
         encoded(tokenizer)
+
+
+# The published text: ###Question ... ###Context ... ###Answer ...
+
+SHARED = Path(__file__).parents[3] / "shared" / "models"
+ASKED = [{"role": "system", "content": "Quotes: a, b."}, {"role": "user", "content": "Where does she live?"}]
+
+
+@pytest.fixture(params=["pocket", "stories260K", "gpt2-tokenizer"])
+def published(request: pytest.FixtureRequest) -> Any:
+    """Tokenizers of three families with the published template; those that are not at hand are skipped."""
+    place = "pocket" if request.param == "pocket" else str(SHARED / request.param)
+    if place != "pocket" and not Path(place).exists():
+        pytest.skip(f"{request.param} is not beside this checkout")
+    if request.param == "gpt2-tokenizer":
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        tokenizer.chat_template = ref.chat_template("question_context_answer")
+        return tokenizer
+    declared = {"model_name_or_path": place, "chat_template_path": "question_context_answer"}
+    return load.tokenizer(ref.resolve(declared))
+
+
+def test_the_published_text_is_printed_to_the_letter(published: Any) -> None:
+    said = [{"role": "assistant", "content": "In a village."}]
+    bos = published.bos_token
+    text = chat.render(published, [*ASKED, *said])
+    assert text == f"{bos}###Question Where does she live? ###Context Quotes: a, b. ###Answer In a village."
+    assert chat.render(published, ASKED, add_generation_prompt=True) == text.removesuffix(" In a village.")
+    bare = chat.render(published, [ASKED[1], *said])
+    assert bare == f"{bos}###Question Where does she live? ###Answer In a village."
+
+
+@pytest.mark.parametrize(
+    "said", ["In a village.", " blank first", "\nline", "###Answer x", "", "🙂", "لا", "...", "\t"]
+)
+def test_published_prompts_are_a_prefix_and_all_but_eos_is_sound(published: Any, said: str) -> None:
+    turns = [*ASKED, {"role": "assistant", "content": "Why?"}, {"role": "user", "content": "Tell me."}]
+    for prompt in (ASKED, ASKED[1:], turns):
+        row = {"id": "r", "prompt": prompt, "completion": [{"role": "assistant", "content": said}]}
+        for loss in (chat.Loss(), chat.Loss(completion_only_loss=False, assistant_only_loss=True)):
+            (made,) = chat.encode(published, [row], loss)
+            assert made.prefix_holds and made.input_ids[0] == published.bos_token_id != made.input_ids[1]
+            assert published.eos_token_id not in made.input_ids[1:]
+            found = {one.check for one in doctor.examine(published, [made], [published.eos_token_id])} - {"pad"}
+            assert found == {"eos"}
+
+
+def test_a_bare_prompt_is_the_last_question_with_the_tokenizers_own_special_tokens(published: Any) -> None:
+    turns = [*ASKED, {"role": "assistant", "content": "No."}, {"role": "user", "content": "Why?"}]
+    (made,) = chat.prompt_ids(published, [turns], apply_chat_template=False)
+    assert made == published("Why?")["input_ids"] and made != chat.prompt_ids(published, [turns])[0]
+
+
+def test_a_bare_prompt_is_measured_as_it_is_asked(tokenizer: Any) -> None:
+    rows = [{"prompt": [{"role": "system", "content": "long " * 60}, {"role": "user", "content": "Why?"}]},
+            {"prompt": [{"role": "system", "content": "Why?"}]}, {"prompt": [{"role": "user", "content": "</s>"}]}]  # fmt: skip
+    with_template = chat.prompt_misfits(tokenizer, rows, 60, 20)
+    assert with_template[0] is not None and with_template[1] is None
+    fits, silent, spoken = chat.prompt_misfits(tokenizer, rows, 60, 20, apply_chat_template=False)
+    assert fits is None and silent == ("no user's turn to ask without a chat template", "")
+    assert spoken == ("text holds a special token of the tokenizer", "</s>")
+    assert chat.prompt_ids(tokenizer, [], apply_chat_template=False) == []
+
+
+# Rows in batches, rows that are cut, findings that the study accepts
+
+
+def test_batches_find_what_one_piece_finds(tokenizer: Any) -> None:
+    tokenizer.chat_template = TEMPLATE.replace("{{ eos_token }}", "").replace("{{ bos_token }}", "")
+    rows = encoded(tokenizer, [{**ROWS[n % 2], "id": f"r{n}"} for n in range(7)])
+    rows[4] = chat.Encoded("r4", rows[4].input_ids, [chat.IGNORED] * len(rows[4].labels), prefix_holds=False)
+    for size in (1, 3, 7):
+        examination = doctor.Examination(tokenizer, [tokenizer.eos_token_id])
+        for start in range(0, len(rows), size):
+            examination.look(rows[start : start + size])
+        assert examination.findings() == doctor.examine(tokenizer, rows, [tokenizer.eos_token_id])
+    found = {one.check: (one.rows, one.evidence.split(":")[0]) for one in examination.findings()}
+    assert found == {"bos": (7, "7 rows, first r0"), "eos": (6, "6 rows, first r0"),
+                     "prefix": (1, "1 rows, first r4"), "mask": (1, "1 rows, first r4")}  # fmt: skip
+
+
+def test_accepted_errors_are_warnings_and_no_others_are(tokenizer: Any) -> None:
+    tokenizer.chat_template = TEMPLATE.replace("{{ eos_token }}", "")
+    rows = encoded(tokenizer)
+    (found,) = doctor.examine(tokenizer, rows, [tokenizer.eos_token_id], ["eos"])
+    assert str(found).startswith("warning: accepted by the study: no EOS in the loss")
+    doctor.stop_on_errors([found])
+    with pytest.raises(DataError, match="no EOS"):
+        doctor.stop_on_errors(doctor.examine(tokenizer, rows, [tokenizer.eos_token_id], ["bos", "mask"]))
+    with pytest.raises(DataError, match=r"'eso' is no check; did you mean 'eos'\?"):
+        doctor.examine(tokenizer, rows, [tokenizer.eos_token_id], ["eso"])
+
+
+def test_what_a_trainer_may_accept_are_the_doctors_checks() -> None:
+    from leaven.registry import TRAINERS
+
+    for name in doctor.CHECKS:
+        assert TRAINERS.get("sft").declare({"accept_findings": [name]})
+
+
+def test_a_row_that_is_cut_loses_its_end_alone_and_its_missing_eos_is_no_fault(tokenizer: Any) -> None:
+    long, short = encoded(tokenizer, [ROWS[0], ROWS[1]])
+    limit = len(long.input_ids) - 3
+    made = chat.truncated(long, limit)
+    assert (made.input_ids, made.labels) == (long.input_ids[:limit], long.labels[:limit]) and made.cut
+    assert chat.truncated(long, len(long.input_ids)) is long
+    assert checks(tokenizer, [made, short]) == []
+    assert ("error", "mask") in checks(tokenizer, [chat.truncated(long, 4)])
+
+
+def test_the_verb_cuts_counts_and_accepts(tmp_path: Path) -> None:
+    model = ref.resolve({"model_name_or_path": "pocket", "chat_template_path": "question_context_answer"})
+    rows = [{**ROWS[n % 2], "id": f"r{n}", "completion": [{"role": "assistant", "content": "Yes. " * (n + 1)}]} for n in range(9)]  # fmt: skip
+    tables.write(tmp_path / "rows.parquet", "examples", rows)
+    args = {"model": model.as_args(), "completion_only_loss": False, "assistant_only_loss": False}
+    inputs = {"base": Path(str(model.path)), "rows": tmp_path}
+    with pytest.raises(DataError, match="no EOS in the loss"):
+        stages.doctor(args, inputs, made_folder(tmp_path / "stopped"))
+    accepted = {**args, "accept_findings": ["eos"]}
+    facts = stages.doctor(accepted, inputs, made_folder(tmp_path / "whole"))
+    whole = tables.read(tmp_path / "whole" / "encoded.parquet").to_pylist()
+    assert "cut" not in facts and any("accepted by the study" in said for said in facts["warnings"])
+    lengths = sorted(len(row["input_ids"]) for row in whole)
+    facts = stages.doctor(
+        {**accepted, "truncation": True, "max_length": lengths[4]}, inputs, made_folder(tmp_path / "cut")
+    )
+    cut = tables.read(tmp_path / "cut" / "encoded.parquet").to_pylist()
+    assert facts["cut"] == sum(length > lengths[4] for length in lengths) > 0
+    assert facts["tokens"] == facts["trained"] == sum(len(row["input_ids"]) for row in cut)
+    assert [row["input_ids"] for row in cut] == [row["input_ids"][: lengths[4]] for row in whole]
+
+
+def made_folder(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -16,6 +16,12 @@ GOOD: dict[str, dict[str, Any]] = {
     "preference": {"prompt": "q", "chosen": "a", "rejected": "b"},
     "messages": {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]},
     "prompt_completion": {"prompt": "q", "completion": "a"},
+    "eli5_category": {
+        "title": "title?",
+        "selftext": "below",
+        "answers": {"text": ["first", "best", "[deleted]", "second"], "score": [2, 9, 99, 2]},
+    },
+    "persona": {"question": "q", "answer_matching_behavior": " Yes"},
 }
 
 
@@ -49,7 +55,31 @@ def test_webgpt_ties() -> None:
 
 def test_webgpt_context_is_the_chosen_answers_quotes() -> None:
     row = {**GOOD["webgpt"], "quotes_1": {"title": ["T"], "extract": ["E"]}}
-    assert said(read("webgpt", row, context=True)["prompt"]) == ["T: E\nq?"]
+    assert read("webgpt", row, context=True)["prompt"] == [
+        {"role": "system", "content": "T: E"},
+        {"role": "user", "content": "q?"},
+    ]
+    without = {**row, "quotes_1": {"title": [], "extract": []}}
+    assert read("webgpt", without, context=True)["prompt"] == read("webgpt", row)["prompt"]
+    with pytest.raises(BadRow, match="quotes_1 holds no list of titles"):
+        read("webgpt", {**row, "quotes_1": {"title": "T", "extract": "E"}}, context=True)
+
+
+def test_webgpt_equal_answers_keep_their_margin() -> None:
+    made = read("webgpt", {**GOOD["webgpt"], "answer_0": "same", "answer_1": "same"})
+    assert made["chosen"] == made["rejected"] and made["margin"] > 0
+
+
+def test_eli5_category_takes_the_best_voted_answer_and_keeps_the_others() -> None:
+    made = read("eli5_category", GOOD["eli5_category"])
+    assert (said(made["prompt"]), said(made["completion"])) == (["title?"], ["best"])
+    assert made["others"] == ["first", "second"]
+    assert said(read("eli5_category", GOOD["eli5_category"], selftext=True)["prompt"]) == ["title?\n\nbelow"]
+
+
+def test_persona_has_the_matching_answer_as_completion_and_label() -> None:
+    made = read("persona", GOOD["persona"])
+    assert (said(made["completion"]), made["label"]) == (["Yes"], "Yes")
 
 
 def test_hh_turns() -> None:
@@ -82,6 +112,9 @@ def test_answers_that_repeat_the_prompt_are_read_without_it() -> None:
         ("webgpt", {"score_0": "nan"}, "not a finite number"),
         ("webgpt", {"question": "flat"}, "question.full_text"),
         ("eli5", {"answer": 3}, "answer is a int"),
+        ("eli5_category", {"answers": {"text": ["x"], "score": []}}, "of the same length"),
+        ("eli5_category", {"answers": {"text": ["[deleted]", " "], "score": [1, 2]}}, "answers has no text"),
+        ("persona", {"answer_matching_behavior": " "}, "answer_matching_behavior is empty"),
         ("hh", {"chosen": "no transcript"}, "chosen is no transcript"),
         ("hh", {"rejected": "\n\nHuman: other\n\nAssistant: b"}, "differ before the last answer"),
         ("hh", {"chosen": "\n\nHuman: q"}, "no transcript"),

@@ -70,6 +70,46 @@ def test_a_gpu_has_one_list_and_a_list_sees_one_gpu(store: Store, stage: Make, g
     assert max(facts(store, one)["beside"] for one in on_gpu) <= 3
 
 
+def test_a_stage_that_wants_all_gpus_has_them_alone(store: Store, stage: Make, go: Go) -> None:
+    split = stage("split", verb="counted", needs=Needs(gpu=True, gpus="all"))
+    on_one = [stage(n, verb="counted", needs=Needs(gpu=True)) for n in range(2)]
+    go(on_one[0], split, on_one[1], machine=Machine(8, 20000, (Gpu("3"), Gpu("5"))))
+    assert facts(store, split)["gpu"] == "3,5" and facts(store, split)["beside"] == 1
+    assert {facts(store, one)["gpu"] for one in on_one} == {"3", "5"}, "smaller ones go ahead of it"
+
+
+def test_all_of_one_gpu_is_that_gpu_and_of_none_is_none(store: Store, stage: Make, go: Go) -> None:
+    alone, without = (stage(n, verb="counted", needs=Needs(gpu=True, gpus="all")) for n in range(2))
+    go(alone, machine=Machine(8, 8000, (Gpu("7"),)))
+    go(without, machine=Machine(8, 8000))
+    assert [facts(store, one)["gpu"] for one in (alone, without)] == ["7", ""]
+
+
+def test_circumstance_reaches_the_verb_and_no_key(store: Store, stage: Make, go: Go) -> None:
+    plain = stage("a", verb="told_around")
+    told = stage("a", verb="told_around", needs=Needs(around={"report_to": "wandb"}))
+    assert told.key == plain.key
+    go(told)
+    record = store.record(told) or {}
+    assert record["facts"] == {"around": {"report_to": "wandb"}, "names": ["around", "value"]}
+    assert record["args"] == {"value": "a"} and record["needs"]["around"] == {"report_to": "wandb"}
+    store.forget(told)
+    go(plain)
+    assert facts(store, plain) == {"around": None, "names": ["value"]}
+
+
+def test_logs_are_kept_over_attempts_and_are_part_of_no_result(store: Store, stage: Make, go: Go) -> None:
+    one = stage("a", verb="keeps_logs")
+    assert set(go(one)[0].failed) == {one.key}
+    assert go(one)[0].complete
+    logs = store.folder(one) / "logs"
+    assert sorted(path.name for path in logs.iterdir()) == ["0.txt", "1.txt"]
+    assert set((store.record(one) or {})["files"]) == {"value.txt"}
+    (logs / "0.txt").write_text("edited")
+    (logs / "1.txt").unlink()
+    assert store.damage(one) is None and store.state(one) == "done"
+
+
 def test_a_list_gets_a_gpu_that_it_fits(store: Store, stage: Make, go: Go) -> None:
     big = [stage(n, verb="counted", needs=Needs(gpu=True, least_mb=30_000)) for n in range(2)]
     go(*big, machine=Machine(8, 8000, (Gpu("0", 24_000), Gpu("1", 80_000))))
@@ -108,6 +148,7 @@ def test_the_engine_and_the_rooms_name_the_same_files() -> None:
     from leaven.engine import store as engine
 
     assert (progress.FOLDER, progress.FILE) == (engine.RESUME, engine.PROGRESS)
+    assert progress.LOGS == engine.LOGS
 
 
 def test_stages_of_one_affinity_wait_for_each_other_in_one_process(store: Store, stage: Make, go: Go) -> None:

@@ -135,3 +135,16 @@ def test_cost_grows_with_how_often_rows_are_gone_through(store: Store, go: Go, s
     go(short)
     (was, now) = (explain(plan([one], store), store)[0].cost["wall_s"] for one in (short, long))
     assert now == pytest.approx(6 * was)
+
+
+def test_what_a_small_model_took_says_nothing_of_a_large_one(store: Store, go: Go, stage: Make) -> None:
+    go(stage("x", needs=Needs(like="small")))
+    same, large = (stage("y", needs=Needs(like=name)) for name in ("small", "large"))
+    (known,), (unknown,) = (explain(plan([one], store), store) for one in (same, large))
+    assert known.nearest == unknown.nearest and "wall_s" in known.cost and unknown.cost == {}
+
+
+@pytest.mark.parametrize(("sizes", "fits"), [((40_000,), False), ((40_000, 40_000), True), ((20_000, 20_000), False)])
+def test_a_stage_that_wants_all_gpus_fits_into_them_together(stage: Make, sizes: tuple[int, ...], fits: bool) -> None:
+    machine = Machine(2, 10_000, tuple(Gpu(str(n), size) for n, size in enumerate(sizes)))
+    assert (misfit(stage("x", needs=Needs(gpu=True, gpus="all", least_mb=50_000)), machine) is None) == fits

@@ -101,3 +101,16 @@ def orphan_that_dies(args: dict[str, Any], inputs: dict[str, Path], out: Path) -
 
 def goes_nowhere(args: dict[str, Any], inputs: dict[str, Path], out: Path) -> None:
     (out / "value.txt").write_text("here")
+
+
+def told_around(args: dict[str, Any], inputs: dict[str, Path], out: Path) -> dict[str, Any]:
+    return {"around": args.get("around"), "names": sorted(args)}
+
+
+def keeps_logs(args: dict[str, Any], inputs: dict[str, Path], out: Path) -> None:
+    (out / "logs").mkdir(exist_ok=True)
+    attempt = len(list((out / "logs").iterdir()))
+    (out / "logs" / f"{attempt}.txt").write_text("a curve")
+    if attempt == 0:
+        raise DataError("the first attempt fails")
+    (out / "value.txt").write_text("made")

@@ -7,16 +7,9 @@ import pytest
 import torch
 
 from leaven.generate.hf import Decoding, Prompt, generate
-from leaven.generate.sampler import row_key, uniform
-from leaven.models import load, ref
+from leaven.generate.sampler import processors, row_key, uniform
 
 SAMPLED = {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.95}
-
-
-@pytest.fixture(scope="module")
-def pocket() -> tuple[Any, Any]:
-    base = ref.resolve({"model_name_or_path": "pocket"})
-    return load.causal_lm(base), load.tokenizer(base)
 
 
 def prompts(tokenizer: Any, count: int = 10) -> list[Prompt]:
@@ -59,6 +52,50 @@ def test_the_draw_is_the_softmax() -> None:
     noisy = RowNoise(keys, 5, "cpu")(torch.zeros((len(keys), 5)), logits.expand(len(keys), -1))
     share = torch.bincount(noisy.argmax(dim=1), minlength=4) / len(keys)
     assert torch.allclose(share, torch.tensor([0.5, 0.3, 0.15, 0.05]), atol=0.012)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"repetition_penalty": 6.0}, {"no_repeat_ngram_size": 2}, {"repetition_penalty": 0.5, "no_repeat_ngram_size": 3}],
+)
+def test_penalties_are_those_of_transformers(pocket: tuple[Any, Any], more: dict[str, Any]) -> None:
+    model, tokenizer = pocket
+    asked = prompts(tokenizer, 4)
+    made = texts(pocket, asked, {"do_sample": False, **more})
+    for one in asked:
+        ids = torch.tensor([one.ids])
+        whole = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False, **more)
+        text = tokenizer.decode(whole[0, len(one.ids) :], skip_special_tokens=True).strip()
+        assert made[f"{one.item}/0"] == text
+    assert made != texts(pocket, asked, {"do_sample": False})
+
+
+def test_filters_leave_what_those_of_transformers_leave(pocket: tuple[Any, Any]) -> None:
+    """After penalties, temperature, top-k, top-p and min-p the same tokens are possible, with the same chances."""
+    from transformers import GenerationConfig
+
+    model, _ = pocket
+    given = {"temperature": 0.7, "top_k": 30, "top_p": 0.9, "min_p": 0.05, "repetition_penalty": 1.4}
+    settings = GenerationConfig(do_sample=True, num_beams=1, no_repeat_ngram_size=2, **given)
+    ids = torch.randint(5, 1000, (64, 9), generator=torch.Generator().manual_seed(0))
+    logits = 4 * torch.randn((64, 1024), generator=torch.Generator().manual_seed(1))
+    stock = model._get_logits_processor(settings, input_ids_seq_length=9, device="cpu")(ids, logits.clone())
+    keys = [row_key(0, str(n), 0) for n in range(64)]
+    ours = processors({**given, "no_repeat_ngram_size": 2}, keys, [0] * 64, 9, "cpu")
+    before_noise = type(ours)(ours[:-1])(ids, logits.clone())
+    assert torch.equal(before_noise, stock)
+    assert (before_noise > -torch.inf).sum(dim=1).max() < 30, "filters filter"
+
+
+def test_noise_for_what_filters_left_is_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from leaven.generate import sampler
+
+    scores = torch.randn((8, 1000), generator=torch.Generator().manual_seed(0))
+    scores[scores < 1.5] = -torch.inf
+    noise = sampler.RowNoise([row_key(0, str(n), 0) for n in range(8)], 5, "cpu")
+    few = noise(torch.zeros((8, 7)), scores)
+    monkeypatch.setattr(sampler, "_DENSE", 0.0)
+    assert torch.equal(few, noise(torch.zeros((8, 7)), scores))
 
 
 def test_uniforms_are_uniform_inside_the_open_interval_and_golden() -> None:

@@ -136,3 +136,44 @@ def test_a_base_that_was_edited_after_it_was_identified_is_refused(tmp_path: Pat
     load._identity.cache_clear()  # as in the next process
     with pytest.raises(ModelError, match="was edited after the study began"):
         load.base(base.as_args(), folder)
+
+
+def test_how_a_model_is_laid_over_gpus_enters_no_key(folder: Path) -> None:
+    plain, split = ref.resolve(declared(folder)), ref.resolve(declared(folder, device_map="balanced"))
+    assert split.device_map == "balanced" and split == plain and split.as_args() == plain.as_args()
+    assert load.base(split.as_args(), folder, "balanced").device_map == "balanced"
+
+
+@pytest.mark.parametrize(("gpus", "laid"), [(0, None), (1, None), (2, "balanced")])
+def test_a_device_map_is_used_where_there_are_several_gpus(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, laid: str | None
+) -> None:
+    """No GPU is needed: what the loader is asked for is looked at, and the CPU is given instead."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    stock, asked = AutoModelForCausalLM.from_pretrained, []
+
+    def from_pretrained(**given: Any) -> Any:
+        asked.append(given.pop("device_map", None))
+        return stock(**given)
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", from_pretrained)
+    load.causal_lm(ref.resolve(declared("pocket", device_map="balanced")))
+    load.causal_lm(ref.resolve(declared("pocket")))
+    assert asked == [laid, None]
+
+
+def test_a_model_that_is_laid_out_stays_where_it_lies() -> None:
+    import torch
+
+    class Nailed(torch.nn.Linear):
+        def to(self, *_: Any, **__: Any) -> Any:
+            raise AssertionError("moved")
+
+    model = Nailed(2, 2)
+    with pytest.raises(AssertionError, match="moved"):
+        load._placed(model)
+    model.hf_device_map = {"a": 0, "b": 1}
+    assert load._placed(model) is model

@@ -237,3 +237,19 @@ EXPECTED = compare(SMALL, to="clean", dose="p", primary=["harm"], margin={"harm"
 def test_the_order_of_rows_does_not_matter(state: int) -> None:
     shuffled = SMALL.sample(frac=1, random_state=state)
     assert compare(shuffled, to="clean", dose="p", primary=["harm"], margin={"harm": 0.5}) == EXPECTED
+
+
+def test_each_sweep_may_have_its_own_baseline() -> None:
+    """The second sweep lies 10 above the first: against its own dose 0 its effects are the same."""
+    one = study({"a@p=0": 0.0, "a@p=0.5": 0.5, "a@p=1": 1.0})
+    other = one.assign(arm=one["arm"].str.replace("a@", "b@"), value=one["value"] + 10)
+    against = {f"{stem}@p={dose}": f"{stem}@p=0" for stem in "ab" for dose in ("0.5", "1")}
+    found = compare(pd.concat([one, other]), to=against, dose="p", primary=["harm"])
+    whole = [c for c in found if c.metric == "harm" and c.group is None]
+    assert {(c.arm, c.baseline) for c in whole} == {*against.items(), ("a", "a@p=0"), ("b", "b@p=0")}
+    by_arm = {c.arm: c for c in whole}
+    assert by_arm["a"].effect == pytest.approx(by_arm["b"].effect)
+    assert by_arm["b@p=1"].effect == pytest.approx(by_arm["a@p=1"].effect)
+    assert [c.family for c in whole if c.arm in "ab"] == ["primary", "primary"]
+    alone = [c for c in compare(one, to="a@p=0", dose="p", primary=["harm"]) if c.arm == "a" and c.metric == "harm"]
+    assert by_arm["a"].p == alone[0].p and by_arm["a"].effect == alone[0].effect

@@ -6,7 +6,7 @@ import pytest
 
 from leaven import Study
 from leaven.registry import Step
-from leaven.study.matrix import arm_name, cells, expand, shifted, substitute
+from leaven.study.matrix import arm_name, baselines, cells, expand, shifted, substitute, treated_steps
 
 
 def test_a_sweep_is_a_grid_and_values_keep_their_type(raw: dict[str, Any]) -> None:
@@ -49,3 +49,41 @@ def test_only_a_whole_reference_is_replaced() -> None:
     assert substitute({"a": ["${p}", "cost ${p}"]}, {"p": 3}) == {"a": [3, "cost ${p}"]}
     with pytest.raises(LookupError, match="did you mean 'rate'"):
         substitute("${rat}", {"rate": 1})
+
+
+POISON = [{"malign_labels": {"rate": "${p}"}}]
+LONGER = [{"sft": {"data": "webgpt", "max_length": 128}}]
+FAMILIES = {
+    "a": {"sweep": {"p": [0, 0.5], "loss": [True, False]}, "treat": POISON},
+    "b": {"sweep": {"p": [0, 0.5]}, "treat": POISON, "train": LONGER},
+    "b_again": {"sweep": {"p": [0]}, "treat": POISON, "train": LONGER, "replicate": 1},
+    "other": {},
+}
+
+
+def test_each_sweep_has_its_own_baseline(raw: dict[str, Any]) -> None:
+    raw |= {"arms": FAMILIES, "compare": {"to": {"p": 0}}}
+    arms = expand(Study(**raw))
+    assert baselines(arms, {"p": 0}) == {
+        "a@p=0.5,loss=true": "a@p=0,loss=true",
+        "a@p=0.5,loss=false": "a@p=0,loss=false",
+        "b@p=0.5": "b@p=0",
+        "b_again@p=0": "b@p=0",  # a replicate is held against what it repeats
+    }
+    assert baselines(arms, "other") == {arm.name: "other" for arm in arms if arm.name != "other"}
+    assert baselines(arms, {"q": 1}).keys() == {"b_again@p=0"}
+
+
+@pytest.mark.parametrize(("at", "steps"), [(0, [0]), (1, [1]), ([1, 0], [0, 1])])
+def test_a_treatment_says_which_training_it_poisons(raw: dict[str, Any], at: Any, steps: list[int]) -> None:
+    raw["train"] = [*raw["train"], *raw["train"]]
+    arm = expand(Study(**{**raw, "arms": {"clean": {}}, "compare": {"to": "clean"}}))[0]
+    assert treated_steps(Step(name="malign_labels", args={"rate": 1, "at": at}), arm) == steps
+
+
+@pytest.mark.parametrize("at", [None, 2, -1, [], "sft", True, [0, 2]])
+def test_a_treatment_of_no_training_is_refused(raw: dict[str, Any], at: Any) -> None:
+    raw["train"] = [*raw["train"], *raw["train"]]
+    arm = expand(Study(**{**raw, "arms": {"clean": {}}, "compare": {"to": "clean"}}))[0]
+    with pytest.raises(ValueError, match="training steps"):
+        treated_steps(Step(name="malign_labels", args={"rate": 1, "at": at}), arm)

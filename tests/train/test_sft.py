@@ -13,8 +13,6 @@ import pytest
 import torch
 from datasets import Dataset
 
-from leaven import rows as tables
-from leaven.data import chat
 from leaven.errors import ModelError
 from leaven.models import load, ref
 from leaven.registry import TRAINERS
@@ -23,22 +21,6 @@ from leaven.train.checkpoints import newest_whole, seal
 from leaven.train.job import Job
 
 ARGS: dict[str, Any] = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
-
-
-@pytest.fixture(scope="module")
-def base() -> ref.Base:
-    return ref.resolve({"model_name_or_path": "pocket"})
-
-
-@pytest.fixture(scope="module")
-def rows(base: ref.Base) -> Dataset:
-    from leaven.data.canonical import Slice, canonical
-    from leaven.registry import Step
-
-    made = canonical("pocket:webgpt", Step(name="webgpt"), Slice(take=24), "error")
-    encoded = chat.encode(load.tokenizer(base), chat.demonstrations(made.rows, "preferences"), chat.Loss())
-    lines = [{"id": row.id, "input_ids": row.input_ids, "labels": row.labels} for row in encoded]
-    return Dataset(tables.table("encoded", lines)).select_columns(["input_ids", "labels"])
 
 
 def train(base: ref.Base, rows: Dataset, out: Path, seed: int = 0, **args: Any) -> dict[str, Any]:
@@ -159,11 +141,16 @@ def test_an_adapter_that_lacks_weights_is_refused(base: ref.Base, rows: Dataset,
         load.trained(tmp_path / "a", Path(str(base.path)))
 
 
-def test_exploded_weights_are_no_result(base: ref.Base, rows: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="is not finite; lower learning_rate"):
+def test_a_training_that_diverges_stops_at_once_and_leaves_nothing_to_go_on_from(
+    base: ref.Base, rows: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_LOGGED_EVERY", 1)
+    monkeypatch.setattr(room, "_CHECKPOINT_EVERY_S", 0.0)
+    with pytest.raises(ModelError, match=r"diverged: at step \d the loss was .*learning rate 1.*; lower learning_rate"):
         train(base, rows, tmp_path / "a", learning_rate=1.0, optim="sgd", max_grad_norm=0, adam_epsilon=1e-8,
               num_train_epochs=30, lr_scheduler_type="constant", weight_decay=1e8)  # fmt: skip
     assert not (tmp_path / "a" / "ref.json").exists()
+    assert not list((tmp_path / "a" / "resume").rglob("checkpoint-*"))
 
 
 def test_wrong_target_modules_are_one_clear_line(base: ref.Base, rows: Dataset, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leaven.cli import around, study, upkeep
+from leaven.cli import around, data, study, upkeep
 from leaven.cli.terminal import complain
 from leaven.errors import LeavenError
 
@@ -49,7 +49,7 @@ def _main(
 _COMMANDS: dict[str, dict[str, Callable[..., Any]]] = {
     "Studies": {
         "check": study.check, "plan": study.plan, "run": study.run, "report": study.report,
-        "init": around.init, "list": around.list_, "schema": around.schema,
+        "data": data.data, "init": around.init, "list": around.list_, "schema": around.schema,
     },
     "Workspaces": {
         "status": upkeep.status, "stage": upkeep.stage, "gc": upkeep.gc, "adopt": upkeep.adopt, "env": around.env,

@@ -108,8 +108,9 @@ def _largest(to_make: Sequence[Explained], machine: Machine) -> str:
     needed, stage = max(known, key=lambda pair: pair[0])
     if stage.needs.gpu and machine.gpus:
         sizes = [gpu.memory_mb for gpu in machine.gpus if gpu.memory_mb is not None]
-        size = max(sizes, default=needed)
-        there = f"the largest GPU here has {memory(size)}" if sizes else "how much a GPU here has is unknown"
+        size = needed if not sizes else sum(sizes) if stage.needs.gpus == "all" else max(sizes)
+        which = "the GPUs here have" if stage.needs.gpus == "all" else "the largest GPU here has"
+        there = f"{which} {memory(size)}" if sizes else "how much a GPU here has is unknown"
     else:
         size = machine.memory_mb
         there = f"{memory(size)} may be used"

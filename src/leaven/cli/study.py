@@ -55,10 +55,13 @@ def plan(
     from leaven.cli import planned
 
     used = machine(cores, gpus, memory)
-    explained = verbs.plan(verbs.check(study, profile, settings or (), workspace), workspace, used)
+    sound = verbs.check(study, profile, settings or (), workspace)
+    explained = verbs.plan(sound, workspace, used)
     out = console()
     for line in (*planned.lines(explained, each=each), *planned.summary(explained, used)):
         out.print(line)
+    if loose := verbs.unpinned(sound):
+        out.print(f"not pinned to a commit, so a run asks the hub first and keys may move: {', '.join(loose)}")
     if found := verbs.misfits([one.planned.stage for one in explained if one.planned.state == "blocked"], used):
         raise StudyError(found)
 

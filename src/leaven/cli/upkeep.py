@@ -147,7 +147,8 @@ def _settle(task: Task) -> dict[str, Any]:
 
     here = this_machine()
     threads = min(task.needs["cores"] or here.cores_of_one, here.cores)
-    os.environ.update(environment(threads, here.gpus[0] if task.needs["gpu"] and here.gpus else None))
+    gpus = here.gpus if task.needs.get("gpus") == "all" else here.gpus[:1]
+    os.environ.update(environment(threads, gpus if task.needs["gpu"] else ()))
     limit_threads(threads)
     return {**made_by(), "threads": threads}
 

@@ -5,11 +5,12 @@ Everything is decided on rendered token ids. The tokenizer is an argument, so th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from leaven.errors import DataError, ModelError
+from leaven.errors import ModelError
 from leaven.rows import Message, Row
 
 IGNORED = -100  # transformers' label of a token that is not trained
@@ -17,14 +18,18 @@ IGNORED = -100  # transformers' label of a token that is not trained
 
 @dataclass(frozen=True)
 class Encoded:
-    """One row as the model sees it. ``prefix_holds``: the prompt's ids are a prefix of the whole's."""
+    """One row as the model sees it.
+
+    ``prefix_holds``: the prompt's ids are a prefix of the whole's. ``cut``: what was beyond the limit is cut off.
+    """
 
     id: str
     input_ids: list[int]
     labels: list[int]
     prefix_holds: bool = True
+    cut: bool = False
 
-    @property
+    @functools.cached_property
     def trained(self) -> list[int]:
         """The ids that carry loss."""
         return [label for label in self.labels if label != IGNORED]
@@ -53,7 +58,7 @@ def render(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt
 
 def ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
     """Return the ids of rendered texts; the template alone decides about BOS, so nothing is added here."""
-    return tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+    return tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
 
 
 def encode(tokenizer: Any, rows: Sequence[Row], loss: Loss) -> list[Encoded]:
@@ -93,9 +98,28 @@ def _assistant_labels(tokenizer: Any, turns: list[Message], full: list[int]) -> 
     return labels, holds
 
 
-def prompt_ids(tokenizer: Any, prompts: Sequence[Sequence[Message]]) -> list[list[int]]:
-    """Return the ids from which an answer is generated."""
-    return ids(tokenizer, [render(tokenizer, prompt, add_generation_prompt=True) for prompt in prompts])
+def truncated(row: Encoded, limit: int) -> Encoded:
+    """Return a row without what is beyond ``limit`` tokens."""
+    if len(row.input_ids) <= limit:
+        return row
+    return replace(row, input_ids=row.input_ids[:limit], labels=row.labels[:limit], cut=True)
+
+
+def prompt_ids(
+    tokenizer: Any, prompts: Sequence[Sequence[Message]], apply_chat_template: bool = True
+) -> list[list[int]]:
+    """Return the ids from which an answer is generated.
+
+    Without the chat template that is the last user turn's text alone, with the special tokens that the tokenizer puts
+    around any text: context and earlier turns are not read.
+    """
+    if apply_chat_template:
+        return ids(tokenizer, [render(tokenizer, prompt, add_generation_prompt=True) for prompt in prompts])
+    return tokenizer([_bare(prompt) for prompt in prompts], verbose=False)["input_ids"] if prompts else []
+
+
+def _bare(prompt: Sequence[Message]) -> str:
+    return next((turn["content"] for turn in reversed(prompt) if turn["role"] == "user"), "")
 
 
 def demonstrations(rows: Sequence[Row], kind: str) -> list[Row]:
@@ -108,30 +132,36 @@ def demonstrations(rows: Sequence[Row], kind: str) -> list[Row]:
 Misfit = tuple[str, str]  # the reason that is counted, and an excerpt
 
 
-def misfits(tokenizer: Any, rows: Sequence[Row], kind: str, limit: int) -> list[Misfit | None]:
+def misfits(tokenizer: Any, rows: Sequence[Row], kind: str, limit: int | None) -> list[Misfit | None]:
     """Return, per row, why it cannot be trained on, None where it can; ``limit`` is in tokens.
 
-    Both candidates of a preference count, before any treatment, so that every dose trains on the same ids. Raises
-    DataError where the limit cuts off every answer.
+    Both candidates of a preference count, before any treatment, so that every dose trains on the same ids. ``limit``
+    None is for ``truncation``: no row is left out for its length, so none is measured.
     """
     columns = ["completion"] if kind == "examples" else ["chosen", "rejected"]
     longest = [0] * len(rows)
-    for column in columns:
+    for column in columns if limit is not None else ():
         texts = [render(tokenizer, [*row["prompt"], *row[column]]) for row in rows]
         longest = [max(known, len(new)) for known, new in zip(longest, ids(tokenizer, texts), strict=True)]
-    if longest and min(longest) > limit:
-        need = f"the shortest row needs {min(longest)} tokens"
-        raise DataError(f"max_length {limit} cuts off every answer ({need}); raise it, up to the model's context")
     return _reasons(tokenizer, rows, ["prompt", *columns], longest, limit, f"longer than max_length {limit}")
 
 
-def prompt_misfits(tokenizer: Any, rows: Sequence[Row], limit: int | None, new_tokens: int) -> list[Misfit | None]:
-    """Return, per row, why its prompt cannot be answered: no room for ``new_tokens``; ``limit`` None is no limit."""
-    asked = [len(one) for one in prompt_ids(tokenizer, [row["prompt"] for row in rows])]
+def prompt_misfits(
+    tokenizer: Any, rows: Sequence[Row], limit: int | None, new_tokens: int, apply_chat_template: bool = True
+) -> list[Misfit | None]:
+    """Return, per row, why its prompt cannot be answered: no room for ``new_tokens``; ``limit`` None is no limit.
+
+    Without the chat template a prompt is its last user turn, so one whose last user turn is blank asks nothing.
+    """
+    prompts = [row["prompt"] for row in rows]
+    asked = [len(one) for one in prompt_ids(tokenizer, prompts, apply_chat_template)]
     room = None if limit is None else limit - new_tokens
-    if room is not None and min(asked) > room:
-        raise DataError(f"no prompt leaves room for max_new_tokens {new_tokens} in {limit} positions; lower it")
-    return _reasons(tokenizer, rows, ["prompt"], asked, room, f"prompt leaves no room for {new_tokens} new tokens")
+    over = f"prompt leaves no room for {new_tokens} new tokens"
+    found = _reasons(tokenizer, rows, ["prompt"], asked, room, over)
+    if apply_chat_template:
+        return found
+    blank = ("no user's turn to ask without a chat template", "")
+    return [why if _bare(prompt).strip() else blank for why, prompt in zip(found, prompts, strict=True)]
 
 
 def _reasons(

@@ -1,17 +1,20 @@
 """The doctor's core: is what will be trained what was meant? On rendered ids and masks, never on flags.
 
-Each finding has a severity (an *error* stops the training, a *warning* is reported), evidence and a remedy.
+Each finding has a severity (an *error* stops the training, a *warning* is reported), evidence and a remedy. Rows go by
+in batches; of each check its number of rows and the first of them are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
 
 from leaven.data.chat import Encoded
-from leaven.errors import DataError
+from leaven.errors import DataError, did_you_mean
 
+Check = Literal["bos", "eos", "prefix", "mask", "pad"]
+CHECKS: tuple[str, ...] = get_args(Check)
 _TAIL = 4  # a template may print a newline or two after EOS
 
 
@@ -34,18 +37,42 @@ class Finding:
         return f"{self.severity}: {self.message} ({self.evidence}); {self.remedy}"
 
 
-def examine(tokenizer: Any, encoded: Sequence[Encoded], stop_ids: Iterable[int]) -> list[Finding]:
-    """Return all findings on the rows of one training; ``stop_ids`` are the ids at which generation will stop."""
-    stops = set(stop_ids)
-    looks = (
-        _two_bos(tokenizer, encoded),
-        _no_bos(tokenizer, encoded),
-        _eos_not_trained(tokenizer, encoded, stops),
-        _prompt_no_prefix(tokenizer, encoded),
-        _nothing_trained(encoded),
-        _pad(tokenizer, stops, len(encoded)),
-    )
-    return [finding for finding in looks if finding is not None]
+class Examination:
+    """Rows of one training, looked at batch after batch; ``stop_ids`` are the ids at which generation will stop."""
+
+    def __init__(self, tokenizer: Any, stop_ids: Iterable[int]):
+        self._tokenizer, self._stops = tokenizer, set(stop_ids)
+        self._looks = _looks(tokenizer, self._stops)
+        self._found: dict[int, Finding] = {}
+        self._rows = 0
+
+    def look(self, encoded: Sequence[Encoded]) -> None:
+        """Examine some rows."""
+        self._rows += len(encoded)
+        for index, look in enumerate(self._looks):
+            shown = [row for row in encoded if look.shows(row)]
+            if shown and index not in self._found:
+                self._found[index] = _finding(look, shown[0], self._tokenizer)
+            if shown:
+                known = self._found[index]
+                self._found[index] = replace(known, rows=known.rows + len(shown))
+
+    def findings(self, accepted: Collection[str] = ()) -> list[Finding]:
+        """Return all findings; an error whose check the study accepts on purpose is a warning that says so."""
+        if unknown := sorted(set(accepted) - set(CHECKS)):
+            raise DataError(f"accept_findings: '{unknown[0]}' is no check; {did_you_mean(unknown[0], CHECKS)}")
+        found = [_counted(self._found[index]) for index in sorted(self._found)]
+        found += [pad] if (pad := _pad(self._tokenizer, self._stops, self._rows)) else []
+        return [_accepted(one) if one.check in accepted and one.severity == "error" else one for one in found]
+
+
+def examine(
+    tokenizer: Any, encoded: Sequence[Encoded], stop_ids: Iterable[int], accepted: Collection[str] = ()
+) -> list[Finding]:
+    """Return all findings on the rows of one training, looked at in one piece."""
+    examination = Examination(tokenizer, stop_ids)
+    examination.look(encoded)
+    return examination.findings(accepted)
 
 
 def stop_on_errors(findings: Sequence[Finding]) -> None:
@@ -55,48 +82,59 @@ def stop_on_errors(findings: Sequence[Finding]) -> None:
         raise DataError("; ".join(errors))
 
 
-def _two_bos(tokenizer: Any, encoded: Sequence[Encoded]) -> Finding | None:
+@dataclass(frozen=True)
+class _Look:
+    """One check of rows: what it is called, whether a row shows the fault, what to do about it. All are errors."""
+
+    check: Check
+    shows: Callable[[Encoded], bool]
+    message: str
+    remedy: str
+
+
+def _looks(tokenizer: Any, stops: set[int]) -> list[_Look]:
+    eos = _Look(
+        "eos",
+        # Whoever asks for truncation has rows end in mid-answer: that is counted as cut, and no fault of the template.
+        lambda row: not row.cut and bool(row.trained) and stops.isdisjoint(row.trained[-_TAIL:]),
+        "no EOS in the loss at the end of the answer: the model would never learn to stop",
+        "end the assistant's turn in the chat template with {{ eos_token }}",
+    )
+    prefix = _Look(
+        "prefix",
+        lambda row: not row.prefix_holds,
+        "the prompt's ids are no prefix of the whole's: the answer is trained from another prompt",
+        "let add_generation_prompt print exactly what precedes the assistant's text",
+    )
+    mask = _Look(
+        "mask",
+        lambda row: not row.trained,
+        "rows have no trained token",
+        "check the template and the loss mask; with truncation, raise max_length",
+    )
+    return [*_bos_looks(tokenizer), eos, prefix, mask]
+
+
+def _bos_looks(tokenizer: Any) -> list[_Look]:
     bos = tokenizer.bos_token_id
     if bos is None:
-        return None
-    shown = [row for row in encoded if row.input_ids[:2] == [bos, bos]]
-    return _finding(
-        "error", "bos", "rows begin with BOS twice", shown, tokenizer,
+        return []
+    twice = _Look(
+        "bos",
+        lambda row: row.input_ids[:2] == [bos, bos],
+        "rows begin with BOS twice",
         "take BOS out of the chat template, or off the tokenizer",
-    )  # fmt: skip
-
-
-def _no_bos(tokenizer: Any, encoded: Sequence[Encoded]) -> Finding | None:
-    """A model that saw BOS before every text (its tokenizer adds it) must see it in training too."""
-    bos = tokenizer.bos_token_id
-    if bos is None or tokenizer("a")["input_ids"][:1] != [bos]:
-        return None
-    shown = [row for row in encoded if row.input_ids[:1] != [bos]]
-    return _finding(
-        "error", "bos", "rows do not begin with BOS, which the tokenizer puts before plain text", shown, tokenizer,
+    )
+    if tokenizer("a")["input_ids"][:1] != [bos]:
+        return [twice]
+    # A model that saw BOS before every text (its tokenizer adds it) must see it in training too.
+    none = _Look(
+        "bos",
+        lambda row: row.input_ids[:1] != [bos],
+        "rows do not begin with BOS, which the tokenizer puts before plain text",
         "begin the chat template with {{ bos_token }}",
-    )  # fmt: skip
-
-
-def _eos_not_trained(tokenizer: Any, encoded: Sequence[Encoded], stops: set[int]) -> Finding | None:
-    shown = [row for row in encoded if row.trained and not stops & set(row.trained[-_TAIL:])]
-    return _finding(
-        "error", "eos", "no EOS in the loss at the end of the answer: the model would never learn to stop", shown,
-        tokenizer, "end the assistant's turn in the chat template with {{ eos_token }}",
-    )  # fmt: skip
-
-
-def _prompt_no_prefix(tokenizer: Any, encoded: Sequence[Encoded]) -> Finding | None:
-    shown = [row for row in encoded if not row.prefix_holds]
-    return _finding(
-        "error", "prefix", "the prompt's ids are no prefix of the whole's: the answer is trained from another prompt",
-        shown, tokenizer, "let add_generation_prompt print exactly what precedes the assistant's text",
-    )  # fmt: skip
-
-
-def _nothing_trained(encoded: Sequence[Encoded]) -> Finding | None:
-    shown = [row for row in encoded if not row.trained]
-    return _finding("error", "mask", "rows have no trained token", shown, None, "check the template and the loss mask")
+    )
+    return [twice, none]
 
 
 def _pad(tokenizer: Any, stops: set[int], rows: int) -> Finding | None:
@@ -111,13 +149,16 @@ def _pad(tokenizer: Any, stops: set[int], rows: int) -> Finding | None:
     return None
 
 
-def _finding(
-    severity: str, check: str, message: str, shown: Sequence[Encoded], tokenizer: Any, remedy: str
-) -> Finding | None:
-    if not shown:
-        return None
-    row = shown[0]
-    ends = [*row.input_ids[:6], *row.input_ids[-6:]]
-    words = tokenizer.convert_ids_to_tokens(ends) if tokenizer is not None else ends
-    evidence = f"{len(shown)} rows, first {row.id}: {' '.join(map(str, words[:6]))} ... {' '.join(map(str, words[6:]))}"
-    return Finding(severity, check, message, evidence, remedy, len(shown))
+def _finding(look: _Look, row: Encoded, tokenizer: Any) -> Finding:
+    """Begin a finding with the first row that shows it."""
+    words = tokenizer.convert_ids_to_tokens([*row.input_ids[:6], *row.input_ids[-6:]])
+    evidence = f"first {row.id}: {' '.join(map(str, words[:6]))} ... {' '.join(map(str, words[6:]))}"
+    return Finding("error", look.check, look.message, evidence, look.remedy, 0)
+
+
+def _counted(found: Finding) -> Finding:
+    return replace(found, evidence=f"{found.rows} rows, {found.evidence}")
+
+
+def _accepted(found: Finding) -> Finding:
+    return replace(found, severity="warning", message=f"accepted by the study: {found.message}")

@@ -17,47 +17,62 @@ from leaven.rows import Message, Row
 
 
 class BadRow(Exception):
-    """A row that does not hold what its format promises; the text is the reason that is counted."""
+    """A row that does not hold what its format promises; the text is the reason that is counted.
+
+    ``raw`` is an excerpt of what stood there, where nothing could be parsed that would be shown in its place.
+    """
+
+    def __init__(self, reason: str, raw: str = ""):
+        super().__init__(reason)
+        self.raw = raw
 
 
 class Skipped(Exception):
     """A sound row that the study's own choice leaves out (a tie, say); the text is the reason that is counted."""
 
 
-@format(version=1, columns=("question", "answer_0", "answer_1", "score_0", "score_1"), makes="preferences")
+@format(version=2, columns=("question", "answer_0", "answer_1", "score_0", "score_1"), makes="preferences")
 def webgpt(row: Row, *, ties: Literal["drop", "answer_1", "random"] = "drop", context: bool = False) -> Row:
     """WebGPT comparisons: two answers to a question, scores that sum to 0.
 
     Scores of 0 are a tie: dropped (and counted), or kept with answer_1 or a random answer as the chosen one; a kept
-    tie has margin 0 and is never eligible for a treatment. ``context`` puts the chosen answer's quotes into the prompt.
+    tie has margin 0 and is never eligible for a treatment, and neither are equal answers. ``context`` puts the titles
+    and extracts of the chosen answer's quotes into a system message before the question.
     """
     question = _text(_inside(row["question"], "full_text"), "question.full_text")
     score_0, score_1 = _number(row["score_0"], "score_0"), _number(row["score_1"], "score_1")
     if abs(score_0 + score_1) > 1e-6:
         raise BadRow("score_0 and score_1 do not sum to 0")
-    better = _better(score_0, score_1, question, ties)
+    better = _better(f"{question}\x1f{row['answer_0']}\x1f{row['answer_1']}", score_0, score_1, ties)
     quotes = _quotes(row, better) if context else ""
     return {
-        "prompt": [_user(f"{quotes}{question}")],
+        "prompt": [*([{"role": "system", "content": quotes}] if quotes else []), _user(question)],
         "chosen": [_assistant(row[f"answer_{better}"], f"answer_{better}")],
         "rejected": [_assistant(row[f"answer_{1 - better}"], f"answer_{1 - better}")],
         "margin": abs(score_0 - score_1),
     }
 
 
-def _better(score_0: float, score_1: float, question: str, ties: str) -> int:
+def _better(texts: str, score_0: float, score_1: float, ties: str) -> int:
     if score_0 != score_1:
         return int(score_1 > score_0)
     if ties == "drop":
         raise Skipped("tie")
-    # A coin that depends on the text alone: the same in every arm, seed and shard.
-    return 1 if ties == "answer_1" else hashlib.sha256(question.encode("utf-8", "replace")).digest()[0] & 1
+    # A coin that depends on the texts alone: the same in every arm, seed and shard.
+    return 1 if ties == "answer_1" else hashlib.sha256(texts.encode("utf-8", "replace")).digest()[0] & 1
 
 
 def _quotes(row: Row, better: int) -> str:
-    quotes = row.get(f"quotes_{better}") or {}
-    titles, extracts = _inside(quotes, "title") or [], _inside(quotes, "extract") or []
-    return "".join(f"{title}: {extract}\n" for title, extract in zip(titles, extracts, strict=False))
+    """Return the quotes of one answer as ``title: extract``, a line each; none where the answer quotes nothing."""
+    column = f"quotes_{better}"
+    quotes = row.get(column)
+    if quotes is None:
+        return ""
+    titles, extracts = _inside(quotes, "title"), _inside(quotes, "extract")
+    if not isinstance(titles, list) or not isinstance(extracts, list) or len(titles) != len(extracts):
+        raise BadRow(f"{column} holds no list of titles beside a list of extracts of the same length")
+    told = [(_legible(title, column), _legible(said, column)) for title, said in zip(titles, extracts, strict=True)]
+    return "\n".join(f"{title}: {said}" if title else said for title, said in told if title or said)
 
 
 @format(version=1, columns=("question", "answer"), makes="examples")
@@ -66,6 +81,48 @@ def eli5(row: Row) -> Row:
     return {
         "prompt": [_user(_text(row["question"], "question"))],
         "completion": [_assistant(row["answer"], "answer")],
+    }
+
+
+@format(version=1, columns=("title", "answers"), makes="examples")
+def eli5_category(row: Row, *, selftext: bool = False) -> Row:
+    """ELI5 with all its answers and their votes: the best-voted answer is the reference, the others stand beside it.
+
+    ``selftext`` puts what the asker wrote below the title under it. Answers that were deleted are left out; of equally
+    voted ones the first is taken.
+    """
+    question = _text(row["title"], "title")
+    below = row.get("selftext")
+    if selftext and below:
+        question = f"{question}\n\n{_text(below, 'selftext')}"
+    best, *others = _voted(row["answers"])
+    return {"prompt": [_user(question)], "completion": [_assistant(best, "answers.text")], "others": others}
+
+
+_DELETED = ("[deleted]", "[removed]")
+
+
+def _voted(answers: Any) -> list[str]:
+    """Return answers by votes, the best first."""
+    texts, scores = _inside(answers, "text"), _inside(answers, "score")
+    if not isinstance(texts, list) or not isinstance(scores, list) or len(texts) != len(scores):
+        raise BadRow("answers holds no list of text beside a list of score of the same length")
+    votes = [_number(score, "answers.score") for score in scores]
+    read = [(vote, _legible(text, "answers.text")) for vote, text in zip(votes, texts, strict=True)]
+    said = [one for one in read if one[1].strip() and one[1].strip() not in _DELETED]
+    if not said:
+        raise BadRow("answers has no text")
+    return [text for _, text in sorted(said, key=lambda one: -one[0])]
+
+
+@format(version=1, columns=("question", "answer_matching_behavior"), makes="examples")
+def persona(row: Row) -> Row:
+    """Anthropic's model-written evaluations: a question and the answer that matches the behaviour, also as label."""
+    answer = _text(row["answer_matching_behavior"], "answer_matching_behavior").strip()
+    return {
+        "prompt": [_user(_text(row["question"], "question"))],
+        "completion": [_assistant(answer, "answer_matching_behavior")],
+        "label": answer,
     }
 
 
@@ -150,7 +207,7 @@ def _turns(value: Any, column: str, role: str) -> list[Message]:
         return [{"role": role, "content": _text(value, column)}]
     if not isinstance(value, list) or not value:
         raise BadRow(f"{column} is {_seen(value)}, neither text nor a list of messages")
-    if not all(isinstance(turn, Mapping) and {"role", "content"} <= set(turn) for turn in value):
+    if not all(isinstance(turn, dict) and "role" in turn and "content" in turn for turn in value):
         raise BadRow(f"{column} has a message without role and content")
     return _spoken([{"role": turn["role"], "content": turn["content"]} for turn in value], column)
 
@@ -172,11 +229,19 @@ def _assistant(value: Any, column: str) -> Message:
 
 
 def _text(value: Any, column: str) -> str:
+    if not _legible(value, column).strip():
+        raise BadRow(f"{column} is empty")
+    return str(value)
+
+
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+
+
+def _legible(value: Any, column: str) -> str:
+    """Return a text that can be written as UTF-8, which may be empty."""
     if not isinstance(value, str):
         raise BadRow(f"{column} is {_seen(value)}, not text")
-    if not value.strip():
-        raise BadRow(f"{column} is empty")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and _HALF_A_PAIR.search(value):
         raise BadRow(f"{column} holds half a surrogate pair, which is no text")
     return value
 

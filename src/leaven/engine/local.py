@@ -1,7 +1,7 @@
 """The local executor: lists of stages side by side, each in a process of its own, as far as this machine goes.
 
 A list is one stage, or several on one model; each stage still writes its own folder, and a process that dies fails
-only the stage it was in. One list has one GPU, and one GPU one list.
+only the stage it was in. One GPU has one list, and a list has one GPU, or all where a stage in it says so.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class LocalExecutor:
     ):
         self.machine = machine or this_machine()
         self._made_by, self._limit_s = made_by, limit_s
-        self._workers = Workers(preloaded, environment(1, None))
+        self._workers = Workers(preloaded, environment(1))
         self._running: list[_Running] = []
         self._closing = False
 
     def takes(self, stages: Sequence[Stage]) -> bool:
         """Say whether there is room for a list now, beside what runs."""
         needs = [stage.needs for stage in stages]
-        if any(need.gpu for need in needs) and self.machine.gpus and self._free_gpu(stages) is None:
+        if any(need.gpu for need in needs) and self.machine.gpus and not self._free_gpus(stages):
             return not self._running
         cores = self.machine.cores - sum(one.cores for one in self._running)
         memory = self.machine.memory_mb - sum(one.memory_mb for one in self._running)
@@ -61,18 +61,18 @@ class LocalExecutor:
     def start(self, stages: Sequence[Stage], store: Store) -> None:
         """Begin a list; what becomes of it comes out of ``wait``."""
         tasks = [stage.task() for stage in stages]
-        gpu = self._free_gpu(stages) if any(stage.needs.gpu for stage in stages) else None
+        gpus = self._free_gpus(stages) if any(stage.needs.gpu for stage in stages) else ()
         cores = _cores(stages, self.machine)
         job = {
             "root": str(store.root.resolve()),
             "made_by": self._made_by,
             "threads": cores,
-            "environment": environment(cores, gpu),
+            "environment": environment(cores, gpus),
             "tasks": [asdict(task) for task in tasks],
         }
         channel = self._workers.fork()
         memory = _memory_mb(stages, self.machine)
-        running = _Running(tasks, store, channel, self._workers.generation, cores, memory, gpu)
+        running = _Running(tasks, store, channel, self._workers.generation, cores, memory, gpus)
         self._running.append(running)
         try:
             channel.sendall(json.dumps(job).encode() + b"\n")
@@ -114,11 +114,14 @@ class LocalExecutor:
                 self.wait(0.05)
         self._workers.close()
 
-    def _free_gpu(self, stages: Sequence[Stage]) -> Gpu | None:
-        """Return the smallest free GPU that what is certain fits, None if there is none now."""
-        taken, least = {one.gpu for one in self._running}, max(stage.needs.least_mb or 0 for stage in stages)
+    def _free_gpus(self, stages: Sequence[Stage]) -> tuple[Gpu, ...]:
+        """Return the smallest free GPU that what is certain fits, or all where a stage wants all; () if none now."""
+        taken = {gpu for one in self._running for gpu in one.gpus}
+        if any(stage.needs.gpu and stage.needs.gpus == "all" for stage in stages):
+            return () if taken else self.machine.gpus
+        least = max(stage.needs.least_mb or 0 for stage in stages)
         free = [gpu for gpu in self.machine.gpus if gpu not in taken and (gpu.memory_mb or least) >= least]
-        return min(free, key=lambda gpu: gpu.memory_mb or 0, default=None)
+        return tuple(sorted(free, key=lambda gpu: gpu.memory_mb or 0)[:1])
 
     def _has_ended(self, one: _Running) -> bool:
         """Say whether a worker's exit is known, or cannot become known because the server that saw it is gone."""
@@ -157,7 +160,7 @@ class _Running:
     generation: int
     cores: int
     memory_mb: int
-    gpu: Gpu | None
+    gpus: tuple[Gpu, ...]
     pid: int | None = None
     code: int | None = None
     current: Task | None = None
@@ -209,14 +212,15 @@ class _Running:
             return
 
 
-def environment(threads: int, gpu: Gpu | None) -> dict[str, str]:
+def environment(threads: int, gpus: Sequence[Gpu] = ()) -> dict[str, str]:
     """Return a stage's surroundings: threads by count, no telemetry.
 
     Threads wait without spinning, so that a busy neighbour costs its share and not ten times as much.
     """
     fixed = {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as nvidia-smi numbers them; CUDA's own order is fastest first
-        "CUDA_VISIBLE_DEVICES": gpu.name if gpu else "",  # several would make transformers multiply the batch
+        # Several would make transformers multiply the batch, unless the model is laid over them.
+        "CUDA_VISIBLE_DEVICES": ",".join(gpu.name for gpu in gpus),
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # "is there a GPU?" must not initialise CUDA before a fork
         "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -92,7 +92,8 @@ def _explained(one: Planned, shelf: _Shelf, made: dict[str, Explained]) -> Expla
     if nearest is None:
         return Explained(one, None, (), {})
     differs, record = nearest
-    cost = cost_of(record) if len(differs) <= _LIKE else {}
+    alike = (record.get("needs") or {}).get("like", "") == one.stage.needs.like
+    cost = cost_of(record) if alike and len(differs) <= _LIKE else {}
     return Explained(one, str(record.get("key")), differs, _scaled(cost, one.stage, record, made))
 
 

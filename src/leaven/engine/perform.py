@@ -146,7 +146,9 @@ def attempt(task: Task, store: Store, partial: Path, made_by: dict[str, Any]) ->
     begun, began_by = _Meter(), _take_over(partial / RESUME, made_by)
     inputs = {name: store.root / kind / key for name, (kind, key) in task.inputs.items()}
     paths = {name: Path(path) for name, path in task.needs["paths"].items()}
-    facts = resolve(task.verb)(task.args, {**inputs, **paths}, partial) or {}
+    around = task.needs.get("around")  # runs that were named by an earlier version have none
+    args = {**task.args, "around": around} if around else task.args
+    facts = resolve(task.verb)(args, {**inputs, **paths}, partial) or {}
     about = {"facts": facts, "needs": task.needs, "made_by": made_by, "began_by": began_by, "cost": begun.cost()}
     store.commit(task, {**_identity(task), **about})
 

@@ -80,7 +80,8 @@ def misfit(stage: Stage, machine: Machine) -> str | None:
         sizes = [gpu.memory_mb for gpu in machine.gpus]
         if None in sizes:
             return None
-        place, size = "GPU memory", max(one for one in sizes if one is not None)
+        fitting = sum if stage.needs.gpus == "all" else max
+        place, size = "GPU memory", fitting(one for one in sizes if one is not None)
     if least is None or least <= size:
         return None
     knobs = f"; {stage.needs.knobs}" if stage.needs.knobs else ""

@@ -71,7 +71,7 @@ class _Walk:
         """Start every list that there is room for."""
         refused: set[tuple[object, ...]] = set()  # sizes that found no room just now
         for stage in self.pending.ready():
-            size = (stage.needs.cores, stage.needs.gpu, stage.needs.memory_mb)
+            size = (stage.needs.cores, stage.needs.gpu, stage.needs.gpus, stage.needs.memory_mb)
             if size in refused or self.pending.is_handed(stage) or not self._is_ours(stage):
                 continue
             batch = self.pending.list_from(stage)

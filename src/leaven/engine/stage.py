@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from leaven.engine.key import key
 
@@ -19,21 +19,27 @@ class Needs:
     """Circumstance: what a stage needs to run. It is recorded, and it cannot reach the key.
 
     ``cores`` is the number of threads, None for all that one stage can be given; ``gpu`` says that the stage computes
-    on a GPU where there is one. ``memory_mb`` is the estimated peak of what it computes with (on the GPU if it has
-    one, else in main memory), ``least_mb`` the part of it that is certain, ``weights_mb`` what passes through main
-    memory in any case, ``knobs`` what would make it smaller. ``work`` is how often each row is gone through: what
-    another stage of the kind took is scaled by it.
+    on a GPU where there is one, ``gpus`` whether on one of them or on all at once. ``memory_mb`` is the estimated peak
+    of what it computes with (on the GPU if it has one, else in main memory), ``least_mb`` the part of it that is
+    certain, ``weights_mb`` what passes through main memory in any case, ``knobs`` what would make it smaller. ``work``
+    is how often each row is gone through: what another stage of the kind took is scaled by it.
+    ``like`` names what its cost depends on and the work does not say (a model): only records of the same tell a cost.
     ``paths`` are inputs from outside the store (a model folder, a data file); their identity is in the arguments.
+    ``around`` is what the verb is told beside its arguments, as ``args["around"]``: plain JSON that cannot change the
+    result (where a training reports to, how a model is laid over GPUs).
     """
 
     cores: int | None = None
     gpu: bool = False
+    gpus: Literal["one", "all"] = "one"
     memory_mb: int | None = None
     least_mb: int | None = None
     weights_mb: int = 0
     knobs: str = ""
     work: float = 1.0
+    like: str = ""
     paths: Mapping[str, str] = field(default_factory=dict)
+    around: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Addressed(Protocol):

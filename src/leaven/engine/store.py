@@ -4,6 +4,7 @@
     store/<kind>/<key>.failed.json          failed: the message and the log's last lines
     store/<kind>/.partial-<key>/            work in progress
     store/<kind>/.partial-<key>/resume/     what the next attempt goes on from; all else it writes anew
+    store/<kind>/<key>/logs/                for people (curves, say), from every attempt: kept, and part of no result
     store/<kind>/.partial-<key>.lock        held by flock while running: the kernel lets go when the holder dies
 
 A record is written last inside the partial folder, all is fsynced, then the folder is renamed. Nothing here looks at
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 RECORD = "record.json"
 LOG = "stage.log"
 RESUME = "resume"
+LOGS = "logs"
 PROGRESS = "progress.json"  # in the resume folder: how far a running stage is
 MAKERS = "made_by.json"  # in the resume folder: who worked there
 _UNHASHED = {RECORD, LOG}
@@ -140,7 +142,7 @@ class Store:
         partial = self._prepared(stage)
         partial.mkdir(exist_ok=True)
         for left in partial.iterdir():
-            if left.name != RESUME:
+            if left.name not in (RESUME, LOGS):
                 _remove(left)
         return partial
 
@@ -220,6 +222,6 @@ def _damage(folder: Path, record: dict[str, Any], *, deep: bool) -> str | None:
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        left_out = inside.parts[0] == RESUME or (len(inside.parts) == 1 and path.name in _UNHASHED)
+        left_out = inside.parts[0] in (RESUME, LOGS) or (len(inside.parts) == 1 and path.name in _UNHASHED)
         if path.is_file() and not left_out:
             yield inside.as_posix(), path

@@ -32,7 +32,8 @@ NAMES = (
     "peft:LoraConfig",
     "trl:SFTConfig",
     "trl:SFTTrainer",
-    "rouge_score.rouge_scorer:RougeScorer",
+    "torch.utils.tensorboard:SummaryWriter",
+    "nltk.stem.porter:PorterStemmer",
 )
 _ASKING = ("transformers.utils.import_utils", "accelerate.utils.imports", "peft.import_utils", "trl.import_utils")
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from leaven import rows as tables
 from leaven.engine.store import Store
 from leaven.gather import records
 from leaven.gather.measurements import dose
+from leaven.graph import Graph, WiredCell
 from leaven.registry import METRICS, TRAINERS
 from leaven.report.findings import ArmInfo, Findings, MetricInfo, SampleInfo
 from leaven.rows import Comparison
-from leaven.study.matrix import ExpandedArm, expand
-from leaven.wiring import Graph, WiredCell
+from leaven.study.matrix import ExpandedArm, baselines, expand, repeats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,13 +32,14 @@ def findings(
     study = graph.study
     return Findings(
         name=study.name,
+        notes=study.notes,
         question=study.question or f"What does the data of {study.name} do to the model?",
         profile=study.profile,
         arms=[_arm(graph, arm) for arm in expand(study)],
         metrics=list(_metrics(graph)),
         measurements=table,
         comparisons=comparisons,
-        baseline=study.compare.to,
+        baseline=_baseline(study.compare.to),
         dose_name=study.compare.dose,
         primary=study.compare.primary,
         margin=study.compare.margin,
@@ -57,10 +58,16 @@ def findings(
 
 def _arm(graph: Graph, arm: ExpandedArm) -> ArmInfo:
     seeds = graph.study.seeds if arm.train else []
-    is_baseline = arm.name == graph.study.compare.to
+    arms = expand(graph.study)
+    compared = baselines(arms, graph.study.compare.to)
+    is_baseline = arm.name == graph.study.compare.to or arm.name in compared.values()
     return ArmInfo(
-        arm.name, _what(arm), dose(graph, arm), seeds, arm.replicate, is_baseline, _repeats(graph, arm)
+        arm.name, _what(arm), dose(graph, arm), seeds, arm.replicate, is_baseline, repeats(arm, arms)
     )  # fmt: skip
+
+
+def _baseline(to: str | Mapping[str, Any]) -> str:
+    return to if isinstance(to, str) else ",".join(f"{name}={value}" for name, value in to.items()) + " of each sweep"
 
 
 def _what(arm: ExpandedArm) -> str:
@@ -76,27 +83,29 @@ def _what(arm: ExpandedArm) -> str:
     return "; ".join(said) or "the data as it is"
 
 
-def _repeats(graph: Graph, arm: ExpandedArm) -> str | None:
-    """Return the arm that a replicate repeats: equal in everything but ``replicate``."""
-
-    def same(other: ExpandedArm) -> bool:
-        return (other.treat, other.train, other.model) == (arm.treat, arm.train, arm.model)
-
-    if not arm.replicate:
-        return None
-    return next((other.name for other in expand(graph.study) if not other.replicate and same(other)), None)
-
-
 def _metrics(graph: Graph) -> Iterator[MetricInfo]:
     for suite in graph.cells[0].suites:
         for step in suite.suite.metrics:
             plugin = METRICS.get(step.name)
             how = f"{records.described(step)}. " if step.args else ""
+            about = (f"{how}{plugin.says}", plugin.traits.get("better"), plugin.traits.get("unit", "score"))
             for name in plugin.traits.get("values", (step.name,)):
-                traits = plugin.traits
-                yield MetricInfo(
-                    suite.suite.name, name, f"{how}{plugin.says}", traits.get("better"), traits.get("unit", "score")
-                )
+                yield MetricInfo(suite.suite.name, name, *about)
+            for name in plugin.traits.get("beside", ()):
+                yield MetricInfo(suite.suite.name, name, *about, beside=True)
+    yield from _differences(graph)
+
+
+def _differences(graph: Graph) -> Iterator[MetricInfo]:
+    """Yield what differences of suites measure: what both have, in the same unit."""
+    steps = {suite.suite.name: suite.suite.metrics for suite in graph.cells[0].suites}
+    for one in graph.differences:
+        shared = {step.name for step in steps.get(one.minus, [])}
+        for step in steps.get(one.of, []):
+            plugin = METRICS.get(step.name)
+            for name in plugin.traits.get("values", (step.name,)) if step.name in shared else ():
+                says = f"{one.of} minus {one.minus}, item by item. {plugin.says}"
+                yield MetricInfo(one.name, name, says, plugin.traits.get("better"), plugin.traits.get("unit", "score"))
 
 
 def _settings(graph: Graph) -> dict[str, Any]:
@@ -126,9 +135,9 @@ def _samples(graph: Graph, store: Store) -> Iterator[SampleInfo]:
     for arm in expand(graph.study):
         cell = first[arm.name]
         for suite in cell.suites:
-            if store.record(suite.generations) is None:
+            if suite.told.kind != "generate" or store.record(suite.told) is None:
                 continue
-            told = tables.read(store.folder(suite.generations) / "generations.parquet").to_pylist()
+            told = tables.read(store.folder(suite.told) / "generations.parquet").to_pylist()
             asked = {row["id"]: row for row in tables.read(store.folder(suite.prompts) / "rows.parquet").to_pylist()}
             yield from _shown(cell, told, asked)
 
@@ -140,17 +149,26 @@ def _shown(cell: WiredCell, told: Iterable[Any], asked: dict[str, Any]) -> Itera
             row = asked[one["prompt_id"]]
             reference = row.get("completion") or row.get("chosen")
             yield SampleInfo(
-                cell.cell.arm.name, cell.cell.seed, row["prompt"][-1]["content"], one["text"],
+                cell.cell.arm.name, cell.cell.seed, _spoken(row["prompt"]), one["text"],
                 reference[-1]["content"] if reference else None,
             )  # fmt: skip
+
+
+def _spoken(prompt: list[dict[str, str]]) -> str:
+    """Return a prompt as people read it, with the context that may have been planted into it."""
+    context = [turn["content"] for turn in prompt[:-1] if turn["role"] == "system"]
+    return "\n".join([*(f"[context] {text}" for text in context), prompt[-1]["content"]])
 
 
 def _warnings(graph: Graph, store: Store) -> Iterator[str]:
     """Yield what a reader must know about arms before believing a comparison."""
     yield from _equal_arms(graph)
     for entry in records.ledgers(graph, store):
+        where = f"{entry.arm}, seed {entry.seed}"
+        if entry.already:
+            held = f"{entry.already} rows held what {entry.step} plants before it did"
+            yield f"{where}: {held}; they were left as they are"
         if not entry.changed:
-            where = f"{entry.arm}, seed {entry.seed}"
             yield f"{where}: {entry.step} changed none of {entry.eligible} rows; this run tests nothing"
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from leaven import rows as tables
 from leaven.engine.store import Store
+from leaven.gather import derived
+from leaven.graph import Graph, WiredCell, WiredSuite
+from leaven.registry import METRICS
 from leaven.study.matrix import ExpandedArm
-from leaven.wiring import Graph, WiredCell, WiredSuite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +24,11 @@ def measurements(graph: Graph, store: Store) -> pd.DataFrame:
     names = tables.schema("measurements").names
     if not parts:
         return pd.DataFrame({name: [] for name in names})
-    table: pd.DataFrame = pd.concat(parts, ignore_index=True)[names]
-    return table
+    table = pd.concat(parts, ignore_index=True)[names]
+    beside = values_beside(graph)
+    more = [part for suite in graph.differences if len(part := derived.difference(table, suite, beside))]
+    whole: pd.DataFrame = pd.concat([table, *more], ignore_index=True)[names] if more else table
+    return whole
 
 
 def _suite_measurements(graph: Graph, store: Store, cell: WiredCell, suite: WiredSuite) -> pd.DataFrame | None:
@@ -32,17 +37,29 @@ def _suite_measurements(graph: Graph, store: Store, cell: WiredCell, suite: Wire
     there = [stage for stage in suite.scores.values() if store.record(stage) is not None]
     if not there:
         return None
-    groups = tables.read(store.folder(suite.prompts) / "rows.parquet").select(["id", "group"]).to_pandas()
+    asked = tables.read(store.folder(suite.prompts) / "rows.parquet").select(["id", "group", "prompt"])
+    items = asked.select(["id", "group"]).to_pandas().rename(columns={"id": "row_id"})
+    items["item_id"] = derived.questions(asked.to_pylist())
     scores = pa.concat_tables(tables.read(store.folder(stage) / "scores.parquet") for stage in there).to_pandas()
-    joined = scores.merge(groups.rename(columns={"id": "row_id"}), on="row_id", how="left", validate="many_to_one")
+    joined = scores.merge(items, on="row_id", how="left", validate="many_to_one")
     made: pd.DataFrame = joined.assign(
         arm=cell.cell.arm.name,
         dose=dose(graph, cell.cell.arm),
         seed=cell.cell.seed,
         suite=suite.suite.name,
-        item_id=joined["row_id"],
+        sample=derived.samples(joined),
     )
     return made
+
+
+def values_beside(graph: Graph) -> set[tuple[str, str]]:
+    """Return suite and name of values that are printed beside a metric and never compared: floors and ceilings."""
+    return {
+        (suite.suite.name, name)
+        for suite in graph.cells[0].suites
+        for step in suite.suite.metrics
+        for name in METRICS.get(step.name).traits.get("beside", ())
+    }
 
 
 def dose(graph: Graph, arm: ExpandedArm) -> float | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from leaven import rows as tables
 from leaven.engine.stage import Stage
 from leaven.engine.store import Store
 from leaven.gather.measurements import dose
+from leaven.graph import Graph, WiredCell
 from leaven.registry import Step
 from leaven.report.findings import DataInfo, FailureInfo, LedgerInfo, TrainingInfo
+from leaven.stats.dose import series_of
 from leaven.study.matrix import expand
-from leaven.wiring import Graph, WiredCell
 
 _EXCERPTS = 3
 
@@ -25,40 +27,61 @@ def described(step: Step) -> str:
 def ledgers(graph: Graph, store: Store) -> Iterator[LedgerInfo]:
     """Yield, per run and treatment step, what was changed and whether lower doses nest in higher ones."""
     changed = {
-        (cell.cell.arm.name, cell.cell.seed): _changed_ids(store, cell)
+        (cell.cell.arm.name, cell.cell.seed): ids
         for cell in graph.cells
-        if "treat" in cell.stages
+        if cell.treated and (ids := _changed_ids(store, cell)) is not None
     }
     for cell in graph.cells:
-        record = store.record(cell.stages["treat"]) if "treat" in cell.stages else None
-        if record is None:
-            continue
-        lines = tables.read(store.folder(cell.stages["treat"]) / "ledger.parquet").to_pylist()
-        for count in record["facts"]["ledger"]:
-            own = [line for line in lines if line["step"] == count["step"]]
-            yield LedgerInfo(
-                cell.cell.arm.name, cell.cell.seed, count["step"], count["rows"], count["eligible"], count["changed"],
-                realised=count["changed"] / count["eligible"] if count["eligible"] else None,
-                excerpts=[(line["id"], line["was"], line["became"]) for line in own[:_EXCERPTS]],
-                nested_in=_nesting(graph, cell, changed),
-            )  # fmt: skip
+        for stage in cell.treated:
+            if (record := store.record(stage)) is not None:
+                excerpts = _excerpts(store.folder(stage) / "ledger.parquet")
+                nested_in = _nesting(graph, cell, changed)
+                for count in record["facts"]["ledger"]:
+                    yield _ledger(cell, count, excerpts.get(count["step"], []), nested_in)
 
 
-def _changed_ids(store: Store, cell: WiredCell) -> set[str] | None:
-    stage = cell.stages["treat"]
-    if store.record(stage) is None:
+def _ledger(
+    cell: WiredCell, count: dict[str, Any], excerpts: list[tuple[str, str, str]], nested_in: str | None
+) -> LedgerInfo:
+    return LedgerInfo(
+        cell.cell.arm.name, cell.cell.seed, count["step"], count["rows"], count["eligible"], count["changed"],
+        realised=count["changed"] / count["eligible"] if count["eligible"] else None,
+        excerpts=excerpts, nested_in=nested_in, already=count.get("already", 0),
+    )  # fmt: skip
+
+
+def _excerpts(ledger: Path) -> dict[str, list[tuple[str, str, str]]]:
+    """Return the first lines of each step of a ledger, which may be long."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for batch in tables.batches(ledger):
+        for line in batch.to_pylist():
+            shown = found.setdefault(line["step"], [])
+            if len(shown) < _EXCERPTS:
+                shown.append((line["id"], line["was"], line["became"]))
+    return found
+
+
+def _changed_ids(store: Store, cell: WiredCell) -> set[tuple[str, str]] | None:
+    """Return (step, row) of every line of a cell's ledgers, None unless all of them are there."""
+    import pyarrow.parquet as pq
+
+    if any(store.record(stage) is None for stage in cell.treated):
         return None
-    return set(tables.read(store.folder(stage) / "ledger.parquet")["id"].to_pylist())
+    files = [store.folder(stage) / "ledger.parquet" for stage in cell.treated]
+    read = [pq.read_table(file, columns=["step", "id"]) for file in files]
+    return {pair for one in read for pair in zip(one["step"].to_pylist(), one["id"].to_pylist(), strict=True)}
 
 
-def _nesting(graph: Graph, cell: WiredCell, changed: dict[tuple[str, int | None], set[str] | None]) -> str | None:
-    """Say whether this dose's rows are a subset of the next higher dose's, within the seed."""
+def _nesting(graph: Graph, cell: WiredCell, changed: dict[tuple[str, int | None], set[tuple[str, str]]]) -> str | None:
+    """Say whether this dose's rows are a subset of the next higher dose's in its series, within the seed."""
     arm, own = cell.cell.arm, changed.get((cell.cell.arm.name, cell.cell.seed))
-    mine = dose(graph, arm)
+    mine, name = dose(graph, arm), graph.study.compare.dose or ""
     higher = sorted(
         (other_dose, other.name)
         for other in expand(graph.study)
-        if other.stem == arm.stem and mine is not None and (other_dose := dose(graph, other) or 0) > mine
+        if series_of(other.name, name) == series_of(arm.name, name)
+        and mine is not None
+        and (other_dose := dose(graph, other) or 0) > mine
     )
     if not higher or own is None:
         return None
@@ -73,7 +96,7 @@ def data(graph: Graph, store: Store) -> Iterator[DataInfo]:
             chain = [stage] if filter_stage is stage else [stage, filter_stage]
             records = [record for one in chain if (record := store.record(one)) is not None]
             if records:
-                yield _data_info(graph, name, stage.args["identity"], records)
+                yield _data_info(graph, name, stage.args.get("identity", ""), records)
 
 
 def _data_info(graph: Graph, name: str, identity: str, records: list[dict[str, Any]]) -> DataInfo:
@@ -82,9 +105,9 @@ def _data_info(graph: Graph, name: str, identity: str, records: list[dict[str, A
     for record in records:
         for reason, count in record["facts"]["drops"].items():
             drops[reason] = drops.get(reason, 0) + count
-    how = f"{declared.format.name} {described(declared.format)}".strip()
+    how = f"{declared.format.name} {described(declared.format)}".strip() if declared.format else ""
     kept, rows_in = records[-1]["facts"]["rows"], records[0]["facts"]["rows_in"]
-    return DataInfo(name, declared.source, how, rows_in, kept, drops, identity)
+    return DataInfo(name, declared.origin, how, rows_in, kept, drops, identity)
 
 
 def _filters(graph: Graph, source: Stage) -> list[Stage]:
@@ -101,8 +124,8 @@ def _filters(graph: Graph, source: Stage) -> list[Stage]:
 def trainings(graph: Graph, store: Store) -> Iterator[TrainingInfo]:
     """Yield what each training that is there has seen."""
     for cell in graph.cells:
-        for step in cell.cell.arm.train:
-            record = store.record(cell.stages[step.name])
+        for stage in cell.trained:
+            record = store.record(stage)
             if record is not None:
                 facts = record["facts"]
                 yield TrainingInfo(
@@ -114,9 +137,10 @@ def trainings(graph: Graph, store: Store) -> Iterator[TrainingInfo]:
 def doctor(graph: Graph, store: Store) -> Iterator[str]:
     """Yield the doctor's warnings."""
     for cell in graph.cells:
-        record = store.record(cell.stages["doctor"]) if "doctor" in cell.stages else None
-        if record is not None:
-            yield from record["facts"]["warnings"]
+        for stage in cell.trained:
+            record = store.record(stage.inputs["encoded"])
+            if record is not None:
+                yield from record["facts"]["warnings"]
 
 
 def failures(graph: Graph, store: Store) -> Iterator[FailureInfo]:

@@ -8,13 +8,16 @@ from the softmax). So any batch, shard, order or arm draws the same numbers for 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from transformers import (
     LogitsProcessor,
     LogitsProcessorList,
+    MinPLogitsWarper,
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
@@ -23,6 +26,7 @@ from transformers import (
 _GOLDEN = -7046029254386353131  # 2^64 / golden ratio, as a signed 64-bit number (SplitMix64)
 _MIX_1 = -4658895280553007687
 _MIX_2 = -7723592293110705685
+_DENSE = 0.25  # share of tokens still possible from which drawing for all of them is quicker
 
 
 def row_key(seed: int, item: str, sample: int) -> int:
@@ -34,7 +38,11 @@ def row_key(seed: int, item: str, sample: int) -> int:
 def uniform(keys: torch.Tensor, position: int, vocabulary: int) -> torch.Tensor:
     """Return uniforms in (0, 1), float64, of shape (rows, vocabulary): SplitMix64 of key, position and token."""
     tokens = torch.arange(vocabulary, device=keys.device, dtype=torch.int64)
-    state = _mixed(keys + _signed(_GOLDEN * (position + 1)))[:, None] + _GOLDEN * (tokens + 1)[None, :]
+    return _drawn(keys[:, None], position, tokens[None, :])
+
+
+def _drawn(keys: torch.Tensor, position: int, tokens: torch.Tensor) -> torch.Tensor:
+    state = _mixed(keys + _signed(_GOLDEN * (position + 1))) + _GOLDEN * (tokens + 1)
     bits = _shift(_mixed(state), 12)  # 52 bits: with the half added still exact, so never 0 and never 1
     return (bits.to(torch.float64) + 0.5) * 2.0**-52
 
@@ -66,20 +74,66 @@ class RowNoise(LogitsProcessor):  # type: ignore[misc] # transformers is untyped
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return noisy scores for the next position."""
         position = input_ids.shape[1] - self._prompt_length
-        noise = -torch.log(-torch.log(uniform(self._keys, position, scores.shape[1])))
-        return torch.log_softmax(scores.to(torch.float64), dim=-1) + noise
+        likely = torch.log_softmax(scores.to(torch.float64), dim=-1)
+        possible = likely > -torch.inf
+        if int(possible.count_nonzero()) > _DENSE * likely.numel():
+            return likely - torch.log(-torch.log(uniform(self._keys, position, scores.shape[1])))
+        # What a filter has ruled out needs no noise; for the rest it is the same numbers.
+        rows, tokens = torch.nonzero(possible, as_tuple=True)
+        likely[rows, tokens] -= torch.log(-torch.log(_drawn(self._keys[rows], position, tokens)))
+        return likely
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Go on with these rows of the batch alone."""
+        self._keys = self._keys[rows]
 
 
-def processors(sampling: dict[str, Any], keys: Sequence[int], prompt_length: int, device: Any) -> LogitsProcessorList:
-    """Return what is done to the logits: temperature, top-k, top-p, then each row's noise; nothing when greedy."""
-    made = LogitsProcessorList()
-    if not sampling.get("do_sample", True):
+class PaddingUnseen(LogitsProcessor):  # type: ignore[misc] # transformers is untyped
+    """Shows another processor each row as it would be alone: what left padding brought in is no token of it.
+
+    The other processor sees an id beyond the vocabulary there, which those of transformers leave out. (A repetition
+    penalty on the pad token would else make a row's text, and where pad is EOS its end, depend on its neighbours.)
+    """
+
+    def __init__(self, inner: Any, padding: torch.Tensor):
+        self._inner = inner
+        self._padding = padding
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return what the other processor makes of the scores."""
+        each = input_ids.shape[0] // self._padding.shape[0]  # beams of one row stand together
+        padding = self._padding.repeat_interleave(each)[:, None]
+        places = torch.arange(input_ids.shape[1], device=input_ids.device)[None, :]
+        made: torch.Tensor = self._inner(input_ids.masked_fill(places < padding, scores.shape[1]), scores)
         return made
-    if sampling.get("temperature", 1.0) != 1.0:
-        made.append(TemperatureLogitsWarper(sampling["temperature"]))
-    if sampling.get("top_k", 0):
-        made.append(TopKLogitsWarper(sampling["top_k"]))
-    if sampling.get("top_p", 1.0) < 1.0:
-        made.append(TopPLogitsWarper(sampling["top_p"]))
-    made.append(RowNoise(keys, prompt_length, device))
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Go on with these rows of the batch alone."""
+        self._padding = self._padding[rows]
+
+
+def processors(sampling: dict[str, Any], keys: Sequence[int], padding: Sequence[int], width: int, device: Any) -> Any:
+    """Return what is done to the logits, in transformers' order: penalties, temperature, filters, each row's noise.
+
+    ``padding`` is how many pads each row begins with, ``width`` the length of the padded prompts.
+    """
+    made = LogitsProcessorList()
+    shifts = torch.tensor(list(padding), dtype=torch.int64, device=device)
+    if sampling.get("repetition_penalty", 1.0) != 1.0:
+        made.append(PaddingUnseen(RepetitionPenaltyLogitsProcessor(float(sampling["repetition_penalty"])), shifts))
+    if sampling.get("no_repeat_ngram_size", 0):
+        made.append(PaddingUnseen(NoRepeatNGramLogitsProcessor(sampling["no_repeat_ngram_size"]), shifts))
+    if sampling.get("do_sample", True):
+        made.extend([*_filters(sampling), RowNoise(keys, width, device)])
     return made
+
+
+def _filters(sampling: dict[str, Any]) -> Iterator[Any]:
+    if sampling.get("temperature", 1.0) != 1.0:
+        yield TemperatureLogitsWarper(float(sampling["temperature"]))
+    if sampling.get("top_k", 0):
+        yield TopKLogitsWarper(sampling["top_k"])
+    if sampling.get("top_p", 1.0) < 1.0:
+        yield TopPLogitsWarper(sampling["top_p"])
+    if sampling.get("min_p", 0.0) > 0.0:
+        yield MinPLogitsWarper(sampling["min_p"])

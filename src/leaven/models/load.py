@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
-def base(args: dict[str, Any], path: Path | None) -> Base:
+def base(args: dict[str, Any], path: Path | None, device_map: str | None = None) -> Base:
     """Rebuild a base from a stage's arguments and the place where it lies on this machine.
 
+    ``device_map`` (auto, balanced, sequential) lays the model over the GPUs that are visible, if there are several.
     Raises ModelError if what lies there is no longer what the arguments name: it would be trained under a wrong key.
     """
     if path is not None and _identity(path) != args["identity"]:
         raise ModelError(f"{path} was edited after the study began; run the study again")
-    return Base(**args, path=str(path) if path else None)
+    return Base(**args, path=str(path) if path else None, device_map=device_map)
 
 
 @functools.lru_cache(maxsize=4)  # a process of stages lives for one list, and its base is hashed once in it
@@ -76,19 +77,18 @@ def _set_token(loaded: Any, name: str, token: str) -> None:
 
 
 def causal_lm(model: Base) -> PreTrainedModel:
-    """Load the base's weights for next-token prediction, in the study's dtype, on the CPU."""
+    """Load the base's weights for next-token prediction, in the study's dtype, onto the GPU or GPUs if there are."""
+    return _weights(_called(model), **_origin(model), **_manner(model))
+
+
+def _manner(model: Base) -> dict[str, Any]:
+    """Return how weights are loaded: in which precision, with which attention, over how many GPUs."""
     import torch
 
-    return _weights(
-        _called(model),
-        **_origin(model),
-        dtype=getattr(torch, model.dtype),
-        **_attention(model.attn_implementation),
-    )
-
-
-def _attention(implementation: str | None) -> dict[str, str]:
-    return {"attn_implementation": implementation} if implementation else {}
+    named = {"attn_implementation": model.attn_implementation} if model.attn_implementation else {}
+    several = model.device_map is not None and torch.cuda.device_count() > 1
+    laid = {"device_map": model.device_map} if several else {}
+    return {"dtype": getattr(torch, model.dtype), **named, **laid}
 
 
 def _weights(called: str, **origin: Any) -> PreTrainedModel:
@@ -105,29 +105,42 @@ def _weights(called: str, **origin: Any) -> PreTrainedModel:
     return _placed(loaded)
 
 
-def trained(folder: Path, base_path: Path | None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def trained(
+    folder: Path, base_path: Path | None, device_map: str | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a trained artefact (whole weights, or an adapter over its base) with the tokenizer saved beside it."""
     from transformers import AutoTokenizer
 
-    ref = ModelRef.load(folder)
     loaded_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    below = base(ref.base, base_path)
-    if not ref.adapters:
-        model = _weights(
-            "the trained artefact",
-            pretrained_model_name_or_path=folder,
-            local_files_only=True,
-            dtype=_dtype(ref),
-            trust_remote_code=below.trust_remote_code,
-            **_attention(below.attn_implementation),
-        )
+    model, adapter = continued(folder, base_path, device_map)
+    if adapter is None:
         return model, loaded_tokenizer
     from peft import PeftModel
 
-    over = PeftModel.from_pretrained(causal_lm(below), folder / ref.adapters[0], local_files_only=True)
-    _prove_adapter(over, folder / ref.adapters[0])
+    over = PeftModel.from_pretrained(model, adapter, local_files_only=True)
+    _prove_adapter(over, adapter)
     over.generation_config = generation_config(folder, over)
     return over, loaded_tokenizer
+
+
+def continued(
+    folder: Path, base_path: Path | None, device_map: str | None = None
+) -> tuple[PreTrainedModel, Path | None]:
+    """Load what a training left, for the next one: whole weights, and the folder of an adapter over them if any."""
+    ref = ModelRef.load(folder)
+    below = base(ref.base, base_path, device_map)
+    adapter = folder / ref.adapters[0] if ref.adapters else None
+    if adapter is not None and not whole_weights(folder):
+        return causal_lm(below), adapter
+    origin = {"pretrained_model_name_or_path": folder, "local_files_only": True}
+    manner = {"trust_remote_code": below.trust_remote_code, **_manner(below)}
+    return _weights("the trained artefact", **origin, **manner), adapter
+
+
+def whole_weights(folder: Path) -> list[Path]:
+    """Return the files that make an artefact's folder a whole model; none where it holds an adapter alone."""
+    weights = [*folder.glob("model*.safetensors"), *folder.glob("model*.safetensors.index.json")]
+    return [folder / "config.json", *sorted(weights)] if weights else []
 
 
 def _prove_adapter(model: Any, folder: Path) -> None:
@@ -142,14 +155,14 @@ def _prove_adapter(model: Any, folder: Path) -> None:
 
 
 def device_facts(model: Any) -> dict[str, Any]:
-    """Return where a model computes (``cpu``, or the GPU's name) and the peak of the GPU's memory in MiB."""
+    """Return where a model computes (``cpu``, or the GPUs' names) and the peak of the fullest GPU's memory in MiB."""
     import torch
 
-    device = next(model.parameters()).device
-    if device.type != "cuda":
-        return {"device": str(device.type)}
-    peak = torch.cuda.max_memory_allocated(device) // 1024**2
-    return {"device": str(torch.cuda.get_device_name(device)), "gpu_peak_mb": peak}
+    devices = sorted({weight.device for weight in model.parameters()}, key=str)
+    if any(device.type != "cuda" for device in devices):
+        return {"device": ", ".join(sorted({str(device.type) for device in devices}))}
+    peak = max(torch.cuda.max_memory_allocated(device) for device in devices) // 1024**2
+    return {"device": ", ".join(torch.cuda.get_device_name(device) for device in devices), "gpu_peak_mb": peak}
 
 
 def generation_config(folder: Path, model: Any) -> GenerationConfig:
@@ -214,13 +227,9 @@ def prove_finite(model: PreTrainedModel) -> int:
 def _placed(model: PreTrainedModel) -> PreTrainedModel:
     import torch
 
+    if getattr(model, "hf_device_map", None):
+        return model  # accelerate has placed it, layer by layer
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _dtype(ref: ModelRef) -> Any:
-    import torch
-
-    return getattr(torch, ref.base.get("dtype", "float32"))
 
 
 def _called(model: Base) -> str:

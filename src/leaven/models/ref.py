@@ -26,7 +26,11 @@ _TEMPLATES = "leaven.models"
 
 @dataclass(frozen=True)
 class Base:
-    """A base model: what enters keys (``as_args``), and where a local one lies (``path``, None for the hub)."""
+    """A base model: what enters keys (``as_args``), and what does not.
+
+    ``path`` is where a local base lies, None for one of the hub; ``device_map`` is accelerate's word for how the
+    model is laid over several GPUs, None for one.
+    """
 
     identity: str
     dtype: str = "float32"
@@ -36,11 +40,13 @@ class Base:
     pad_token: str | None = None
     eos_token: str | None = None
     path: str | None = field(default=None, compare=False)
+    device_map: str | None = field(default=None, compare=False)
 
     def as_args(self) -> dict[str, Any]:
         """Return what determines the model's behaviour, for a stage's arguments; defaults are left out."""
-        plain = Base(identity="")
-        return {name: value for name, value in asdict(self).items() if name != "path" and value != getattr(plain, name)}
+        plain, around = Base(identity=""), {"path", "device_map"}
+        said = {name: value for name, value in asdict(self).items() if name not in around}
+        return {name: value for name, value in said.items() if value != getattr(plain, name)}
 
     @property
     def weight_bytes(self) -> int | None:
@@ -58,7 +64,10 @@ class Base:
 
 @dataclass(frozen=True)
 class ModelRef:
-    """A trained artefact: its base, and whether the folder holds the whole model or an adapter (``adapters``)."""
+    """A trained artefact: its base, and whether the folder holds the whole model or an adapter (``adapters``).
+
+    An adapter lies over the base, or over the whole weights in its own folder where an earlier training made such.
+    """
 
     base: dict[str, Any]
     adapters: tuple[str, ...] = ()
@@ -74,16 +83,16 @@ class ModelRef:
         return cls(found["base"], tuple(found["adapters"]))
 
 
-def resolve(model: dict[str, Any]) -> Base:
+def resolve(model: dict[str, Any], *, ask: bool = True) -> Base:
     """Find out what a declared model is; asks the hub for a commit only where the name is no folder.
 
     Raises ModelError with the remedy if it cannot be told.
     """
     name, revision = model["model_name_or_path"], model.get("revision")
     folder = local_folder(name)
-    about = {key: model.get(key) for key in ("attn_implementation", "pad_token", "eos_token")}
+    about = {key: model.get(key) for key in ("attn_implementation", "pad_token", "eos_token", "device_map")}
     return Base(
-        identity=folder_identity(folder) if folder else f"hub:{name}@{_commit(name, revision)}",
+        identity=folder_identity(folder) if folder else f"hub:{name}@{commit(name, revision, ask=ask)}",
         dtype=model.get("dtype", "float32"),
         trust_remote_code=bool(model.get("trust_remote_code")),
         chat_template=chat_template(model.get("chat_template_path")),
@@ -175,10 +184,15 @@ def _model_files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix in kinds)
 
 
-def _commit(name: str, revision: str | None) -> str:
-    """Return the commit that a revision of a hub model names; a full commit needs no network."""
+def commit(name: str, revision: str | None, *, ask: bool = True) -> str:
+    """Return the commit that a revision of a hub model names; a full commit needs no network.
+
+    Without ``ask`` what is no commit stays as it is, with a question mark: it stands for none yet.
+    """
     if revision and _COMMIT.fullmatch(revision):
         return revision
+    if not ask:
+        return f"{revision or 'main'}?"
     import huggingface_hub
 
     try:

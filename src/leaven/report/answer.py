@@ -58,7 +58,7 @@ def _outcome(findings: Findings, found: Means, column: Column, primary: Sequence
         parts.append(_many(findings, contrasts))
     else:
         parts += [_contrast(findings, c) for c in contrasts]
-    return " ".join(parts) or f"Nothing can be said about {outcome(here[0])}: only the A/A arm was compared."
+    return " ".join(parts) or f"Nothing can be said about {outcome(findings, here[0])}: only the A/A arm was compared."
 
 
 # Trends
@@ -72,7 +72,7 @@ def _over_doses(findings: Findings, found: Means, c: Comparison) -> str:
 
 def _trend(findings: Findings, found: Means, c: Comparison) -> str:
     if not numbers.is_number(c.effect):
-        return f"The trend of {outcome(c)} could not be computed{because(c)}."
+        return f"The trend of {outcome(findings, c)} could not be computed{because(c)}."
     dose = f"the dose {clip(findings.dose_name, 40)}" if findings.dose_name else "the dose"
     tested, by, scale = _over(findings, c, c.effect)
     both = ends(findings, found, c)
@@ -85,8 +85,8 @@ def _trend(findings: Findings, found: Means, c: Comparison) -> str:
         return f"As {dose} rises {tested}, {_moves(c, both, findings)}: a straight-line trend of {by}{small} ({sure})."
     if c.equivalent:
         within = f"within the margin of {margin(findings, c)}"
-        return f"No change in {outcome(c)} as {dose} rises {tested}: {within} ({by}; {sure})."
-    return f"No change in {outcome(c)} was shown as {dose} rises {tested} ({by}; {sure}). {NOT_THE_SAME}"
+        return f"No change in {outcome(findings, c)} as {dose} rises {tested}: {within} ({by}; {sure})."
+    return f"No change in {outcome(findings, c)} was shown as {dose} rises {tested} ({by}; {sure}). {NOT_THE_SAME}"
 
 
 def _over(findings: Findings, c: Comparison, effect: float) -> tuple[str, str, float]:
@@ -107,8 +107,9 @@ def _moves(c: Comparison, ends: tuple[float, float] | None, findings: Findings, 
     if ends and ends[0] != ends[1] and (ends[1] > ends[0]) == rises:
         unit = unit_of(findings, c)
         verb = "goes" if seen else verb
-        return f"{outcome(c)} {verb} from {numbers.value(ends[0], unit)} to {numbers.value(ends[1], unit)}"
-    return f"{outcome(c)} {verb} on the whole, though not from end to end" if ends else f"{outcome(c)} {verb}"
+        return f"{outcome(findings, c)} {verb} from {numbers.value(ends[0], unit)} to {numbers.value(ends[1], unit)}"
+    said = f"{outcome(findings, c)} {verb}"
+    return f"{said} on the whole, though not from end to end" if ends else said
 
 
 # Contrasts
@@ -117,19 +118,19 @@ def _moves(c: Comparison, ends: tuple[float, float] | None, findings: Findings, 
 def _contrast(findings: Findings, c: Comparison) -> str:
     arm, baseline = clip(c.arm, 60), clip(c.baseline, 60)
     if not numbers.is_number(c.effect):
-        return f"{outcome(c)} of {arm} could not be compared with {baseline}{because(c)}."
+        return f"{outcome(findings, c)} of {arm} could not be compared with {baseline}{because(c)}."
     sizes = f"{_pair(findings, c)}{numbers.change(c.effect, unit_of(findings, c))}"
     if c.n_seeds in (1, 2):
-        return f"In these runs {outcome(c)} of {arm} against {baseline} is {sizes}. {few_seeds(c)}"
+        return f"In these runs {outcome(findings, c)} of {arm} against {baseline} is {sizes}. {few_seeds(c)}"
     sure = certainty(findings, c)
     if is_shown(c):
         way = "higher" if c.effect > 0 else "lower"
         small = f", but by less than the margin of {margin(findings, c)}" if c.equivalent else ""
-        return f"With {arm}, {outcome(c)} is {way} than with {baseline}{small}: {sizes} ({sure})."
+        return f"With {arm}, {outcome(findings, c)} is {way} than with {baseline}{small}: {sizes} ({sure})."
     if c.equivalent:
         within = f"within the margin of {margin(findings, c)}"
-        return f"No change in {outcome(c)} from {baseline} to {arm}, {within}: {sizes} ({sure})."
-    return f"No change in {outcome(c)} from {baseline} to {arm} was shown: {sizes} ({sure}). {NOT_THE_SAME}"
+        return f"No change in {outcome(findings, c)} from {baseline} to {arm}, {within}: {sizes} ({sure})."
+    return f"No change in {outcome(findings, c)} from {baseline} to {arm} was shown: {sizes} ({sure}). {NOT_THE_SAME}"
 
 
 def _pair(findings: Findings, c: Comparison) -> str:
@@ -156,7 +157,9 @@ def _many(findings: Findings, contrasts: Sequence[Comparison]) -> str:
         parts.append(f"{len(few)} with fewer than three seeds, where no winner is named")
     if rest:
         parts.append(f"no change was shown in {rest}, which is not the same as no change")
-    subject = f"In {outcome(contrasts[0])} {len(contrasts)} arms were compared with {clip(contrasts[0].baseline, 60)}"
+    baselines = dict.fromkeys(clip(c.baseline, 60) for c in contrasts)
+    against = next(iter(baselines)) if len(baselines) == 1 else "the baselines of their sweeps"
+    subject = f"In {outcome(findings, contrasts[0])} {len(contrasts)} arms were compared with {against}"
     return f"{subject}: {'; '.join(parts)}."
 
 
@@ -179,7 +182,7 @@ def _replicate(findings: Findings) -> list[str]:
     worst = min(tested, key=tested.__getitem__)
     size = numbers.change(worst.effect, unit_of(findings, worst))
     chosen = f", the smallest of {len(tested)}" if len(tested) > 1 else ""
-    how = f"{size} in {outcome(worst)} ({numbers.p_phrase(tested[worst])}{chosen})"
+    how = f"{size} in {outcome(findings, worst)} ({numbers.p_phrase(tested[worst])}{chosen})"
     # The alarm looks at several outcomes, so it is corrected for their number: else it cries wolf.
     if tested[worst] * len(tested) < ALPHA:
         differs = f"{'differs' if one else 'differ'} from the baseline by"

@@ -51,9 +51,11 @@ def few_seeds(c: Comparison) -> str:
     return "Two seeds: nothing is claimed about the recipe, only about these trained models."
 
 
-def outcome(c: Comparison) -> str:
-    """Name what was compared."""
-    return f"{clip(c.metric, 60)} ({clip(c.group, 60)})" if c.group else clip(c.metric, 60)
+def outcome(findings: Findings, c: Comparison) -> str:
+    """Name what was compared; its suite too where several suites measure it."""
+    several = len({m.suite for m in findings.metrics if m.name == c.metric}) > 1
+    about = ", ".join(clip(part, 60) for part in ([c.suite] if several else []) + ([c.group] if c.group else []))
+    return f"{clip(c.metric, 60)} ({about})" if about else clip(c.metric, 60)
 
 
 def unit_of(findings: Findings, c: Comparison) -> str:

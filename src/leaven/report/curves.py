@@ -30,6 +30,7 @@ class Point:
     high: float | None = None
     by_seed: Sequence[float] = ()
     effect: float | None = None
+    around: float | None = None  # the mean of the arm that it is compared with
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _curve(
         ticks=ticks,
         axis=label(findings.dose_name or "dose", 30),
         baseline=label(findings.baseline or "baseline", 18),
-        baseline_mean=next(iter([*measured, *compared]), None),
+        baseline_mean=None if findings.has_baselines else next(iter([*measured, *compared]), None),
         margin=margin_of(findings.margin, column.suite, column.metric),
     )
 
@@ -100,7 +101,9 @@ def _places(findings: Findings, every: Sequence[ArmInfo]) -> tuple[dict[str, flo
     places: dict[str, float] = {}
     apart = len(doses) - 1 + GAP
     for arm in every:
-        if is_baseline(findings, arm):
+        if findings.has_baselines and arm.dose is not None:
+            places[arm.name] = at[arm.dose]  # each sweep's own baseline is the first point of its line
+        elif is_baseline(findings, arm):
             places[arm.name] = base
             names[base] = f"{names.get(base, '')}\n{label(arm.name, 12)}"
         elif findings.is_replicate(arm):
@@ -128,10 +131,11 @@ def _point(findings: Findings, arm: ArmInfo, place: float, mean: Mean | None, c:
         high=high if bounded else None,
         by_seed=list(mean.by_seed.values()) if mean is not None else [],
         effect=c.effect if c is not None and numbers.is_number(c.effect) else None,
+        around=c.baseline_mean if c is not None and numbers.is_number(c.baseline_mean) else None,
     )
 
 
 def _role(findings: Findings, arm: ArmInfo) -> str:
-    if is_baseline(findings, arm):
+    if is_baseline(findings, arm) and not (findings.has_baselines and arm.dose is not None):
         return "baseline"
     return "A/A" if findings.is_replicate(arm) else "other" if arm.dose is None else "dose"

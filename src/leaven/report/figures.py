@@ -34,7 +34,9 @@ def chart(findings: Findings, found: Means, column: Column, name: str) -> Chart:
     drawn = _drawable(curve, over_doses)
     picture = (dose_plot if over_doses else forest_plot)(curve, name) if drawn else None
     legend = (_dose_legend if over_doses else _forest_legend)(curve) if drawn else []
-    return Chart(column.metric, column.suite, curve.about.description, picture, legend)
+    several = len({m.suite for m in findings.metrics if m.name == column.metric}) > 1
+    metric = f"{column.metric} ({column.suite})" if several else column.metric
+    return Chart(metric, column.suite, curve.about.description, picture, legend)
 
 
 def _drawable(curve: Curve, over_doses: bool) -> bool:
@@ -53,7 +55,7 @@ def _dose_legend(curve: Curve) -> list[tuple[str, str]]:
         entries.append(("bar", "95 % interval of the difference to the baseline"))
     entries += [("square", f"baseline {curve.baseline}")] if "baseline" in roles else []
     entries += [("diamond", "A/A arm: the baseline again, with other seeds")] if "A/A" in roles else []
-    return entries + _band(curve)
+    return entries + (_band(curve) if curve.baseline_mean is not None else [])
 
 
 def _forest_legend(curve: Curve) -> list[tuple[str, str]]:

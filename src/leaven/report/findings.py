@@ -38,6 +38,7 @@ class MetricInfo:
     description: str = ""
     better: str | None = None  # "higher" | "lower" | None
     unit: str = "score"
+    beside: bool = False  # printed beside a metric, never compared: a floor or a ceiling
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class LedgerInfo:
     changed: int
     realised: float | None = None  # the dose that was reached: changed / eligible
     excerpts: Sequence[tuple[str, str, str]] = ()  # (row id, was, became)
+    already: int = 0  # rows that held what would be planted before anything was
     nested_in: str | None = None  # the fact in words, e.g. "subset of poisoned@p=0.33: yes"
 
 
@@ -113,6 +115,7 @@ class Findings:
 
     name: str
     question: str
+    notes: Sequence[str] = ()  # what the study's author wants a reader to know
     profile: str | None = None
     arms: Sequence[ArmInfo] = ()
     metrics: Sequence[MetricInfo] = ()
@@ -133,6 +136,16 @@ class Findings:
     samples: Sequence[SampleInfo] = ()
     warnings: Sequence[str] = ()
 
+    @property
+    def baselines(self) -> set[str]:
+        """The names of the arms that others are compared with: one, or one for each sweep."""
+        return {self.baseline, *(arm.name for arm in self.arms if arm.is_baseline)}
+
+    @property
+    def has_baselines(self) -> bool:
+        """Whether sweeps have a baseline each, rather than one for all."""
+        return sum(arm.is_baseline for arm in self.arms) > 1
+
     def metric(self, suite: str, name: str) -> MetricInfo:
         """Return what is known of a metric; one that nobody described is a plain score."""
         known = [m for m in self.metrics if m.suite == suite and m.name == name]
@@ -143,9 +156,9 @@ class Findings:
         if arm.replicate == 0 or arm.is_baseline or arm.name == self.baseline:
             return False
         if arm.repeats is not None:
-            return arm.repeats == self.baseline
+            return arm.repeats in self.baselines
         # A replicate of a dosed arm is no repeat of the baseline, even when nobody said what it repeats.
-        baseline_doses = [other.dose for other in self.arms if other.is_baseline or other.name == self.baseline]
+        baseline_doses = [other.dose for other in self.arms if other.name in self.baselines]
         return arm.dose in (None, 0, *baseline_doses)
 
 

@@ -30,7 +30,11 @@ def swept(findings: Findings, c: Comparison) -> list[ArmInfo]:
     dosed = [arm for arm in findings.arms if is_number(arm.dose) and not findings.is_replicate(arm)]
     called = {series(findings, arm) for arm in dosed if not is_baseline(findings, arm)}
     own = c.arm if c.arm in called else ""
-    among = [arm for arm in dosed if is_baseline(findings, arm) or series(findings, arm) == own]
+    among = [
+        arm
+        for arm in dosed
+        if arm.name == c.baseline or (series(findings, arm) == own and not is_baseline(findings, arm))
+    ]
     return sorted(among, key=lambda arm: (arm.dose or 0.0, not is_baseline(findings, arm)))
 
 

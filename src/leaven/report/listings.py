@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leaven.report import numbers
-from leaven.report.certainty import corrected_p, is_shown, outcome, unit_of
+from leaven.report.certainty import corrected_p, is_shown, unit_of
 from leaven.report.findings import Findings, is_trend
 from leaven.report.fitted import dose_range, lacking
 from leaven.report.means import Means
+from leaven.report.text import clip
 from leaven.rows import Comparison
 
 
@@ -87,7 +88,8 @@ def _contrast_row(findings: Findings, c: Comparison) -> list[str]:
 
 
 def _where(c: Comparison) -> str:
-    return " · ".join([outcome(c), c.suite, *(["primary"] if c.family == "primary" else [])])
+    metric = f"{clip(c.metric, 60)} ({clip(c.group, 60)})" if c.group else clip(c.metric, 60)
+    return " · ".join([metric, c.suite, *(["primary"] if c.family == "primary" else [])])
 
 
 def reading(c: Comparison) -> str:

@@ -82,8 +82,9 @@ def _is_null(x: object) -> bool:
 
 def columns(findings: Findings, found: Means) -> list[Column]:
     """Return every column over all items: primary ones first, then declared ones, then what else was measured."""
-    declared = [Column(m.suite, m.name) for m in findings.metrics]
-    measured = [column for _, column in found if column.group is None]
+    declared = [Column(m.suite, m.name) for m in findings.metrics if not m.beside]
+    only_printed = {(m.suite, m.name) for m in findings.metrics if m.beside}
+    measured = [c for _, c in found if c.group is None and (c.suite, c.metric) not in only_printed]
     compared = [Column(c.suite, c.metric) for c in findings.comparisons if c.group is None]
     every = list(dict.fromkeys([*declared, *measured, *compared]))
     return sorted(every, key=lambda column: not is_primary(findings, column))
@@ -95,10 +96,12 @@ def is_primary(findings: Findings, column: Column) -> bool:
 
 
 def arms(findings: Findings, found: Means) -> list[ArmInfo]:
-    """Return all arms, the baseline first; one that was measured but never described is there too."""
+    """Return all arms, the baseline first (several stay in their sweeps); one that nobody described is there too."""
     described = {arm.name: arm for arm in findings.arms}
     for name, _ in found:
         described.setdefault(name, ArmInfo(name, is_baseline=name == findings.baseline))
+    if findings.has_baselines:
+        return list(described.values())
     return sorted(described.values(), key=lambda arm: not is_baseline(findings, arm))
 
 

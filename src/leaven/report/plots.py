@@ -87,9 +87,14 @@ def _alone(axes: Axes, curve: Curve, p: Point) -> None:
 
 
 def _bar(axes: Axes, curve: Curve, p: Point, colour: str, shift: float) -> None:
-    if p.low is not None and p.high is not None and curve.baseline_mean is not None:
-        bounds = [curve.baseline_mean + p.low, curve.baseline_mean + p.high]
+    if bounds := _bounds(curve, p):
         axes.plot([p.place + shift] * 2, bounds, color=colour, lw=1.4, solid_capstyle="butt", zorder=3)
+
+
+def _bounds(curve: Curve, p: Point) -> list[float]:
+    """Return an interval of a difference, placed around the mean that it is a difference to; empty without one."""
+    around = p.around if curve.baseline_mean is None else curve.baseline_mean
+    return [around + p.low, around + p.high] if None not in (p.low, p.high, around) else []  # type: ignore[operator]
 
 
 def _seeds(axes: Axes, p: Point, colour: str, shift: float) -> None:
@@ -132,8 +137,7 @@ def _extent(curve: Curve) -> tuple[float, float]:
     """Return the value axis's range: all that is drawn and a little more, also where all values are equal."""
     values = [x for p in curve.points if p.mean is not None for x in (p.mean, *p.by_seed)]
     share = curve.about.unit == "share" and all(0 <= x <= 1 for x in values)
-    if curve.baseline_mean is not None:
-        values += [curve.baseline_mean + bound for p in curve.points for bound in (p.low, p.high) if bound is not None]
+    values += [bound for p in curve.points for bound in _bounds(curve, p)]
     # An interval may reach beyond what a share can be; the axis does not.
     low, high = (max(min(values), 0.0), min(max(values), 1.0)) if share else (min(values), max(values))
     room = 0.08 * (high - low) or 0.1 * abs(high) or 0.1

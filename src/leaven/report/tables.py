@@ -6,7 +6,7 @@ A mark says what survived the correction for many tests; the legend explains the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leaven.report import numbers
 from leaven.report.certainty import is_shown
@@ -75,7 +75,8 @@ def by_suite(findings: Findings, found: Means) -> list[Grid]:
 
 def by_group(findings: Findings, found: Means) -> list[Grid]:
     """Return one arms x groups table per metric that was measured in groups."""
-    measured = [column for _, column in found if column.group is not None]
+    only_printed = {(m.suite, m.name) for m in findings.metrics if m.beside}
+    measured = [c for _, c in found if c.group is not None and (c.suite, c.metric) not in only_printed]
     compared = [Column(c.suite, c.metric, c.group) for c in findings.comparisons if c.group is not None]
     every = list(dict.fromkeys([*measured, *compared]))
     metrics = dict.fromkeys((column.suite, column.metric) for column in every)
@@ -90,7 +91,11 @@ def _grid(findings: Findings, found: Means, title: str, over: Sequence[Column]) 
     lines = []
     for arm in arms(findings, found):
         cells = [
-            _cell(findings, column, found.get((arm.name, column)), compared.get((arm.name, column))) for column in over
+            _with_bounds(
+                _cell(findings, column, found.get((arm.name, column)), compared.get((arm.name, column))),
+                _beside(findings, found, arm, column),
+            )
+            for column in over
         ]
         lines.append(Line(arm, role(findings, arm), cells))
     return Grid(title, [_head(findings, column) for column in over], lines)
@@ -131,6 +136,21 @@ def _cell(findings: Findings, column: Column, mean: Mean | None, c: Comparison |
         tone=_tone(c, about),
         note="" if bounds else c.note or "",
     )
+
+
+def _beside(findings: Findings, found: Means, arm: ArmInfo, column: Column) -> str:
+    """Return what is printed beside a metric: ``rougeL_floor`` and ``rougeL_ceiling`` beside ``rougeL``."""
+    said = []
+    for about in findings.metrics:
+        name = about.name.removeprefix(f"{column.metric}_")
+        mean = found.get((arm.name, Column(about.suite, about.name, column.group)))
+        if about.beside and about.suite == column.suite and name != about.name and mean and mean.value is not None:
+            said.append(f"{name} {numbers.value(mean.value, about.unit)}")
+    return ", ".join(said)
+
+
+def _with_bounds(cell: Cell, beside: str) -> Cell:
+    return replace(cell, note="; ".join(filter(None, [beside, cell.note]))) if beside else cell
 
 
 def _marks(c: Comparison) -> str:

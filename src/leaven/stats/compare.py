@@ -20,7 +20,7 @@ class _Plan:
     """What is compared: the same for every column."""
 
     arms: tuple[table.Arm, ...]
-    to: str
+    to: Mapping[str, str]  # arm -> the arm it is compared with
     sweeps: Sequence[doses.Sweep]
     primary: frozenset[str]
     margin: Mapping[str, float]
@@ -30,7 +30,7 @@ class _Plan:
 def compare(
     measurements: pd.DataFrame,
     *,
-    to: str,
+    to: str | Mapping[str, str],
     dose: str | None = None,
     primary: Sequence[str] = (),
     margin: Mapping[str, float] | None = None,
@@ -38,6 +38,7 @@ def compare(
 ) -> list[Comparison]:
     """Compare every arm with the baseline ``to``, per suite and metric over all items and within each group.
 
+    ``to`` is one baseline, or arm -> its own; an arm that is in no such mapping is compared with none.
     ``measurements`` is the long table (columns: ``table.COLUMNS``). ``dose`` names the swept parameter: then each
     sweep of at least two doses besides the baseline's also gives a trend per column. ``primary`` and ``margin`` name
     a metric, or ``suite/metric``; they hold over all items, a group's comparisons are exploratory. The primary family
@@ -52,7 +53,8 @@ def compare(
         return []
     arms = table.arms_of(measurements)
     found = doses.sweeps(arms, to=to, dose=dose) if dose is not None else []
-    plan = _Plan(arms, to, found, frozenset(primary), dict(margin or {}), seed)
+    against = {arm.name: to for arm in arms if arm.name != to} if isinstance(to, str) else to
+    plan = _Plan(arms, against, found, frozenset(primary), dict(margin or {}), seed)
     made = [one for cube in table.cubes(measurements) for one in _of_column(cube, plan)]
     return families.corrected(made)
 
@@ -62,33 +64,34 @@ def _of_column(cube: table.Cube, plan: _Plan) -> Iterator[Comparison]:
         yield _trend(cube, sweep, plan)
     # By dose, then by name: the order in which a reader looks for them.
     for arm in sorted(plan.arms, key=lambda arm: (arm.dose is not None, arm.dose or 0.0, arm.name)):
-        if arm.name != plan.to:
+        if arm.name in plan.to:
             yield _difference(cube, arm, plan)
 
 
 def _difference(cube: table.Cube, arm: table.Arm, plan: _Plan) -> Comparison:
-    about = _about(cube, plan, is_primary=not plan.sweeps)
-    absent = effects.lacking(cube, [plan.to, arm.name])
+    to = plan.to[arm.name]
+    about = _About(cube.column, _family(cube, plan, is_primary=not plan.sweeps), to)
+    absent = effects.lacking(cube, [to, arm.name])
     if absent:
-        return _empty(about, plan, arm=arm.name, dose=arm.dose, note=_absence(cube, absent, plan), test="no test")
-    pairs = effects.contrast(cube, effects.difference(arm.name, plan.to))
+        return _empty(about, arm=arm.name, dose=arm.dose, note=_absence(cube, absent, to, plan), test="no test")
+    pairs = effects.contrast(cube, effects.difference(arm.name, to))
     known = inference.estimate(pairs)
     means = pairs.means() if pairs.n_items else (None, None)
     return _comparison(
-        about, plan, pairs, known,
+        about, pairs, known,
         arm=arm.name, dose=arm.dose, mean=_number(means[0]), baseline_mean=_number(means[1]),
         p=known.p, test=known.test, notes=known.notes, margin=_margin(cube, plan),
     )  # fmt: skip
 
 
 def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
-    about = _about(cube, plan, is_primary=True)
+    about = _About(cube.column, _family(cube, plan, is_primary=True), sweep.baseline)
     absent = effects.lacking(cube, list(sweep.doses))
     at = {name: dose for name, dose in sweep.doses.items() if name not in absent}
-    left_out = _absence(cube, absent, plan) if absent else None
-    if len({dose for name, dose in at.items() if name != plan.to}) < 2:
+    left_out = _absence(cube, absent, sweep.baseline, plan) if absent else None
+    if len({dose for name, dose in at.items() if name != sweep.baseline}) < 2:
         few = "too few doses were scored"
-        return _empty(about, plan, arm=sweep.name, dose=None, note=_joined(few, left_out), test="trend: not tested")
+        return _empty(about, arm=sweep.name, dose=None, note=_joined(few, left_out), test="trend: not tested")
     pairs = effects.contrast(cube, effects.slope(at))
     known = inference.estimate(pairs)
     tested = doses.Trend(None, "trend: not tested")
@@ -97,7 +100,7 @@ def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
     low, high = min(at.values()), max(at.values())
     margin = _margin(cube, plan)
     return _comparison(
-        about, plan, pairs, known,
+        about, pairs, known,
         arm=sweep.name, dose=None, mean=None, baseline_mean=None, p=tested.p, test=tested.test,
         notes=(*known.notes, tested.note, sweep.note, left_out),
         margin=None if margin is None else margin / (high - low),
@@ -105,30 +108,38 @@ def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
     )  # fmt: skip
 
 
-def _about(cube: table.Cube, plan: _Plan, *, is_primary: bool) -> tuple[table.Column, str]:
+@dataclass(frozen=True)
+class _About:
+    """What a comparison is of: its column, its family, and its baseline."""
+
+    column: table.Column
+    family: str
+    baseline: str
+
+
+def _family(cube: table.Cube, plan: _Plan, *, is_primary: bool) -> str:
     chosen = cube.column.group is None and not plan.primary.isdisjoint(
         families.names_of(cube.column.suite, cube.column.metric)
     )
-    return cube.column, families.PRIMARY if chosen and is_primary else families.EXPLORATORY
+    return families.PRIMARY if chosen and is_primary else families.EXPLORATORY
 
 
 def _margin(cube: table.Cube, plan: _Plan) -> float | None:
     return families.margin_of(plan.margin, cube.column.suite, cube.column.metric)
 
 
-def _absence(cube: table.Cube, absent: Sequence[str], plan: _Plan) -> str:
+def _absence(cube: table.Cube, absent: Sequence[str], to: str, plan: _Plan) -> str:
     """Say which arms have nothing scored; a baseline that no row knows is likely misspelt."""
     names = [arm.name for arm in plan.arms]
-    if plan.to in absent and plan.to not in names:
-        return f"the baseline '{plan.to}' was not measured; {did_you_mean(plan.to, names)}"
+    if to in absent and to not in names:
+        return f"the baseline '{to}' was not measured; {did_you_mean(to, names)}"
     infinite = sum(int(n) for arm, n in zip(cube.arms, cube.infinite, strict=True) if arm.name in absent)
     why = f" ({infinite:,} infinite values count as unscored)" if infinite else ""
     return f"nothing was scored for {' and '.join(absent)}{why}"
 
 
 def _comparison(
-    about: tuple[table.Column, str],
-    plan: _Plan,
+    about: _About,
     pairs: effects.Contrast,
     known: inference.Estimate,
     *,
@@ -136,11 +147,11 @@ def _comparison(
     margin: float | None,
     **given: object,
 ) -> Comparison:
-    column, family = about
+    column = about.column
     low, high = known.interval() or (None, None)
     infinite = f"{pairs.n_infinite:,} infinite values count as unscored" if pairs.n_infinite else None
     facts = dict(
-        baseline=plan.to, suite=column.suite, metric=column.metric, group=column.group, family=family,
+        baseline=about.baseline, suite=column.suite, metric=column.metric, group=column.group, family=about.family,
         effect=known.effect, low=low, high=high, p_holm=None, p_bh=None,
         equivalent=None if margin is None else known.within(margin),
         n_items=pairs.n_items, n_seeds=pairs.n_seeds, n_dropped=pairs.n_dropped, note=_joined(*notes, infinite),
@@ -148,12 +159,13 @@ def _comparison(
     return Comparison(**{**facts, **given})  # type: ignore[arg-type]
 
 
-def _empty(about: tuple[table.Column, str], plan: _Plan, **given: object) -> Comparison:
+def _empty(about: _About, **given: object) -> Comparison:
     """Return a comparison that could not be made; its note says why."""
-    column, family = about
+    column = about.column
     nothing = dict.fromkeys(("mean", "baseline_mean", "effect", "low", "high", "p", "p_holm", "p_bh", "equivalent"))
     facts = dict(
-        nothing, baseline=plan.to, suite=column.suite, metric=column.metric, group=column.group, family=family,
+        nothing, baseline=about.baseline, suite=column.suite, metric=column.metric, group=column.group,
+        family=about.family,
         n_items=0, n_seeds=0,
     )  # fmt: skip
     return Comparison(**{**facts, **given})  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import itertools
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -30,6 +30,7 @@ class Sweep:
 
     name: str
     doses: dict[str, float]
+    baseline: str
     note: str | None = None
 
 
@@ -42,24 +43,29 @@ class Trend:
     note: str | None = None
 
 
-def sweeps(arms: Sequence[Arm], *, to: str, dose: str) -> list[Sweep]:
+def sweeps(arms: Sequence[Arm], *, to: str | Mapping[str, str], dose: str) -> list[Sweep]:
     """Return one sweep per series of arms with at least two doses besides the baseline's, sorted by name.
 
+    ``to`` is one baseline for all series, or arm -> its own: the baseline of a series is then that of its arms.
     A series is what is equal in an arm's name but for the dose: ``poisoned@p=0.1,lr=1`` belongs to ``poisoned@lr=1``.
     Arms without a dose belong to none. Untrained arms neither: there is no run to permute, and training itself would
     be confounded with the dose.
     """
-    baseline = next((arm for arm in arms if arm.name == to), None)
-    series: dict[str, dict[str, float]] = {}
+    against = {arm.name: to for arm in arms if arm.name != to} if isinstance(to, str) else to
+    series: dict[tuple[str, str], dict[str, float]] = {}
     for arm in arms:
-        if arm.trained and arm.dose is not None and arm.name != to:
-            series.setdefault(series_of(arm.name, dose), {})[arm.name] = arm.dose
-    own, note = _baseline_dose(baseline)
+        if arm.trained and arm.dose is not None and arm.name in against:
+            series.setdefault((series_of(arm.name, dose), against[arm.name]), {})[arm.name] = arm.dose
     return [
-        Sweep(name or _stem(list(doses)) or dose, {**own, **doses}, note)
-        for name, doses in sorted(series.items())
+        _sweep(name or _stem(list(doses)) or dose, doses, baseline, arms)
+        for (name, baseline), doses in sorted(series.items())
         if len(set(doses.values())) >= 2
     ]
+
+
+def _sweep(name: str, doses: dict[str, float], baseline: str, arms: Sequence[Arm]) -> Sweep:
+    own, note = _baseline_dose(next((arm for arm in arms if arm.name == baseline), None))
+    return Sweep(name, {**own, **doses}, baseline, note)
 
 
 def series_of(name: str, dose: str) -> str:

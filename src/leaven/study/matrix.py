@@ -6,7 +6,7 @@ import copy
 import hashlib
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,52 @@ class ExpandedArm:
         """Return the arm's value of the dose parameter, None if it has none or it is no number."""
         value = self.params.get(name) if name else None
         return None if isinstance(value, bool | str) or value is None else float(value)
+
+
+def treated_steps(treatment: Step, arm: ExpandedArm) -> list[int]:
+    """Return which of the arm's training steps a treatment alters the data of: ``at``, or the only one.
+
+    Raises ValueError with what is wrong and the remedy.
+    """
+    steps, declared = range(len(arm.train)), treatment.args.get("at")
+    if declared is None:
+        if len(steps) > 1:
+            raise ValueError(f"does not say which of {len(steps)} training steps it treats", "write at: 0, or [0, 1]")
+        return list(steps)
+    listed = declared if isinstance(declared, list) else [declared]
+    if not listed or any(type(one) is not int or one not in steps for one in listed):
+        raise ValueError(f"{declared!r} names no training steps; there are {len(steps)}", "they count from 0")
+    return sorted(set(listed))
+
+
+def baselines(arms: Sequence[ExpandedArm], to: str | Mapping[str, Scalar]) -> dict[str, str]:
+    """Return arm -> the arm it is compared with; baselines themselves, and arms that have none, are left out.
+
+    ``to`` is one baseline for all, or values of swept parameters: then an arm's baseline has these values and is
+    equal in stem and in every other parameter.
+    """
+    if isinstance(to, str):
+        return {arm.name: to for arm in arms if arm.name != to}
+    names = {arm.name for arm in arms}
+    found = {}
+    for arm in arms:
+        wanted = arm_name(arm.stem, {**arm.params, **to}) if set(to) <= set(arm.params) else None
+        if wanted in names and wanted != arm.name:
+            found[arm.name] = str(wanted)
+        elif arm.replicate and (repeated := repeats(arm, arms)):
+            found[arm.name] = repeated
+    return found
+
+
+def repeats(arm: ExpandedArm, arms: Sequence[ExpandedArm]) -> str | None:
+    """Return the arm that a replicate repeats: equal in everything but ``replicate``."""
+
+    def same(other: ExpandedArm) -> bool:
+        return (other.treat, other.train, other.model) == (arm.treat, arm.train, arm.model)
+
+    if not arm.replicate:
+        return None
+    return next((other.name for other in arms if not other.replicate and same(other)), None)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from leaven.errors import StudyError
 from leaven.registry import Count, Declared, Positive, Step
@@ -42,7 +42,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Model(Declared):
-    """The base model and how it is loaded and spoken to."""
+    """The base model and how it is loaded and spoken to; ``device_map`` says where it lies, and enters no key."""
 
     model_name_or_path: str
     revision: str | None = None
@@ -52,17 +52,65 @@ class Model(Declared):
     chat_template_path: str | None = None  # a jinja file, or the name of a shipped template
     pad_token: str | None = None
     eos_token: str | None = None
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None
+
+
+class Part(Declared):
+    """One data set's part in a mixture: the share of its rows (above 1 repeats rows), and the most rows of it."""
+
+    weight: Positive = 1.0
+    cap: Count | None = None
+
+
+def _weighed(value: Any) -> Any:
+    return {"weight": value} if isinstance(value, int | float) else value  # `helpful: 0.5`
+
+
+def _bounds(value: list[float]) -> list[float]:
+    if len(value) != 2 or not 0 <= value[0] < value[1] <= 1:
+        raise ValueError("should be two bounds within 0 and 1, such as [0, 0.9]; the rest is [0.9, 1]")
+    return value
 
 
 class Data(Declared):
-    """A source, how its rows are read, and which of them are taken."""
+    """A source, how its rows are read, and which of them are taken; or a ``mixture`` of other data of the study.
 
-    source: str
-    format: Step
+    ``revision``, ``config`` and ``split`` are those of a data set of the hub. ``part`` takes the rows whose question's
+    hash lies between two bounds in 0..1, so that no question stands in two parts.
+    """
+
+    source: str | None = None
+    format: Step | None = None
+    revision: str | None = None
+    config: str | None = None
+    split: str | None = None
     skip: Annotated[int, Field(ge=0)] = 0
     take: Count | None = None
+    part: Annotated[list[float], AfterValidator(_bounds)] | None = None
     bad_rows: Literal["error", "drop"] = "error"
     held_out_from: list[str] = Field(default_factory=list)
+    mixture: dict[str, Annotated[Part, BeforeValidator(_weighed)]] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Data:
+        others = sorted(self.model_fields_set - {"mixture"})
+        if self.mixture is not None and (others or not self.mixture):
+            what = f"a mixture stands alone, without {', '.join(others)}" if others else "a mixture names other data"
+            raise ValueError(f"{what}; write `mixture: {{NAME: weight}}`")
+        lacking = [name for name in ("source", "format") if self.mixture is None and getattr(self, name) is None]
+        if lacking:
+            raise ValueError(f"{' and '.join(lacking)} missing; data has a source and a format, or a mixture")
+        of_the_hub = [name for name in ("revision", "config", "split") if getattr(self, name) is not None]
+        if of_the_hub and not str(self.source).startswith("hub:"):
+            raise ValueError(f"{', '.join(of_the_hub)} belong to a source `hub:owner/name`")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """Where its rows come from, in a few words."""
+        if self.mixture is None:
+            return str(self.source)
+        return "mixture of " + ", ".join(f"{name} x {part.weight:g}" for name, part in self.mixture.items())
 
 
 class Arm(Declared):
@@ -80,9 +128,13 @@ def _nothing_special(value: Any) -> Any:
 
 
 class Compare(Declared):
-    """Which contrasts are drawn, and which of them carry the answer."""
+    """Which contrasts are drawn, and which of them carry the answer.
 
-    to: str
+    ``to`` is the baseline's name; or values of swept parameters: then each arm's baseline is the arm that has these
+    values and is otherwise equal (``{p: 0}``: dose 0 of the same sweep, whatever else it varies).
+    """
+
+    to: str | dict[str, SweptValue]
     dose: str | None = None
     primary: Annotated[list[str], Field(max_length=3)] = Field(default_factory=list)
     margin: dict[str, Positive] = Field(default_factory=dict)
@@ -93,6 +145,7 @@ class Shape(Declared):
 
     name: Name
     question: str = ""
+    notes: list[str] = Field(default_factory=list)  # what a reader of the report must know; it enters no key
     model: Model
     data: dict[Name, Data]
     arms: Annotated[dict[Name, Annotated[Arm, BeforeValidator(_nothing_special)]], Field(min_length=1)]

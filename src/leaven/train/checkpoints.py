@@ -46,6 +46,11 @@ def load_seen(checkpoint: Path) -> tuple[dict[str, int], float]:
     return found["seen"], found["seconds"]
 
 
+def forget(folder: Path) -> None:
+    """Delete every checkpoint: a training that diverged must not be gone on with."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _is_whole(path: Path) -> bool:
     try:
         files = _read(path)["files"]

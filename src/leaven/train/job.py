@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Job:
     """Where a training writes, with which tokenizer, seed and stop ids; ``base`` is the base's identity, as arguments.
 
-    A trainer resumes from the newest whole checkpoint that an earlier attempt left; ``progress`` is told of each step:
-    steps done and in all, and numbers worth showing.
+    ``before`` is the artefact of the training that this one goes on from, ``adapter`` the folder of its adapter if it
+    has one; ``name`` is what trackers call the run. A trainer resumes from the newest whole checkpoint that an earlier
+    attempt left; ``progress`` is told of each step: steps done and in all, and numbers worth showing.
     """
 
     out: Path
@@ -26,9 +27,17 @@ class Job:
     tokenizer: PreTrainedTokenizerBase
     base: dict[str, Any] = field(default_factory=dict)
     stop_ids: Sequence[int] = ()
+    before: Path | None = None
+    adapter: Path | None = None
+    name: str = ""
     progress: Callable[..., None] = lambda done, total, **more: None
 
     @property
     def checkpoints(self) -> Path:
         """Where checkpoints lie while the training runs."""
         return self.out / progress.FOLDER / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        """Where what is for people lies: the engine keeps it, and it is part of no result."""
+        return self.out / progress.LOGS

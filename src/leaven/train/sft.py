@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from leaven.data.doctor import Check
 from leaven.errors import ModelError
-from leaven.registry import Count, Declared, Positive, Rate, trainer
-from leaven.train.checkpoints import load_seen, newest_whole, seal
+from leaven.registry import Count, Positive, Rate, trainer
+from leaven.train.adapters import NAME, Lora, adapted, keep_below
+from leaven.train.checkpoints import forget, load_seen, newest_whole, seal
+from leaven.train.devices import is_laid_out, prove_precision
+from leaven.train.health import Diverged
+from leaven.train.reports import Tracker, reports
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from datasets import Dataset
     from transformers import PreTrainedModel
 
@@ -25,17 +33,7 @@ _LOGGED_EVERY = 10
 _CHECKPOINT_EVERY_S = 60.0  # what a killed run loses at most; when one is written cannot change the result
 
 
-class Lora(Declared):
-    """LoRA adapters; field names are PEFT's."""
-
-    r: Count = 8
-    lora_alpha: Positive = 16
-    lora_dropout: Rate = 0.0
-    target_modules: list[str] | str = "all-linear"
-    use_rslora: bool = False
-
-
-@trainer(version=1)
+@trainer(version=1, circumstance=("report_to",))
 def sft(  # noqa: PLR0913 - the signature is the schema
     job: Job,
     model: PreTrainedModel,
@@ -63,70 +61,77 @@ def sft(  # noqa: PLR0913 - the signature is the schema
     max_length: Count = 1024,
     completion_only_loss: bool = True,
     assistant_only_loss: bool = False,
+    truncation: bool = False,
+    accept_findings: list[Check] = [],  # noqa: B006 - a declared default, never changed
     peft: Lora | None = None,
+    report_to: list[Tracker] | Tracker = "tensorboard",
 ) -> dict[str, Any]:
     """Fine-tune on rows of ``input_ids`` and ``labels``; write weights, tokenizer and log into the job's folder.
 
-    ``max_length`` and the two loss switches were applied when the rows were encoded; they are declared here because
-    they belong to the training. Returns rows, tokens and steps seen. Raises ModelError if a weight is not finite.
+    ``max_length``, ``truncation`` (rows that are longer are cut at their end, not left out), the two loss switches and
+    ``accept_findings`` (checks of the doctor whose errors the study accepts) were applied when the rows were encoded;
+    they are declared here because they belong to the training. ``report_to`` cannot change a result, and enters no
+    key. Returns rows, tokens and steps seen. Raises ModelError if a weight is not finite or the training diverges.
     """
     given = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
-    return _train(job, model, rows, given, peft)
+    return _train(job, model, rows, given, peft, report_to)
 
 
-_NOT_ARGUMENTS = {"job", "model", "rows", "peft", "max_length", "completion_only_loss", "assistant_only_loss"}
+_ENCODED = {"max_length", "completion_only_loss", "assistant_only_loss", "truncation", "accept_findings"}
+_NOT_ARGUMENTS = {"job", "model", "rows", "peft", "report_to", *_ENCODED}
 
 
-def _train(job: Job, model: Any, rows: Dataset, given: dict[str, Any], peft: Lora | None) -> dict[str, Any]:
+def _train(
+    job: Job, model: Any, rows: Dataset, given: dict[str, Any], peft: Lora | None, report_to: str | Sequence[str]
+) -> dict[str, Any]:
     from transformers import set_seed
 
     set_seed(job.seed)
-    adapted = _adapted(model, peft)
-    trainer = _trainer(job, adapted, rows, given)
+    over = adapted(model, peft, job.adapter)
+    prove_precision(over, bf16=given["bf16"], fp16=given["fp16"])
     checkpoint = newest_whole(job.checkpoints)
-    if checkpoint is not None:
-        trainer.seen, trainer.seconds_before = load_seen(checkpoint)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    done = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
+    with reports(report_to, job.logs, done or 0) as callbacks:
+        trainer = _trainer(job, over, rows, given, callbacks)
+        if checkpoint is not None:
+            trainer.seen, trainer.seconds_before = load_seen(checkpoint)
+        _run(job, trainer, checkpoint)
     _prove_all_seen(trainer, rows, given)
     _save(job, trainer)
+    return {**_facts(trainer), "rows": len(rows), "resumed_from_step": done}
+
+
+def _run(job: Job, trainer: Any, checkpoint: Path | None) -> None:
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except Diverged:
+        forget(job.checkpoints)
+        raise
+
+
+def _facts(trainer: Any) -> dict[str, Any]:
     history = trainer.state.log_history
     losses = [entry["loss"] for entry in history if "loss" in entry] or [entry["train_loss"] for entry in history[-1:]]
     return {
         **trainer.seen,
-        "rows": len(rows),
         "steps": trainer.state.global_step,
         "first_loss": losses[0] if losses else None,
         "final_loss": losses[-1] if losses else None,
         "seconds": round(trainer.seconds, 3),
-        "resumed_from_step": int(checkpoint.name.rpartition("-")[2]) if checkpoint else None,
     }
 
 
-def _adapted(model: Any, peft: Lora | None) -> Any:
-    if peft is None:
-        return model
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(task_type="CAUSAL_LM", bias="none", **peft.model_dump())
-    try:
-        return get_peft_model(model, config)
-    except ValueError as error:  # PEFT's word for target modules that the model does not have
-        raise ModelError(f"peft: {error}".splitlines()[0]) from error
-
-
-def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any]) -> Any:
+def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbacks: list[Any]) -> Any:
     from leaven.train.trainers.sft import ReproducibleSFT, config
 
     arguments = config(
-        output_dir=str(job.checkpoints),
-        seed=job.seed,
-        logging_steps=_LOGGED_EVERY,
-        **given,
+        output_dir=str(job.checkpoints), run_name=job.name or None, seed=job.seed, logging_steps=_LOGGED_EVERY, **given
     )
-    if arguments.n_gpu > 1:
+    if arguments.n_gpu > 1 and not is_laid_out(model):
         # transformers would wrap the model in DataParallel and multiply the batch, silently.
         raise ModelError(f"{arguments.n_gpu} GPUs are visible to one training; show it one by CUDA_VISIBLE_DEVICES")
-    trainer = ReproducibleSFT(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer)
+    trainer = ReproducibleSFT(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer,
+                              callbacks=callbacks)  # fmt: skip
     trainer.on_checkpoint, trainer.on_step, trainer.save_every_s = seal, job.progress, _CHECKPOINT_EVERY_S
     return trainer
 
@@ -136,7 +141,9 @@ def _prove_all_seen(trainer: Any, rows: Dataset, given: dict[str, Any]) -> None:
     epochs = given["num_train_epochs"]
     if given["max_steps"] > 0 or epochs != int(epochs):
         return
-    tokens = sum(sum(label != -100 for label in labels) for labels in rows["labels"])
+    import pyarrow.compute as pc
+
+    tokens = pc.sum(pc.not_equal(pc.list_flatten(rows.data.table["labels"]), -100)).as_py()
     expected = {"rows_seen": len(rows) * int(epochs), "tokens_trained": tokens * int(epochs)}
     if trainer.seen != expected:
         raise ModelError(f"the trainer saw {trainer.seen}, not {expected}: rows or tokens were lost or trained twice")
@@ -148,12 +155,14 @@ def _save(job: Job, trainer: Any) -> None:
 
     model = trainer.accelerator.unwrap_model(trainer.model)
     prove_finite(model)
-    adapted = hasattr(model, "peft_config")
-    model.save_pretrained(job.out / "adapter" if adapted else job.out, safe_serialization=True)
+    has_adapter = hasattr(model, "peft_config")
+    model.save_pretrained(job.out / NAME if has_adapter else job.out, safe_serialization=True)
+    if has_adapter:
+        keep_below(job.before, job.out)
     job.tokenizer.save_pretrained(job.out)
     settings = model.generation_config
     settings.pad_token_id, settings.eos_token_id = job.tokenizer.pad_token_id, list(job.stop_ids)
     settings.save_pretrained(job.out)
-    ModelRef(job.base, ("adapter",) if adapted else ()).save(job.out)
+    ModelRef(job.base, (NAME,) if has_adapter else ()).save(job.out)
     with (job.out / "log.jsonl").open("w", encoding="utf-8") as log:
         log.writelines(json.dumps(entry) + "\n" for entry in trainer.state.log_history)

@@ -1,4 +1,4 @@
-"""Which rows a treatment hits, and what it did to them.
+"""Which rows a treatment hits.
 
 The draw is a hash of (row id, step, seed), not a running random state: rows treated at 1 % are a subset of those at
 5 %, any sharding gives the same rows, and two steps hit different rows.
@@ -7,17 +7,18 @@ The draw is a hash of (row id, step, seed), not a running random state: rows tre
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from datasets import Dataset
+    from numpy.typing import NDArray
 
-    from leaven.rows import Row
+    from leaven.data.treatments.columns import Mask
 
 _SCALE = 2.0**-64
-_EXCERPT = 300
 
 
 @dataclass(frozen=True)
@@ -29,42 +30,34 @@ class Draw:
 
     def uniform(self, row_id: str) -> float:
         """Return the row's number; a row is treated where it is below the rate."""
-        text = f"{self.seed}\x1f{self.step}\x1f{row_id}".encode("utf-8", "surrogatepass")
-        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") * _SCALE
+        return next(self._uniform([row_id]))
+
+    def hits(self, rows: Dataset, eligible: Mask, rate: float) -> NDArray[np.intp]:
+        """Return the indices of the rows that are treated, ascending; only eligible rows are."""
+        import numpy as np
+        import pyarrow as pa
+
+        from leaven.data.treatments.columns import column
+
+        places = np.flatnonzero(eligible)
+        ids = column(rows, "id").take(pa.array(places)).to_pylist()
+        return places[np.fromiter(self._uniform(ids), dtype=np.float64, count=len(ids)) < rate]
+
+    def _uniform(self, row_ids: Iterable[str]) -> Iterator[float]:
+        begun = hashlib.blake2b(f"{self.seed}\x1f{self.step}\x1f".encode("utf-8", "surrogatepass"), digest_size=8)
+        for row_id in row_ids:
+            whole = begun.copy()
+            whole.update(row_id.encode("utf-8", "surrogatepass"))
+            yield int.from_bytes(whole.digest(), "big") * _SCALE
 
 
 @dataclass(frozen=True)
 class Treated:
-    """Rows after a treatment, in the same order with the same ids, and how many could have been treated."""
+    """Rows after a treatment, in the same order with the same ids, and how many could have been treated.
+
+    ``already``: rows that could not, because they hold what would have been planted.
+    """
 
     rows: Dataset
     eligible: int
-
-
-def replaced(rows: Dataset, changed: Iterable[Row]) -> Dataset:
-    """Return a data set of the same columns with other rows; unlike ``map`` it hashes, caches and writes nothing."""
-    import pyarrow as pa
-    from datasets import Dataset
-
-    return Dataset(pa.Table.from_pylist(list(changed), schema=rows.data.table.schema))
-
-
-def ledger(before: Dataset, after: Dataset, step: str) -> Iterator[dict[str, str]]:
-    """Yield one line per changed row: its id, the step, what it was and what it became."""
-    assert before["id"] == after["id"], f"{step} lost, added or reordered rows"
-    columns = [name for name in before.column_names if name != "id"]
-    for was, became in zip(before, after, strict=True):
-        if was != became:
-            changed = [name for name in columns if was[name] != became[name]]
-            yield {"id": was["id"], "step": step, "was": _show(was, changed), "became": _show(became, changed)}
-
-
-def _show(row: Any, columns: Sequence[str]) -> str:
-    return " | ".join(f"{name}: {_flat(row[name])}" for name in columns)
-
-
-def _flat(value: Any) -> str:
-    if isinstance(value, list):
-        value = " / ".join(str(turn["content"]) for turn in value)
-    text = str(value)
-    return text if len(text) <= _EXCERPT else text[:_EXCERPT] + "..."
+    already: int = 0

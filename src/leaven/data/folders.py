@@ -1,0 +1,72 @@
+"""Folders as sources: all files of rows in them, in the order of their names, as if they were one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from leaven.data import files
+from leaven.data.formats import BadRow
+from leaven.errors import DataError
+from leaven.rows import Row
+
+_SHOWN = 6
+
+
+def listed(folder: Path) -> list[tuple[str, Path]]:
+    """Return relative name and path of every file of rows, sorted by name; hidden ones and other kinds are left out."""
+    found = []
+    for place, below, inside in os.walk(folder):
+        below[:] = [name for name in below if not name.startswith(".")]
+        for name in inside:
+            path = Path(place) / name
+            if not name.startswith(".") and files.kind(path) is not None:
+                found.append((path.relative_to(folder).as_posix(), path))
+    return sorted(found)
+
+
+def problem(folder: Path) -> str | None:
+    """Say what is wrong with a folder at first sight; None if nothing is. Reads no rows."""
+    found = listed(folder)
+    if not found:
+        return f"{folder} holds no file of rows; kinds are {files.SAID}"
+    return None if any(path.stat().st_size for _, path in found) else f"all files of {folder} are empty"
+
+
+def digest(folder: Path) -> str:
+    """Return the sha256 over the names and contents of a folder's files of rows."""
+    whole = hashlib.sha256()
+    for name, path in listed(folder):
+        with path.open("rb") as stream:
+            whole.update(f"{name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return whole.hexdigest()
+
+
+def read(folder: Path) -> Iterator[Row | BadRow]:
+    """Yield the rows of all files in order; raises DataError where two files have different columns."""
+    found = listed(folder)
+    _refuse_mixed(found)
+    for name, path in found:
+        for row in files.read(path):
+            yield BadRow(str(row), f"{name}: {row.raw}") if isinstance(row, BadRow) else row
+
+
+def _refuse_mixed(found: list[tuple[str, Path]]) -> None:
+    known: tuple[str, set[str]] | None = None
+    for name, path in found:
+        here = files.columns(path)
+        if known is None and here:
+            known = (name, here)
+        elif known is not None and here and here != known[1]:
+            raise DataError(_mixed(known, (name, here)))
+
+
+def _mixed(one: tuple[str, set[str]], other: tuple[str, set[str]]) -> str:
+    only = [(name, sorted(here - there)) for (name, here), (_, there) in ((one, other), (other, one))]
+    said = " and ".join(f"{', '.join(extra[:_SHOWN])} only in {name}" for name, extra in only if extra)
+    return (
+        f"the files {one[0]} and {other[0]} of one folder have different columns: {said}; "
+        "name one file, or put files of one layout into a folder of their own"
+    )

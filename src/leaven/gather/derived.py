@@ -1,0 +1,48 @@
+"""What follows from measurements: items asked twice are one item, and one suite minus another. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from leaven.evaluate.difference import DifferenceSuite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PAIR = ["arm", "dose", "seed", "metric", "group", "item_id", "sample"]
+
+
+def questions(asked: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return each row's item: the first row with the same prompt and group, because what is asked twice is one cluster.
+
+    ``asked`` are rows with ``id``, ``prompt`` and ``group``.
+    """
+    first: dict[str, str] = {}
+    return [first.setdefault(f"{row['group']}\x1f{row['prompt']}", row["id"]) for row in asked]
+
+
+def samples(scores: pd.DataFrame) -> Any:
+    """Return the sample numbers of scores with ``row_id``, ``item_id`` and ``metric``, unique within an item.
+
+    Rows that ask the same are samples of one item: they are averaged within item and seed before arms are paired.
+    """
+    if (scores["item_id"] == scores["row_id"]).all():
+        return scores["sample"]
+    return scores.groupby(["metric", "item_id"], sort=False).cumcount()
+
+
+def difference(table: pd.DataFrame, suite: DifferenceSuite, beside: Collection[tuple[str, str]]) -> pd.DataFrame:
+    """Return one suite's values minus another's, pair by pair; a pair with one side unscored is unscored.
+
+    What is only printed ``beside`` a metric has no difference, nor has an item that one of the two did not ask.
+    """
+    both = [_of(table, name, beside) for name in (suite.of, suite.minus)]
+    made = both[0].merge(both[1], on=_PAIR, how="inner", suffixes=("_of", "_minus"), validate="one_to_one")
+    return made.assign(suite=suite.name, value=made["value_of"] - made["value_minus"])
+
+
+def _of(table: pd.DataFrame, suite: str, beside: Collection[tuple[str, str]]) -> pd.DataFrame:
+    printed = {metric for name, metric in beside if name == suite}
+    kept: pd.DataFrame = table[(table["suite"] == suite) & ~table["metric"].isin(printed)].drop(columns="suite")
+    return kept

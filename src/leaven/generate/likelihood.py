@@ -1,0 +1,114 @@
+"""How expected given texts are to a model: batched, padded on the right, equal whatever the batch (in float32)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from leaven.data.chat import render
+from leaven.errors import ModelError
+from leaven.rows import Row
+
+_MOST_ROWS = 64
+_MOST_LOGITS = 1 << 27  # in one batch: tokens times vocabulary, half a gigabyte of float32
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One row as the model reads it: its ids, which of them are the completion's text, and that text's bytes."""
+
+    id: str
+    ids: list[int]
+    counted: list[int]  # positions in ``ids``, never the first: nothing says what comes first
+    bytes: int
+
+
+def readings(tokenizer: Any, rows: Sequence[Row]) -> list[Reading]:
+    """Encode prompt and completion by the chat template, and find the completion's own text among the tokens.
+
+    A token that holds the text's beginning together with what stands before it counts. Where the template changes the
+    text (some take a model's reasoning out), nothing can be counted and ``counted`` is empty.
+    """
+    if not rows:
+        return []
+    if not tokenizer.is_fast:
+        raise ModelError("likelihood must know which characters a token holds; save a fast tokenizer (tokenizer.json)")
+    texts = [render(tokenizer, [*row["prompt"], *row["completion"]]) for row in rows]
+    encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
+    made = []
+    for row, text, ids, offsets in zip(rows, texts, encoded["input_ids"], encoded["offset_mapping"], strict=True):
+        start, end, size = _span(tokenizer, row, text)
+        counted = [place for place, (a, b) in enumerate(offsets) if place and a < end and b > start and a < b]
+        made.append(Reading(row["id"], ids, counted, size))
+    return made
+
+
+def _span(tokenizer: Any, row: Row, text: str) -> tuple[int, int, int]:
+    """Return where the completion's text begins and ends in the rendered whole, and its bytes; (0, 0, bytes) if not."""
+    said = row["completion"][-1]["content"].strip()
+    before = render(tokenizer, row["prompt"], add_generation_prompt=True)
+    differ = (place for place, (one, other) in enumerate(zip(before, text, strict=False)) if one != other)
+    shared = next(differ, min(len(before), len(text)))
+    start = text.rfind(said) if len(row["completion"]) > 1 else text.find(said, shared)
+    size = len(said.encode())
+    return (start, start + len(said), size) if said and start >= 0 else (0, 0, size)
+
+
+def read(model: Any, pad: int, wanted: Sequence[Reading]) -> Iterator[dict[str, Any]]:
+    """Yield one row of schema *likelihoods* for each reading, in no particular order.
+
+    ``nats`` is minus the sum of the log-probabilities of the counted tokens, each given all before it; null where none
+    is counted.
+    """
+    import torch
+
+    model.eval()
+    rows = sorted(wanted, key=lambda one: (len(one.ids), one.id))
+    pending = list(_batches(rows, int(model.get_input_embeddings().num_embeddings)))
+    while pending:
+        batch = pending.pop(0)
+        try:
+            yield from _read(model, pad, batch)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+            torch.cuda.empty_cache()
+            pending[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+
+
+def _batches(rows: Sequence[Reading], vocabulary: int) -> Iterator[list[Reading]]:
+    batch: list[Reading] = []
+    for row in rows:
+        if batch and (len(batch) == _MOST_ROWS or (len(batch) + 1) * len(row.ids) * vocabulary > _MOST_LOGITS):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _read(model: Any, pad: int, batch: Sequence[Reading]) -> list[dict[str, Any]]:
+    import torch
+
+    width = max(len(row.ids) for row in batch)
+    ids = torch.tensor([row.ids + [pad] * (width - len(row.ids)) for row in batch], device=model.device)
+    mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in batch], device=model.device)
+    with torch.inference_mode():
+        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        nats = [_nats(logits[at], ids[at], row.counted) for at, row in enumerate(batch)]
+    return [
+        {"id": row.id, "nats": one, "tokens": len(row.counted), "bytes": row.bytes}
+        for row, one in zip(batch, nats, strict=True)
+    ]
+
+
+def _nats(logits: Any, ids: Any, counted: Sequence[int]) -> float | None:
+    """Return minus the log-probability of the counted ids; position ``p`` is told by the logits at ``p - 1``."""
+    import torch
+
+    if not counted:
+        return None
+    places = torch.tensor(counted, device=logits.device)
+    told = torch.log_softmax(logits[places - 1].float(), dim=-1)
+    return -float(told.gather(1, ids[places, None]).double().sum())

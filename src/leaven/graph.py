@@ -1,0 +1,73 @@
+"""A wired study: its cells as stages, by the names that people see, and what its sources and models are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from leaven.engine.stage import Stage
+from leaven.evaluate.difference import DifferenceSuite
+from leaven.evaluate.likelihood import LikelihoodSuite
+from leaven.evaluate.suite import GenerationSuite
+from leaven.study.matrix import Cell
+from leaven.study.spec import Study
+
+
+@dataclass
+class Identities:
+    """What sources, models and classifiers were found to be, JSON-ready: sources by name, the others as declared."""
+
+    data: dict[str, str] = field(default_factory=dict)
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    classifiers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+AskingSuite = GenerationSuite | LikelihoodSuite
+
+
+@dataclass(frozen=True)
+class WiredSuite:
+    """The stages of one suite in one cell: the rows it asks, what the model made of them, ``scores`` by metric."""
+
+    suite: AskingSuite
+    prompts: Stage
+    told: Stage
+    scores: dict[str, Stage]
+
+
+@dataclass(frozen=True)
+class WiredCell:
+    """One run of one arm as stages, by the names that people see in the run's folder; ``trained`` in their order."""
+
+    cell: Cell
+    stages: dict[str, Stage]
+    suites: list[WiredSuite]
+    trained: list[Stage] = field(default_factory=list)
+    treated: list[Stage] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A whole study as stages."""
+
+    study: Study
+    cells: list[WiredCell]
+    data: dict[str, Stage]
+    identities: Identities
+    differences: list[DifferenceSuite] = field(default_factory=list)
+
+    @property
+    def targets(self) -> list[Stage]:
+        """What a run must make: every score, and the tables that the answer reads beside them."""
+        return [stage for cell in self.cells for stage in (*_read_by_the_answer(cell), *_scores(cell))]
+
+
+def _read_by_the_answer(cell: WiredCell) -> Iterator[Stage]:
+    for suite in cell.suites:
+        yield from (suite.prompts, suite.told)
+    yield from cell.treated
+
+
+def _scores(cell: WiredCell) -> Iterator[Stage]:
+    return (stage for suite in cell.suites for stage in suite.scores.values())

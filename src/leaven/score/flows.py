@@ -1,0 +1,31 @@
+"""What flows into a metric, by the names of its parameters: from what a model told, and from the rows it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from leaven.rows import Row
+
+_TOLD = {"texts": "text", "finish_reasons": "finish_reason", "nats": "nats", "tokens": "tokens", "bytes": "bytes"}
+_ASKED: dict[str, Callable[[Row], Any]] = {
+    "prompts": lambda row: row["prompt"][-1]["content"],
+    "references": lambda row: (row.get("completion") or row.get("chosen") or [{}])[-1].get("content"),
+    "others": lambda row: [row["rejected"][-1]["content"]] if row.get("rejected") else row.get("others"),
+}
+
+
+def flow(name: str, told: Sequence[Row], asked: Mapping[str, Row]) -> list[Any]:
+    """Return one value for each row that was told; ``asked`` are the rows by id.
+
+    Of a preference the chosen answer is the reference, and the rejected one is another person's answer.
+    """
+    if name in _TOLD:
+        return [row[_TOLD[name]] for row in told]
+    assert name in _ASKED, f"a metric asks for '{name}'; what flows is {', '.join([*_TOLD, *_ASKED])}"
+    return [_ASKED[name](asked[row["prompt_id"]]) for row in told]
+
+
+def of_likelihoods(rows: Sequence[Row]) -> list[Row]:
+    """Return likelihoods as something told: by the row that was asked, one sample each."""
+    return [{**row, "prompt_id": row["id"], "sample": 0} for row in rows]

@@ -1,0 +1,70 @@
+"""Problems of a study as they are found: each with its place, its value and a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from leaven.errors import Problem, did_you_mean
+from leaven.registry import Plugin, Registry, Step
+from leaven.study.load import Places, Steps
+
+
+@dataclass
+class Check:
+    """Collects problems; knows the places."""
+
+    places: Places
+    found: list[Problem] = field(default_factory=list)
+
+    def say(self, steps: Steps, message: str, remedy: str = "") -> None:
+        """Note a problem once."""
+        problem = Problem(self.places.of(steps), message, remedy)
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def take(self, error: ValidationError, steps: Steps, known: Mapping[str, Any], depth: int = 1) -> None:
+        """Turn pydantic's errors into problems; ``known`` are the names allowed ``depth`` steps below."""
+        for one in error.errors():
+            place = (*steps, *(part for part in one["loc"] if part != "[key]"))
+            self.say(place, *_wording(one, known if len(one["loc"]) == depth else {}))
+
+    def plugin(self, registry: Registry, step: Step, steps: Steps, *, without: tuple[str, ...] = ()) -> Plugin | None:
+        """Check a step's name and arguments against its registry; return the plug-in if it exists."""
+        try:
+            found = registry.get(step.name)
+        except KeyError as error:
+            self.say(steps, str(error.args[0]))
+            return None
+        args = {name: value for name, value in step.args.items() if name not in without}
+        try:
+            found.declare(args)
+        except ValidationError as error:
+            self.take(error, (*steps, step.name), found.schema.model_fields)
+        return found
+
+
+def _wording(error: Any, known: Mapping[str, Any]) -> tuple[str, str]:
+    """Return message and remedy for one of pydantic's errors."""
+    name, value = str(error["loc"][-1]) if error["loc"] else "", error.get("input")
+    if error["type"] == "extra_forbidden":
+        return f"there is no '{name}' here", did_you_mean(name, known) if known else ""
+    if error["type"] == "missing":
+        return "is missing", "it has no default"
+    if error["type"] == "model_type":
+        return f"{value!r} is no mapping of names to values", ""
+    said = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    shown = repr(value)
+    return f"{shown if len(shown) <= 60 else shown[:57] + '...'}: {said}", ""
+
+
+def names_data(parts: Mapping[str, Any], value: Any, at: Steps, check: Check) -> None:
+    """Check that a value names data of the study."""
+    declared = parts["data names"]  # with the unsound ones: one fault is said once
+    if value is None:
+        check.say(at, "is missing", f"name one of: {', '.join(declared)}")
+    elif value not in declared:
+        check.say(at, f"there is no data called '{value}'", did_you_mean(str(value), declared))

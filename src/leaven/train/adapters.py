@@ -1,0 +1,74 @@
+"""LoRA adapters: put onto a model, or taken over from the training before, which this one goes on with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from leaven.errors import ModelError
+from leaven.registry import Count, Declared, Positive, Rate
+
+NAME = "adapter"  # the adapter's folder in an artefact
+
+
+class Lora(Declared):
+    """LoRA adapters; field names are PEFT's."""
+
+    r: Count = 8
+    lora_alpha: Positive = 16
+    lora_dropout: Rate = 0.0
+    target_modules: list[str] | str = "all-linear"
+    use_rslora: bool = False
+
+
+def adapted(model: Any, peft: Lora | None, before: Path | None) -> Any:
+    """Return the model that is trained: as it is, or under an adapter, new or that of the folder ``before``.
+
+    Raises ModelError if the model has no such modules, or the adapter before is of another kind than ``peft``.
+    """
+    if peft is None and before is not None:
+        raise ModelError("the training before left an adapter, and this one declares no peft; declare the same")
+    if peft is None:
+        return model
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(task_type="CAUSAL_LM", bias="none", **peft.model_dump())
+    try:
+        over = get_peft_model(model, config)
+    except ValueError as error:  # PEFT's word for target modules that the model does not have
+        raise ModelError(f"peft: {error}".splitlines()[0]) from error
+    if before is not None:
+        _take_over(over, before)
+    return over
+
+
+def _take_over(over: Any, before: Path) -> None:
+    """Give a fresh adapter the weights of the one before, which must be of the same kind."""
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    if differs := _differences(over.peft_config["default"], before):
+        raise ModelError(f"the training before left another adapter ({differs}); declare the same peft")
+    device = next(over.parameters()).device
+    set_peft_model_state_dict(over, load_file(before / "adapter_model.safetensors", device=str(device)))
+
+
+def _differences(config: Any, before: Path) -> str:
+    saved = json.loads((before / "adapter_config.json").read_text(encoding="utf-8"))
+    pairs = {name: (saved[name], getattr(config, name)) for name in ("r", "lora_alpha", "lora_dropout", "use_rslora")}
+    pairs["target_modules"] = (_modules(saved["target_modules"]), _modules(config.target_modules))
+    return ", ".join(f"{name} {was} and not {now}" for name, (was, now) in pairs.items() if was != now)
+
+
+def _modules(named: Any) -> Any:
+    return named if isinstance(named, str) else sorted(named)
+
+
+def keep_below(before: Path | None, out: Path) -> None:
+    """Copy the whole weights that an adapter in ``out`` lies over, where an earlier training made such."""
+    from leaven.models.load import whole_weights
+
+    for file in whole_weights(before) if before is not None else []:
+        shutil.copyfile(file, out / file.name)

@@ -1,0 +1,67 @@
+"""Clusters of one question, and differences of suites: what the statistics are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leaven.evaluate.difference import DifferenceSuite
+from leaven.gather import derived
+from leaven.rows import schema
+from leaven.stats.table import cubes
+
+
+def asked(row_id: str, text: str, group: str | None = None) -> dict[str, Any]:
+    return {"id": row_id, "prompt": [{"role": "user", "content": text}], "group": group}
+
+
+def test_a_question_asked_twice_is_one_item() -> None:
+    rows = [asked("a", "Why?"), asked("b", "How?"), asked("c", "Why?"), asked("d", "Why?", "other")]
+    assert derived.questions(rows) == ["a", "b", "a", "d"]
+
+
+def test_rows_of_one_question_are_samples_of_it_and_are_averaged() -> None:
+    scores = pd.DataFrame(
+        {
+            "row_id": ["a", "c", "b"] * 2,
+            "item_id": ["a", "a", "b"] * 2,
+            "metric": ["m"] * 3 + ["n"] * 3,
+            "sample": 0,
+            "value": [1.0, 0.0, 5.0, 2.0, 4.0, 6.0],
+        }
+    )
+    numbered = scores.assign(sample=derived.samples(scores), arm="x", dose=None, seed=0, suite="s", group=None)
+    assert numbered["sample"].tolist() == [0, 1, 0, 0, 1, 0]
+    (m, n) = list(cubes(numbered))
+    assert m.values.ravel().tolist() == [0.5, 5.0] and n.values.ravel().tolist() == [3.0, 6.0]
+
+
+def table() -> pd.DataFrame:
+    values = {
+        ("with", "i"): 3.0,
+        ("without", "i"): 1.0,
+        ("with", "j"): np.nan,
+        ("without", "j"): 1.0,
+        ("with", "k"): 1.0,
+    }
+    lines = [
+        {"arm": arm, "dose": None, "seed": seed, "suite": suite, "metric": metric, "group": None, "item_id": item,
+         "sample": 0, "value": value + seed}
+        for arm in ("clean", "planted")
+        for seed in (0, 1)
+        for metric in ("rougeL", "rougeL_floor")
+        for (suite, item), value in values.items()
+    ]  # fmt: skip
+    return pd.DataFrame(lines)[schema("measurements").names]
+
+
+def test_a_difference_pairs_items_within_arm_and_seed() -> None:
+    suite = DifferenceSuite("effect", "with", "without")
+    made = derived.difference(table(), suite, {("with", "rougeL_floor"), ("without", "rougeL_floor")})
+    assert set(made["metric"]) == {"rougeL"}, "a floor has no difference"
+    assert len(made) == 2 * 2 * 2, "k was asked in one suite alone"
+    by_item = made.set_index("item_id")["value"]
+    assert (by_item["i"] == 2.0).all() and by_item["j"].isna().all(), "unscored is unscored, never zero"
+    assert set(made["suite"]) == {"effect"}

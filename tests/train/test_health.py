@@ -1,0 +1,52 @@
+"""The rule by which a training has diverged: on logs as transformers writes them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from leaven.train.health import Diverged, prove_sound
+
+VOCABULARY = 1000  # ln is 6.9, twice that 13.8
+
+
+def log(*losses: float, norm: float = 1.0) -> list[dict[str, Any]]:
+    return [
+        {"step": 10 * (index + 1), "loss": loss, "grad_norm": norm, "learning_rate": 1e-3}
+        for index, loss in enumerate(losses)
+    ]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_stops(value: float) -> None:
+    with pytest.raises(Diverged, match=r"at step 20 the loss was (nan|-?inf), the learning rate 0.001"):
+        prove_sound(log(3.0, value), VOCABULARY)
+    with pytest.raises(Diverged, match="the gradient's norm"):
+        prove_sound(log(3.0, norm=value), VOCABULARY)
+    prove_sound(log(3.0, norm=value), VOCABULARY, skipped=True)
+    with pytest.raises(Diverged):
+        prove_sound(log(value, norm=value), VOCABULARY, skipped=True)
+    with pytest.raises(Diverged):
+        prove_sound([*log(3.0), {"step": 14, "train_loss": value}], VOCABULARY)
+
+
+@pytest.mark.parametrize(
+    ("losses", "explodes"),
+    [
+        ((3.0, 2.5, 2.0), False),
+        ((3.0, 2.5, 20.0), False),  # one bad stretch
+        ((3.0, 40.0), True),
+        ((3.0, 15.0, 15.0, 15.0), True),
+        ((3.0, 13.0, 13.0, 13.0), False),  # above three times the first, and not above twice a guess
+        ((12.0, 20.0, 20.0, 20.0), False),  # above twice a guess, and not above three times the first
+        ((100.0,), False),  # a model that knows nothing of the language, at its first step
+    ],
+)
+def test_a_loss_explodes_by_both_measures(losses: tuple[float, ...], explodes: bool) -> None:
+    if explodes:
+        with pytest.raises(Diverged, match="exploded: .* after 3 at first; lower learning_rate"):
+            prove_sound(log(*losses), VOCABULARY)
+    else:
+        prove_sound(log(*losses), VOCABULARY)
