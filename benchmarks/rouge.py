@@ -27,7 +27,7 @@ def text(draw: random.Random, *, lines: int) -> str:
     words: list[str] = []
     while sum(map(len, words)) + len(words) < LENGTH:
         rank = int(draw.paretovariate(0.9))
-        letters = random.Random(rank)  # noqa: S311 - a word for each rank
+        letters = random.Random(rank)
         words.append("".join(letters.choices("etaoinshrdlu", k=2 + rank % 7)) + draw.choice(_ENDINGS))
     size = -(-len(words) // lines)
     return ".\n".join(" ".join(words[start : start + size]) for start in range(0, len(words), size))
@@ -35,7 +35,7 @@ def text(draw: random.Random, *, lines: int) -> str:
 
 def pairs(seed: int) -> list[tuple[str, str]]:
     """Return references and answers."""
-    draw = random.Random(seed)  # noqa: S311
+    draw = random.Random(seed)
     return [(text(draw, lines=lines), text(draw, lines=lines)) for lines in (1, 8) * (PAIRS // 2)]
 
 

@@ -33,7 +33,7 @@ def source(folder: Path, rows: int) -> None:
     """Write preference rows, none of whose texts are equal."""
     from leaven import rows as tables
 
-    dice = random.Random(0)  # noqa: S311
+    dice = random.Random(0)
     words = ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=dice.randint(2, 9))) for _ in range(5000)]
     answers = [" ".join(dice.choices(words, k=92)) for _ in range(5000)]
 
