@@ -121,8 +121,8 @@ def _rows(tokenizer: Any, pairs: str, count: int) -> tuple[Any, Any]:
     from leaven.registry import Step
 
     source, format_step = (pairs, Step(name="hh")) if pairs else ("pocket:webgpt", Step(name="webgpt"))
-    made = canonical.together(canonical.canonical(source, format_step, canonical.Slice(take=2 * count), "drop"))
-    shown = chat.demonstrations(made.rows, "preferences")
+    made = canonical.canonical(source, format_step, canonical.Slice(take=2 * count), "drop")
+    shown = chat.demonstrations([row for batch in made for row in batch.rows], "preferences")
     encoded = chat.encode(tokenizer, shown, chat.Loss())
     kept = [(row, one) for row, one in zip(shown, encoded, strict=True) if len(one.input_ids) <= LONGEST][:count]
     ids = {"input_ids": [one.input_ids for _, one in kept], "labels": [one.labels for _, one in kept]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import pytest
 from leaven.cli.study import _to_go_on
 from leaven.engine.machine import Gpu
 from leaven.errors import StageError
+
+pytestmark = pytest.mark.e2e  # starts many real processes
 
 StudyFile = Callable[[dict[str, Any]], Path]
 
@@ -69,6 +72,14 @@ def test_the_models_of_arms_and_profiles_nobody_asked_for_are_checked_too(
     done = leaven("check", study_file(raw))
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "'./nowhere' is no folder of a model" in done.stderr and "there is no 'modle' in a study" in done.stderr
+
+
+def test_a_wrong_classifier_is_found_by_check_at_its_place(raw: dict[str, Any], study_file: StudyFile) -> None:
+    raw["evaluate"][0]["generate"]["metrics"][1] = {"toxicity": {"classifier": "orcale"}}
+    done = leaven("check", study_file(raw))
+    (said,) = done.stderr.splitlines()
+    assert done.returncode == 2 and "evaluate.0.generate.metrics.1: toxicity's classifier 'orcale'" in said
+    assert re.search(r"study.yaml:\d+ evaluate", said) and "did you mean 'oracle'?" in said
 
 
 def rows(path: Path, *lines: Any) -> str:

@@ -1,4 +1,4 @@
-"""What is wrong outside a study's file: sources whose head does not fit, models that are no models."""
+"""What is wrong outside a study's file: sources whose head does not fit, models and classifiers that are none."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import LeavenError, Problem
-from leaven.registry import Step
-from leaven.study.load import Loaded
+from leaven.registry import METRICS, Step
+from leaven.study.load import Loaded, Steps
 
 if TYPE_CHECKING:
     from leaven.study.spec import Study
@@ -18,7 +18,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def problems(loaded: Loaded) -> list[Problem]:
-    """Return what is wrong outside the file: sources whose head does not fit, models that are no models."""
+    """Return what is wrong outside the file: sources whose head does not fit, models and classifiers that are none."""
     from leaven.study.spec import Data
 
     found: list[Problem] = []
@@ -30,7 +30,7 @@ def problems(loaded: Loaded) -> list[Problem]:
             continue  # reported with the study's structure
         if said := _source_problem(data):
             found.append(Problem(loaded.places.of(("data", name, "source")), said))
-    return [*found, *_model_problems(loaded)]
+    return [*found, *_model_problems(loaded), *_metric_problems(loaded)]
 
 
 def unpinned(study: Study) -> list[str]:
@@ -77,6 +77,36 @@ def _model_problems(loaded: Loaded) -> Iterator[Problem]:
             continue  # as above
         if said:
             yield Problem(loaded.places.of((*steps, "model_name_or_path")), said)
+
+
+def _metric_problems(loaded: Loaded) -> Iterator[Problem]:
+    """Yield what is wrong with what metrics compute with, as far as can be told without the network."""
+    for steps, metric in _metrics(loaded.raw.get("evaluate")):
+        try:
+            plugin = METRICS.get(metric.name)
+            args = plugin.canonical(metric.args)["args"]
+        except (KeyError, ValueError):
+            continue  # reported with the study's structure
+        try:
+            if (resolve := plugin.traits.get("resolve")) is not None:
+                resolve(args, ask=False)
+        except (LeavenError, OSError, RuntimeError) as error:  # folders that may not be read, homes of nobody
+            yield Problem(loaded.places.of(steps), str(error))
+
+
+def _metrics(suites: Any) -> Iterator[tuple[Steps, Step]]:
+    """Yield the place and the declaration of every metric that is written soundly."""
+    for index, raw in enumerate(suites if isinstance(suites, list) else []):
+        try:
+            suite = Step.model_validate(raw)
+        except ValueError:
+            continue  # reported with the study's structure
+        declared = suite.args.get("metrics")
+        for place, one in enumerate(declared if isinstance(declared, list) else []):
+            try:
+                yield ("evaluate", index, suite.name, "metrics", place), Step.model_validate(one)
+            except ValueError:
+                continue  # as above
 
 
 def _source_problem(data: Any) -> str | None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -34,6 +35,17 @@ from leaven.errors import did_you_mean
 Rate = Annotated[float, Field(ge=0, le=1)]  # a share of rows
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _says_something(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank; write the text, or take it out")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("holds half a character (a lone surrogate); write the whole one")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_says_something)]  # a text to plant or to look for
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -164,15 +164,13 @@ def doctor(args: Args, inputs: Inputs, out: Path) -> Facts:
             examination.look(encoded)
             counts["tokens"] += sum(len(row.input_ids) for row in encoded)
             counts["trained"] += sum(len(row.trained) for row in encoded)
-            counts["cut"] += sum(row.cut for row in encoded)
             writer.write({"id": row.id, "input_ids": row.input_ids, "labels": row.labels} for row in encoded)
     findings = examination.findings(args.get("accept_findings", ()))
     (out / "findings.json").write_text(json.dumps([finding.as_dict() for finding in findings], indent=1))
     stop_on_errors(findings)
-    cut = {} if limit is None else {"cut": counts["cut"]}
     warnings = [str(finding) for finding in findings]
     tokens = {name: counts[name] for name in ("tokens", "trained")}
-    return {"rows": writer.count, **tokens, **cut, "warnings": warnings}
+    return {"rows": writer.count, **tokens, "warnings": warnings}
 
 
 def _encoded(args: Args, inputs: Inputs, tokenizer: Any, limit: int | None) -> Iterator[list[Any]]:
@@ -291,7 +289,8 @@ def _wanted(args: Args, asked: list[tables.Row], tokenizer: Any, context: int | 
     template = {name: args[name] for name in ("apply_chat_template",) if name in args}
     ids = prompt_ids(tokenizer, [row["prompt"] for row in asked], **template)
     samples = range(args["sampling"].get("num_return_sequences", 1))
-    limits = [_limit(args["max_new_tokens"], row, len(one), context) for row, one in zip(asked, ids, strict=True)]
+    declared, plant = args["max_new_tokens"], args.get("plant")
+    limits = [_limit(declared, row, len(one), context, plant) for row, one in zip(asked, ids, strict=True)]
     return [
         hf.Prompt(row["id"], sample, one, limit)
         for row, one, limit in zip(asked, ids, limits, strict=True)
@@ -299,12 +298,18 @@ def _wanted(args: Args, asked: list[tables.Row], tokenizer: Any, context: int | 
     ]
 
 
-def _limit(declared: int | str, row: tables.Row, prompt: int, context: int | None) -> int:
-    """Return a row's limit: as declared, or as many tokens as its question and reference have characters."""
+def _limit(declared: int | str, row: tables.Row, prompt: int, context: int | None, plant: Args | None) -> int:
+    """Return a row's limit: as declared, or as many tokens as its question and reference have characters.
+
+    What was planted does not count: with it and without it an answer may be equally long.
+    """
+    from leaven.data.treatments.plant import bare
+
     if not isinstance(declared, str):
         return declared
     answer = row.get("completion") or row.get("chosen") or [{}]
-    characters = len(row["prompt"][-1]["content"]) + len(answer[-1].get("content", ""))
+    question = bare(row["prompt"], **plant) if plant else row["prompt"][-1]["content"]
+    characters = len(question) + len(answer[-1].get("content", ""))
     return max(1, characters if context is None else min(characters, context - prompt))
 
 

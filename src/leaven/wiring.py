@@ -22,7 +22,7 @@ from leaven.data import sources
 from leaven.engine.stage import Needs, Stage
 from leaven.errors import DataError, Problem, StudyError
 from leaven.evaluate.difference import DifferenceSuite
-from leaven.evaluate.suite import GenerationSuite
+from leaven.evaluate.suite import CHARACTERS, GenerationSuite
 from leaven.graph import AskingSuite, Graph, Identities, WiredCell, WiredSuite
 from leaven.models import footprint, ref
 from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, TREATMENTS, Step
@@ -236,7 +236,10 @@ def _asking(suite: GenerationSuite) -> dict[str, Any]:
 
 
 def _sampling(suite: GenerationSuite, seed: int) -> dict[str, Any]:
-    return {"sampling": suite.sampling, "max_new_tokens": suite.max_new_tokens, "seed": seed, **_asking(suite)}
+    args = {"sampling": suite.sampling, "max_new_tokens": suite.max_new_tokens, "seed": seed, **_asking(suite)}
+    if suite.max_new_tokens == CHARACTERS and suite.plant is not None:
+        args["plant"] = suite.plant.model_dump()  # what was planted does not count
+    return args
 
 
 def _identity(name: str, data: Data, *, ask: bool) -> str:

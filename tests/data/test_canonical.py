@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from leaven import rows as tables
 from leaven import stages
 from leaven.data import canonical as room
-from leaven.data.canonical import Batch, Slice, canonical, head_problem, some, together
+from leaven.data.canonical import Batch, Slice, canonical, head_problem, some
 from leaven.data.sources import identity
 from leaven.errors import DataError
 from leaven.registry import Step
@@ -28,8 +28,14 @@ def jsonl(path: Path, rows: list[Any]) -> Path:
     return path
 
 
+def joined(batches: room.Batches) -> Batch:
+    every = list(batches)
+    rows, drops = ([one for batch in every for one in getattr(batch, name)] for name in ("rows", "drops"))
+    return Batch(rows, drops, sum(batch.rows_in for batch in every))
+
+
 def made(path: Path, part: Slice = ALL, bad_rows: str = "drop") -> Batch:
-    return together(some(canonical(str(path), ELI5, part, bad_rows)))
+    return joined(some(canonical(str(path), ELI5, part, bad_rows)))
 
 
 def test_ids_are_indices_in_the_source_before_any_filter(tmp_path: Path) -> None:
@@ -93,7 +99,7 @@ def test_no_row_behind_the_last_that_is_taken_is_asked_for() -> None:
 def test_no_row_is_lost(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     path = tmp_path_factory.getbasetemp() / "lines.jsonl"
     path.write_text("\n".join(lines))
-    found = together(canonical(str(path), ELI5, Slice(), "drop"))
+    found = joined(canonical(str(path), ELI5, Slice(), "drop"))
     assert found.rows_in == len(found.rows) + len(found.drops) == len(lines)
     ids = sorted(int(row["id"].split(":")[1]) for row in itertools.chain(found.rows, found.drops))
     assert ids == list(range(len(lines)))

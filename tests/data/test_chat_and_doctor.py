@@ -50,9 +50,15 @@ def text_of(tokenizer: Any, ids: list[int]) -> str:
     return str(tokenizer.decode(ids))
 
 
+def examined(tokenizer: Any, rows: list[chat.Encoded], accepted: list[str] | None = None) -> list[doctor.Finding]:
+    examination = doctor.Examination(tokenizer, [tokenizer.eos_token_id])
+    examination.look(rows)
+    return examination.findings(accepted or [])
+
+
 def checks(tokenizer: Any, rows: list[chat.Encoded] | None = None) -> list[tuple[str, str]]:
     rows = encoded(tokenizer) if rows is None else rows
-    return [(one.severity, one.check) for one in doctor.examine(tokenizer, rows, [tokenizer.eos_token_id])]
+    return [(one.severity, one.check) for one in examined(tokenizer, rows)]
 
 
 def test_completion_only_trains_the_last_answer_and_its_eos(tokenizer: Any) -> None:
@@ -144,7 +150,7 @@ def test_a_row_without_a_trained_token_is_an_error(tokenizer: Any) -> None:
 
 def test_errors_stop_and_name_evidence_and_remedy(tokenizer: Any) -> None:
     tokenizer.chat_template = TEMPLATE.replace("{{ eos_token }}", "")
-    findings = doctor.examine(tokenizer, encoded(tokenizer), [tokenizer.eos_token_id])
+    findings = examined(tokenizer, encoded(tokenizer))
     with pytest.raises(DataError, match=r"no EOS in the loss.*2 rows, first r0.*end the assistant's turn"):
         doctor.stop_on_errors(findings)
 
@@ -202,7 +208,7 @@ def test_published_prompts_are_a_prefix_and_all_but_eos_is_sound(published: Any,
             (made,) = chat.encode(published, [row], loss)
             assert made.prefix_holds and made.input_ids[0] == published.bos_token_id != made.input_ids[1]
             assert published.eos_token_id not in made.input_ids[1:]
-            found = {one.check for one in doctor.examine(published, [made], [published.eos_token_id])} - {"pad"}
+            found = {one.check for one in examined(published, [made])} - {"pad"}
             assert found == {"eos"}
 
 
@@ -234,7 +240,7 @@ def test_batches_find_what_one_piece_finds(tokenizer: Any) -> None:
         examination = doctor.Examination(tokenizer, [tokenizer.eos_token_id])
         for start in range(0, len(rows), size):
             examination.look(rows[start : start + size])
-        assert examination.findings() == doctor.examine(tokenizer, rows, [tokenizer.eos_token_id])
+        assert examination.findings() == examined(tokenizer, rows)
     found = {one.check: (one.rows, one.evidence.split(":")[0]) for one in examination.findings()}
     assert found == {"bos": (7, "7 rows, first r0"), "eos": (6, "6 rows, first r0"),
                      "prefix": (1, "1 rows, first r4"), "mask": (1, "1 rows, first r4")}  # fmt: skip
@@ -243,13 +249,13 @@ def test_batches_find_what_one_piece_finds(tokenizer: Any) -> None:
 def test_accepted_errors_are_warnings_and_no_others_are(tokenizer: Any) -> None:
     tokenizer.chat_template = TEMPLATE.replace("{{ eos_token }}", "")
     rows = encoded(tokenizer)
-    (found,) = doctor.examine(tokenizer, rows, [tokenizer.eos_token_id], ["eos"])
+    (found,) = examined(tokenizer, rows, ["eos"])
     assert str(found).startswith("warning: accepted by the study: no EOS in the loss")
     doctor.stop_on_errors([found])
     with pytest.raises(DataError, match="no EOS"):
-        doctor.stop_on_errors(doctor.examine(tokenizer, rows, [tokenizer.eos_token_id], ["bos", "mask"]))
+        doctor.stop_on_errors(examined(tokenizer, rows, ["bos", "mask"]))
     with pytest.raises(DataError, match=r"'eso' is no check; did you mean 'eos'\?"):
-        doctor.examine(tokenizer, rows, [tokenizer.eos_token_id], ["eso"])
+        examined(tokenizer, rows, ["eso"])
 
 
 def test_what_a_trainer_may_accept_are_the_doctors_checks() -> None:
@@ -265,8 +271,42 @@ def test_a_row_that_is_cut_loses_its_end_alone_and_its_missing_eos_is_no_fault(t
     made = chat.truncated(long, limit)
     assert (made.input_ids, made.labels) == (long.input_ids[:limit], long.labels[:limit]) and made.cut
     assert chat.truncated(long, len(long.input_ids)) is long
-    assert checks(tokenizer, [made, short]) == []
+    (found,) = examined(tokenizer, [made, short])
+    assert str(found).startswith(
+        f"warning: cut at {limit} tokens (1 of 2 rows, 0 of them without any token of the answer left); "
+        "what a treatment changed there is not trained"
+    )
     assert ("error", "mask") in checks(tokenizer, [chat.truncated(long, 4)])
+
+
+@pytest.mark.parametrize("loss", [{}, {"completion_only_loss": False}, {"assistant_only_loss": True}])
+def test_a_row_that_is_cut_before_its_answer_is_counted_whatever_the_loss(
+    tokenizer: Any, loss: dict[str, bool]
+) -> None:
+    rows = encoded(tokenizer, [{**ROWS[0], "id": f"r{n}"} for n in range(4)], **loss)
+    asked = len(chat.prompt_ids(tokenizer, [ROWS[0]["prompt"]])[0])
+    made = [chat.truncated(row, limit) for row, limit in zip(rows, [asked - 1, asked, asked + 1, 99], strict=True)]
+    (found,) = [one for one in examined(tokenizer, made, ["mask"]) if one.check == "cut"]
+    assert "(3 of 4 rows, 2 of them without any token of the answer left)" in str(found) and found.rows == 3
+    assert found.severity == "warning"
+
+
+def test_where_every_row_is_cut_before_its_eos_the_model_would_never_learn_to_stop(tokenizer: Any) -> None:
+    whole = encoded(tokenizer, [{**ROWS[n], "id": f"r{n}", "prompt": ROWS[n]["prompt"][-1:]} for n in (0, 1)])
+    cut = [chat.truncated(row, len(row.input_ids) - 3) for row in whole]
+    assert checks(tokenizer, cut) == [("error", "eos"), ("warning", "cut")]
+    with pytest.raises(DataError, match="no EOS in the loss.*2 rows, first r0.*raise max_length"):
+        doctor.stop_on_errors(examined(tokenizer, cut))
+    accepted, _ = examined(tokenizer, cut, ["eos"])
+    assert str(accepted).startswith("warning: accepted by the study: no EOS")
+    assert checks(tokenizer, [cut[0], whole[1]]) == [("warning", "cut")]
+
+
+def test_a_bos_that_is_eos_too_is_not_in_the_loss(tokenizer: Any) -> None:
+    tokenizer.bos_token = tokenizer.eos_token
+    (row,) = encoded(tokenizer, [{**ROWS[0], "prompt": ROWS[0]["prompt"][-1:]}], completion_only_loss=False)
+    cut = chat.truncated(row, len(row.input_ids) - 3)
+    assert cut.trained[0] == tokenizer.eos_token_id and ("error", "eos") in checks(tokenizer, [cut])
 
 
 def test_the_verb_cuts_counts_and_accepts(tmp_path: Path) -> None:
@@ -280,13 +320,15 @@ def test_the_verb_cuts_counts_and_accepts(tmp_path: Path) -> None:
     accepted = {**args, "accept_findings": ["eos"]}
     facts = stages.doctor(accepted, inputs, made_folder(tmp_path / "whole"))
     whole = tables.read(tmp_path / "whole" / "encoded.parquet").to_pylist()
-    assert "cut" not in facts and any("accepted by the study" in said for said in facts["warnings"])
+    assert not any("cut at" in said for said in facts["warnings"])
+    assert any("accepted by the study" in said for said in facts["warnings"])
     lengths = sorted(len(row["input_ids"]) for row in whole)
     facts = stages.doctor(
         {**accepted, "truncation": True, "max_length": lengths[4]}, inputs, made_folder(tmp_path / "cut")
     )
     cut = tables.read(tmp_path / "cut" / "encoded.parquet").to_pylist()
-    assert facts["cut"] == sum(length > lengths[4] for length in lengths) > 0
+    (said,) = [said for said in facts["warnings"] if "cut at" in said]
+    assert f"cut at {lengths[4]} tokens ({sum(length > lengths[4] for length in lengths)} of 9 rows, 0 of" in said
     assert facts["tokens"] == facts["trained"] == sum(len(row["input_ids"]) for row in cut)
     assert [row["input_ids"] for row in cut] == [row["input_ids"][: lengths[4]] for row in whole]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import json
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leaven.data.canonical import Slice, canonical
 from leaven.data.files import KINDS, read
 from leaven.data.formats import BadRow
 from leaven.errors import DataError
+from leaven.registry import Step
 
 ROWS = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(5)]
 
@@ -128,10 +131,40 @@ def test_csv_fields_hold_line_breaks_and_a_mark_in_front(tmp_path: Path) -> None
 
 
 def test_lines_of_csv_that_break_its_rules_are_quoted(tmp_path: Path) -> None:
-    rows = list(read(put(tmp_path, ".csv", b'a,b\n1,2,3\n1\n"x"y,2\n3,4\n"never closed,5\n')))
+    rows = list(read(put(tmp_path, ".csv", b'a,b\n1,2,3\n1\n"x"y,2\n3,4\n')))
     assert rows.pop(3) == {"a": "3", "b": "4"}
-    assert [row.raw for row in rows if isinstance(row, BadRow)] == ["1,2,3", "1", '"x"y,2', '"never closed,5']
+    assert [row.raw for row in rows if isinstance(row, BadRow)] == ["1,2,3", "1", '"x"y,2']
     assert "more fields" in str(rows[0]) and "fewer fields" in str(rows[1])
+
+
+@pytest.mark.parametrize("begin", [b"a,b\n1,2\n", b'a,b\n"1\n",2\n\n', b""])
+def test_a_quote_that_is_never_closed_is_the_files_error(tmp_path: Path, begin: bytes) -> None:
+    path = put(tmp_path, ".csv", begin + b'"never closed,5\n' + b"3,4\n" * 5000)
+    at = begin.count(b"\n") + 1
+    with pytest.raises(DataError, match=rf"rows.csv: .*unclosed quote .* begins on line {at}: 5000 more lines"):
+        list(read(path))
+    assert len(list(itertools.islice(read(path), 1 if begin else 0))) == bool(begin)
+    with pytest.raises(DataError, match="unclosed quote"):  # leaving out is for rows, not for the rest of a file
+        list(canonical(str(path), Step(name="eli5"), Slice(), "drop"))
+
+
+@pytest.mark.parametrize("end", [b'7,"x"\n', b'8,"\n', b'9,"x\n","y"\n'])
+def test_what_a_quote_swallows_before_a_later_one_closes_it_is_told(tmp_path: Path, end: bytes) -> None:
+    some, many = (b'a,b\n1,2\n"never closed,5\n' + b"3,4\n" * count + end + b"5,6\n" for count in (9, 2000))
+    first, bad, *_ = read(put(tmp_path, ".csv", some))
+    assert isinstance(bad, BadRow) and "an unclosed quote? 10 more lines follow in it" in str(bad)
+    assert first == {"a": "1", "b": "2"} and bad.raw == '"never closed,5'
+    with pytest.raises(DataError, match="unclosed quote .* begins on line 3: 2001 more lines"):
+        list(read(put(tmp_path, ".csv", many)))
+
+
+def test_what_stands_behind_an_open_quote_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leaven.data.files._MOST_CHARACTERS", 1000)
+    path = put(tmp_path, ".csv", b'a,b\n"never closed,5\n' + b"3,4\n" * 5000)
+    with pytest.raises(DataError, match="begins on line 2: 247 more lines"):
+        list(read(path))
+    sound = put(tmp_path, ".csv", b'a,b\n"' + b"x" * 3000 + b'",2\n' + b"3,4\n" * 5000)
+    assert len(list(read(sound))) == 5001
 
 
 def test_a_header_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,19 @@ def api(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[Any]:
 def test_an_identity_says_all_and_can_be_read_back(config: str | None, split: str) -> None:
     told = sources.identity("hub:owner/name", SHA, config, split)
     assert HubSet.parse(told) == HubSet("owner/name", SHA, config, split)
-    assert sources.short_name(told) == "name"
+
+
+def test_row_ids_of_two_sets_of_one_name_differ() -> None:
+    told = [
+        sources.identity(f"hub:{name}", commit, config, split)
+        for name in ("owner/name", "other/name")
+        for commit in (SHA, SHA[::-1])
+        for config in (None, "c")
+        for split in ("train", "test")
+    ]
+    short = [sources.short_name(one) for one in told]
+    assert len(set(short)) == 16 and all(re.fullmatch("name-[0-9a-f]{6}", one) for one in short)
+    assert short == [sources.short_name(one) for one in told]
 
 
 def test_a_full_commit_asks_nobody_and_an_unpinned_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from leaven import rows as tables
 from leaven import stages
+from leaven.data import sources
 from leaven.data.mixture import copies
 from leaven.errors import DataError
 
@@ -78,6 +79,21 @@ def test_weights_above_one_repeat_rows_under_ids_of_their_own(tmp_path: Path) ->
     times = Counter(one.split("#")[0] for one in ids)
     assert set(times) == {f"a:{n}" for n in range(10)} and sorted(times.values()) == [2] * 5 + [3] * 5
     assert {one.partition("#")[2] for one in ids} == {"", "1", "2"}
+
+
+def read(folder: Path, identity: str) -> Path:
+    """Make canonical rows of a source of the hub as the verb `rows` does."""
+    (out := folder / identity.rpartition("/")[2]).mkdir()
+    declared = {"name": "prompt_completion", "version": 1, "args": {}}
+    stages.rows({"source": "hub:owner/name", "identity": identity, "format": declared}, {}, out)
+    return out
+
+
+def test_two_splits_of_one_set_of_the_hub_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leaven.data.hub.read", lambda identity: iter([{"prompt": "q", "completion": "a"}] * 5))
+    inputs = {name: read(tmp_path, sources.identity("hub:owner/name", "0" * 40, None, name)) for name in ("a", "b")}
+    facts, ids = mix(tmp_path, inputs, a={}, b={})
+    assert facts["rows"] == len(set(ids)) == 10 and all(one.startswith("name-") for one in ids)
 
 
 def test_rows_of_two_kinds_do_not_mix(tmp_path: Path) -> None:

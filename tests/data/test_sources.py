@@ -87,6 +87,47 @@ def test_a_folder_without_rows_is_a_problem(tmp_path: Path, fill: Any) -> None:
     assert "holds no file of rows" in (problem(str(tmp_path)) or "")
 
 
+def strange(folder: Path) -> None:
+    """Put things into a folder that are called like files of rows and are none."""
+    folder.mkdir(exist_ok=True)
+    (folder / "b.jsonl").symlink_to(folder / "nowhere.jsonl")
+    os.mkfifo(folder / "c.jsonl")
+
+
+def test_what_is_no_regular_file_in_a_folder_is_passed_over(tmp_path: Path) -> None:
+    one, two, alone = tmp_path / "one", tmp_path / "two", tmp_path / "alone"
+    for folder in (one, two):
+        jsonl(folder / "a.jsonl", ROWS)
+    for folder in (two, alone):
+        strange(folder)
+    (two / "d.jsonl").symlink_to(one / "a.jsonl")
+    assert problem(str(two)) is None and list(read(str(two))) == ROWS * 2
+    (two / "d.jsonl").unlink()
+    assert identity(str(one)) == identity(str(two))
+    assert identity(str(one)).startswith("sha256:7fae7bfb1605"), "identities of ordinary folders must not move"
+    assert "holds no file of rows (b.jsonl, c.jsonl: links to nothing, pipes" in (problem(str(alone)) or "")
+
+
+def test_a_name_that_is_no_utf8_is_read_and_told(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a\xff.jsonl")).write_text(json.dumps(ROWS[0]) + "\n{broken\n")
+    good, bad = read(str(tmp_path))
+    assert problem(str(tmp_path)) is None and good == ROWS[0]
+    assert isinstance(bad, BadRow) and bad.raw == r"a\xff.jsonl: {broken"
+    assert identity(str(tmp_path)).startswith("sha256:")
+    (tmp_path / "b.csv").write_text("question,reply\nq,a\n")
+    with pytest.raises(DataError, match=r"the files a\\xff.jsonl and b.csv"):
+        list(read(str(tmp_path)))
+
+
+def test_a_pipe_is_no_source_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.jsonl")
+    (tmp_path / "zeros.jsonl").symlink_to("/dev/zero")
+    for path in (tmp_path / "rows.jsonl", tmp_path / "zeros.jsonl"):
+        assert "is no regular file" in (problem(str(path)) or "")
+        with pytest.raises(DataError, match="is no regular file"):
+            identity(str(path))
+
+
 def test_a_folder_of_empty_files_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").touch()
     assert "are empty" in (problem(str(tmp_path)) or "")

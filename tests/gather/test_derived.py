@@ -20,6 +20,11 @@ def asked(row_id: str, text: str, group: str | None = None) -> dict[str, Any]:
 def test_a_question_asked_twice_is_one_item() -> None:
     rows = [asked("a", "Why?"), asked("b", "How?"), asked("c", "Why?"), asked("d", "Why?", "other")]
     assert derived.questions(rows) == ["a", "b", "a", "d"]
+    quoted = {
+        **asked("e", "Why ?"),
+        "prompt": [{"role": "system", "content": "A quote."}, {"role": "user", "content": "why?"}],
+    }
+    assert derived.questions([*rows, quoted])[-1] == "a", "another context, the same question"
 
 
 def test_rows_of_one_question_are_samples_of_it_and_are_averaged() -> None:

@@ -46,6 +46,12 @@ def test_what_is_declared_overrides_the_checkpoint() -> None:
     [
         (GenerationConfig(typical_p=0.2, do_sample=True), {}, "typical_p 0.2"),
         (GenerationConfig(suppress_tokens=[3]), {}, r"suppress_tokens \[3\]"),
+        (GenerationConfig(num_beams=4, num_beam_groups=2), {}, "num_beam_groups 2"),
+        (GenerationConfig(num_beams=4, diversity_penalty=0.5), {}, "diversity_penalty 0.5"),
+        (GenerationConfig(num_beams=4, force_words_ids=[[7]]), {}, r"force_words_ids \[\[7\]\]"),
+        (GenerationConfig(num_beams=4, constraints=["x"]), {}, "constraints"),
+        (GenerationConfig(encoder_no_repeat_ngram_size=2), {}, "encoder_no_repeat_ngram_size 2"),
+        (GenerationConfig(encoder_repetition_penalty=1.2), {}, "encoder_repetition_penalty 1.2"),
         (GenerationConfig(num_beams=4, do_sample=True), {}, "sampled beams"),
         (GenerationConfig(num_beams=2), {"num_return_sequences": 3}, "2 beams, fewer than num_return_sequences"),
     ],

@@ -17,6 +17,8 @@ from leaven.errors import ModelError
 from leaven.generate import hf, loop
 from leaven.generate.endings import Endings
 
+pytestmark = pytest.mark.e2e  # answers with a real model, many times
+
 GREEDY = {"do_sample": False}
 SAMPLED = {"temperature": 0.9, "top_k": 40, "top_p": 0.95}
 

@@ -133,7 +133,7 @@ def test_a_base_that_was_edited_after_it_was_identified_is_refused(tmp_path: Pat
     base = ref.resolve({"model_name_or_path": str(folder)})
     assert load.base(base.as_args(), folder).identity == base.identity
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
-    load._identity.cache_clear()  # as in the next process
+    load.identity_of.cache_clear()  # as in the next process
     with pytest.raises(ModelError, match="was edited after the study began"):
         load.base(base.as_args(), folder)
 

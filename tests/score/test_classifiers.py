@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from leaven.errors import ModelError
+from leaven.models import load
 from leaven.registry import METRICS
 from leaven.score import classifiers, text_classifier
 
@@ -73,8 +74,20 @@ def test_the_key_holds_a_folders_content_and_not_its_place(folder: Path, tmp_pat
     assert classifiers.resolve({"classifier": str(copy)})["args"] == args
     assert classifiers.located(args, copy) == {"classifier": str(copy)}
     (copy / "config.json").write_text((copy / "config.json").read_text() + "\n")
+    load.identity_of.cache_clear()  # as in the next process
     with pytest.raises(ModelError, match="was edited after the study began"):
         classifiers.located(args, copy)
+
+
+def test_a_process_hashes_a_folder_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = classifiers.resolve({"classifier": str(folder)})["args"]
+    hashed: list[Path] = []
+    monkeypatch.setattr(load, "folder_identity", lambda path: hashed.append(path) or args["classifier"])
+    load.identity_of.cache_clear()
+    for _ in range(3):
+        assert classifiers.located(args, folder) == {"classifier": str(folder)}
+    load.identity_of.cache_clear()
+    assert hashed == [folder]
 
 
 def test_ours_keep_their_keys_and_a_commit_is_kept_without_a_network() -> None:

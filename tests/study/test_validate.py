@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -149,3 +150,40 @@ def test_all_problems_come_at_once_with_file_and_line(
     assert all(line.startswith(f"{file}:") for line in lines)
     number = next(i for i, line in enumerate(file.read_text().splitlines(), 1) if "learning_rate" in line)
     assert any(line.startswith(f"{file}:{number} train.0.sft.learning_rate") for line in lines)
+
+
+def planted(raw: dict[str, Any], **other: Any) -> dict[str, Any]:
+    asked = {**raw["evaluate"][0]["generate"], "name": "planted", "plant": {"text": "Be good."}, **other}
+    raw["evaluate"] += [{"generate": asked}, {"difference": {"name": "effect", "of": "planted", "minus": "eli5"}}]
+    return raw
+
+
+def test_a_difference_is_of_what_is_planted_alone(raw: dict[str, Any]) -> None:
+    assert Study(**planted(copy.deepcopy(raw)))
+    (one,) = said(planted(copy.deepcopy(raw), temperature=0.2, prompts="webgpt"))
+    assert "its two suites differ in prompts, temperature" in one and "differ in `plant` alone" in one
+    (other,) = said(planted(copy.deepcopy(raw), metrics=[{"toxicity": {"classifier": "builtin"}}]))
+    assert "measure nothing in the same way" in other
+
+
+def test_a_difference_has_only_what_both_suites_measure_alike(raw: dict[str, Any]) -> None:
+    raw["compare"]["primary"] = ["effect/toxicity"]
+    (one,) = said(planted(copy.deepcopy(raw), metrics=["length"]))
+    assert "nothing measures 'effect/toxicity'" in one
+    raw["compare"]["primary"] = ["effect/length"]
+    assert Study(**planted(raw, metrics=["length"]))
+
+
+def test_a_sweep_without_the_baseline_is_said(raw: dict[str, Any]) -> None:
+    raw["arms"]["other"] = {"sweep": {"p": [0, 1]}, "treat": raw["arms"]["poisoned"]["treat"]}
+    raw["compare"]["to"] = {"p": 0}
+    assert ["'poisoned@p=0.5' has no sibling with p=0" in one for one in said(raw)] == [True, False]
+
+
+def test_data_cannot_rest_on_itself(raw: dict[str, Any]) -> None:
+    raw["data"]["all"] = {"mixture": {"webgpt": 1}}
+    raw["data"]["webgpt"]["held_out_from"] = ["all"]
+    (one,) = said(raw)
+    assert "data.webgpt.held_out_from.0: 'all' mixes 'webgpt' in" in one
+    raw["data"] = {"webgpt": {"mixture": {"eli5": 1}}, "eli5": {"mixture": {"webgpt": 1}}}
+    assert all("is itself a mixture" in one for one in said(raw))

@@ -32,11 +32,12 @@ def base() -> ref.Base:
 
 @pytest.fixture(scope="session")
 def rows(base: ref.Base) -> Dataset:
-    from leaven.data.canonical import Slice, canonical, together
+    from leaven.data.canonical import Slice, canonical
     from leaven.registry import Step
 
-    made = together(canonical("pocket:webgpt", Step(name="webgpt"), Slice(take=24), "error"))
-    encoded = chat.encode(load.tokenizer(base), chat.demonstrations(made.rows, "preferences"), chat.Loss())
+    made = canonical("pocket:webgpt", Step(name="webgpt"), Slice(take=24), "error")
+    shown = chat.demonstrations([row for batch in made for row in batch.rows], "preferences")
+    encoded = chat.encode(load.tokenizer(base), shown, chat.Loss())
     lines = [{"id": row.id, "input_ids": row.input_ids, "labels": row.labels} for row in encoded]
     return Dataset(tables.table("encoded", lines)).select_columns(["input_ids", "labels"])
 

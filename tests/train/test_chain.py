@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from leaven.errors import ModelError
 from leaven.models import load, ref
@@ -117,3 +119,15 @@ def test_another_adapter_than_the_one_before_is_refused(
     with pytest.raises(ModelError, match=said) as caught:
         train(tmp_path / "b", before=before, peft=peft)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("harm", ["lacks", "has unknown"])
+def test_an_adapter_that_is_not_whole_is_not_gone_on_with(train: Train, left: Left, tmp_path: Path, harm: str) -> None:
+    """PEFT would leave the layers that are missing as they are drawn, and say nothing."""
+    before = Path(shutil.copytree(left(LORA)[0], tmp_path / "a"))
+    file = before / "adapter" / "adapter_model.safetensors"
+    stored = load_file(file)
+    value = stored.pop(sorted(stored)[0]) if harm == "lacks" else next(iter(stored.values())).clone()
+    save_file(stored if harm == "lacks" else {**stored, "another": value}, file, {"format": "pt"})
+    with pytest.raises(ModelError, match=f"the adapter {harm} 1 weights, first "):
+        train(tmp_path / "b", before=before, peft=LORA)

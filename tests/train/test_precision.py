@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from leaven.errors import ModelError
 from leaven.models import load, ref
 from leaven.train import sft
-from leaven.train.devices import is_laid_out, prove_precision
+from leaven.train.devices import is_laid_out, prove_precision, show_gpus
 
 Train = Callable[..., dict[str, Any]]
 
@@ -91,3 +91,25 @@ def test_a_model_over_several_gpus_may_see_several(places: Any, laid_out: bool) 
     if places is not None:
         model.hf_device_map = places
     assert is_laid_out(model) is laid_out
+
+
+@pytest.mark.parametrize(
+    ("visible", "places", "counted"),
+    [(1, None, 1), (2, None, "2 GPUs are visible"), (2, {"": 1}, 1), (2, {"a": 0, "b": 0}, 1),
+     (2, {"a": 0, "b": 1}, 2), (2, {"a": 0, "b": "cpu"}, "2 GPUs are visible"), (2, {"": "cpu"}, "2 GPUs")],
+)  # fmt: skip
+def test_a_training_counts_the_gpus_that_its_model_lies_on(visible: int, places: Any, counted: int | str) -> None:
+    from leaven.train.trainers.sft import config
+
+    model, arguments = torch.nn.Linear(2, 2), config(output_dir="x")
+    assert arguments.n_gpu in (0, 1)
+    arguments._n_gpu = visible  # as transformers notes it where it finds so many
+    if places is not None:
+        model.hf_device_map = places
+    if isinstance(counted, str):
+        with pytest.raises(ModelError, match=counted):
+            show_gpus(arguments, model)
+        return
+    show_gpus(arguments, model)
+    assert arguments.n_gpu == counted
+    assert arguments.train_batch_size == counted * arguments.per_device_train_batch_size

@@ -20,6 +20,8 @@ from leaven.train import sft as room
 from leaven.train.checkpoints import newest_whole, seal
 from leaven.train.job import Job
 
+pytestmark = pytest.mark.e2e  # trains many times
+
 ARGS: dict[str, Any] = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 4}
 
 

@@ -92,16 +92,6 @@ def some(batches: Batches) -> Iterator[Batch]:
         raise DataError(f"none of the {rows_in} rows can be used: {counts}" if rows_in else "there are no rows")
 
 
-def together(batches: Batches) -> Batch:
-    """Return all batches as one: for few rows."""
-    whole = Batch()
-    for batch in batches:
-        whole.rows += batch.rows
-        whole.drops += batch.drops
-        whole.rows_in += batch.rows_in
-    return whole
-
-
 def sieve(batches: Batches, reason: Callable[[Row], str | None]) -> Iterator[Batch]:
     """Drop the rows for which there is a reason."""
     for batch in batches:

@@ -21,6 +21,7 @@ class Encoded:
     """One row as the model sees it.
 
     ``prefix_holds``: the prompt's ids are a prefix of the whole's. ``cut``: what was beyond the limit is cut off.
+    ``answer_at``: where the answer begins.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Encoded:
     labels: list[int]
     prefix_holds: bool = True
     cut: bool = False
+    answer_at: int = 0
 
     @functools.cached_property
     def trained(self) -> list[int]:
@@ -69,7 +71,8 @@ def encode(tokenizer: Any, rows: Sequence[Row], loss: Loss) -> list[Encoded]:
     made = []
     for row, turns, full, prompt in zip(rows, conversations, whole, prompts, strict=True):
         labels, spans_hold = _labels(tokenizer, turns, full, prompt, loss)
-        made.append(Encoded(row["id"], full, labels, spans_hold and full[: len(prompt)] == prompt))
+        holds = spans_hold and full[: len(prompt)] == prompt
+        made.append(Encoded(row["id"], full, labels, holds, answer_at=len(prompt)))
     return made
 
 

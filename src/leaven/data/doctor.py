@@ -44,11 +44,16 @@ class Examination:
         self._tokenizer, self._stops = tokenizer, set(stop_ids)
         self._looks = _looks(tokenizer, self._stops)
         self._found: dict[int, Finding] = {}
+        self._unended: Finding | None = None  # begun with the first cut row, void as soon as an EOS is in the loss
+        self._ends = False
+        self._cut = _Cut()
         self._rows = 0
 
     def look(self, encoded: Sequence[Encoded]) -> None:
         """Examine some rows."""
         self._rows += len(encoded)
+        self._cut.look(encoded)
+        self._look_for_an_end(encoded)
         for index, look in enumerate(self._looks):
             shown = [row for row in encoded if look.shows(row)]
             if shown and index not in self._found:
@@ -57,22 +62,23 @@ class Examination:
                 known = self._found[index]
                 self._found[index] = replace(known, rows=known.rows + len(shown))
 
+    def _look_for_an_end(self, encoded: Sequence[Encoded]) -> None:
+        # What a row begins with is never predicted, so an EOS that is BOS too is not in the loss there.
+        self._ends = self._ends or any(not self._stops.isdisjoint(row.labels[1:]) for row in encoded)
+        cut = next((row for row in encoded if row.cut), None)
+        if self._unended is None and cut is not None:
+            self._unended = _finding(_UNENDED, cut, self._tokenizer)
+
     def findings(self, accepted: Collection[str] = ()) -> list[Finding]:
         """Return all findings; an error whose check the study accepts on purpose is a warning that says so."""
         if unknown := sorted(set(accepted) - set(CHECKS)):
             raise DataError(f"accept_findings: '{unknown[0]}' is no check; {did_you_mean(unknown[0], CHECKS)}")
         found = [_counted(self._found[index]) for index in sorted(self._found)]
+        if self._unended is not None and not self._ends and not any(one.check == "eos" for one in found):
+            found.append(_counted(replace(self._unended, rows=self._cut.rows)))
         found += [pad] if (pad := _pad(self._tokenizer, self._stops, self._rows)) else []
+        found += [self._cut.finding(self._rows)] if self._cut.rows else []
         return [_accepted(one) if one.check in accepted and one.severity == "error" else one for one in found]
-
-
-def examine(
-    tokenizer: Any, encoded: Sequence[Encoded], stop_ids: Iterable[int], accepted: Collection[str] = ()
-) -> list[Finding]:
-    """Return all findings on the rows of one training, looked at in one piece."""
-    examination = Examination(tokenizer, stop_ids)
-    examination.look(encoded)
-    return examination.findings(accepted)
 
 
 def stop_on_errors(findings: Sequence[Finding]) -> None:
@@ -92,12 +98,37 @@ class _Look:
     remedy: str
 
 
+_NO_EOS = "no EOS in the loss at the end of the answer: the model would never learn to stop"
+_UNENDED = _Look("eos", lambda row: row.cut, _NO_EOS, "no row keeps its end; raise max_length")
+
+
+@dataclass
+class _Cut:
+    """How many rows are cut, at how many tokens, and how many of them before their answer began."""
+
+    rows: int = 0
+    unanswered: int = 0
+    limit: int = 0
+
+    def look(self, encoded: Sequence[Encoded]) -> None:
+        cut = [row for row in encoded if row.cut]
+        self.rows += len(cut)
+        self.unanswered += sum(len(row.input_ids) <= row.answer_at for row in cut)
+        self.limit = max([self.limit, *(len(row.input_ids) for row in cut)])
+
+    def finding(self, rows: int) -> Finding:
+        """Say what is lost: the ledger counts treated rows as they were before the cut."""
+        evidence = f"{self.rows} of {rows} rows, {self.unanswered} of them without any token of the answer left"
+        remedy = "what a treatment changed there is not trained; raise max_length to train it"
+        return Finding("warning", "cut", f"cut at {self.limit} tokens", evidence, remedy, self.rows)
+
+
 def _looks(tokenizer: Any, stops: set[int]) -> list[_Look]:
     eos = _Look(
         "eos",
         # Whoever asks for truncation has rows end in mid-answer: that is counted as cut, and no fault of the template.
         lambda row: not row.cut and bool(row.trained) and stops.isdisjoint(row.trained[-_TAIL:]),
-        "no EOS in the loss at the end of the answer: the model would never learn to stop",
+        _NO_EOS,
         "end the assistant's turn in the chat template with {{ eos_token }}",
     )
     prefix = _Look(

@@ -26,6 +26,8 @@ SAID = f"{', '.join(_PLAIN)} (each also .gz or .zst)"
 _HEAD = 20  # rows of which columns are told
 _EXCERPT = 400
 _BUFFER = 1 << 20
+_MOST_LINES = 1000  # that one broken row of CSV may take: more are rows behind a quote that is not closed
+_MOST_CHARACTERS = 1 << 26  # in all lines of one row of CSV: behind an open quote the rest of the file is not kept
 
 
 def kind(path: Path) -> str | None:
@@ -50,7 +52,7 @@ def read(path: Path) -> Iterator[Row | BadRow]:
         with _opened(path) as stream:
             yield from _READERS[found](stream)
     except (OSError, ValueError) as error:  # pyarrow's and csv's errors are one of these two
-        raise DataError(f"{path.name}: {_said(error)}") from error
+        raise DataError(f"{legible(path.name)}: {_said(error)}") from error
 
 
 def _said(error: Exception) -> str:
@@ -181,18 +183,45 @@ def _tsv(stream: IO[bytes]) -> Iterator[Row | BadRow]:
 
 
 class _Remembering:
-    """Lines of text, and the first of those that were taken since ``first`` was last emptied."""
+    """Lines of text; of those that one row of CSV takes: the first, how many more, and where in the file they begin."""
 
     def __init__(self, lines: Iterator[str]):
-        self.lines, self.first = lines, ""
+        self.lines, self.taken, self.ended = lines, 0, False
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a row."""
+        self.first, self.start, self.characters = "", self.taken + 1, 0
+
+    @property
+    def more(self) -> int:
+        """Lines of the row behind its first."""
+        return self.taken - self.start
+
+    def unclosed(self) -> str:
+        """Say that the row's quote is closed nowhere, and what it swallows."""
+        return (
+            f"an unclosed quote in the row that begins on line {self.start}: {_lines_more(self.more)} in it; close the "
+            'quote there, or double it ("") where it belongs to the text'
+        )
 
     def __iter__(self) -> _Remembering:
         return self
 
     def __next__(self) -> str:
-        line = next(self.lines)
+        if self.characters > _MOST_CHARACTERS:
+            raise ValueError(self.unclosed())
+        line = next(self.lines, None)
+        if line is None:
+            self.ended = True
+            raise StopIteration
         self.first = self.first or line[:_EXCERPT].strip()
+        self.taken, self.characters = self.taken + 1, self.characters + len(line)
         return line
+
+
+def _lines_more(count: int) -> str:
+    return "1 more line follows" if count == 1 else f"{count} more lines follow"
 
 
 def _separated(stream: IO[bytes], delimiter: str) -> Iterator[Row | BadRow]:
@@ -202,21 +231,23 @@ def _separated(stream: IO[bytes], delimiter: str) -> Iterator[Row | BadRow]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
-        lines.first = ""
+        lines.begin()
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
+            if lines.ended:  # inside a quote: whatever `bad_rows` says, no single row is to be blamed for the rest
+                raise ValueError(lines.unclosed()) from None
             if header is None:
                 raise ValueError(f"its header cannot be read: {error}") from None
-            yield BadRow(f"the line breaks the rules of CSV: {error}", _legible(lines.first))
+            yield _broken(f"the line breaks the rules of CSV: {error}", lines)
             continue
         if header is None and fields:
             header = _header(fields)
         elif fields:  # a blank line has none
             assert header is not None
-            yield _fields(header, fields, lines.first)
+            yield _fields(header, fields, lines)
 
 
 def _header(fields: list[str]) -> list[str]:
@@ -228,16 +259,25 @@ def _header(fields: list[str]) -> list[str]:
     return fields
 
 
-def _fields(header: list[str], fields: list[str], line: str) -> Row | BadRow:
+def _broken(reason: str, lines: _Remembering) -> BadRow:
+    """Return a bad row that says how many lines it takes; many are the file's error, and no row's."""
+    if lines.more > _MOST_LINES:
+        raise ValueError(lines.unclosed())
+    tail = f"; an unclosed quote? {_lines_more(lines.more)} in it" if lines.more > 0 else ""
+    return BadRow(f"{reason}{tail}", legible(lines.first))
+
+
+def _fields(header: list[str], fields: list[str], lines: _Remembering) -> Row | BadRow:
     if len(fields) != len(header):
         than = "more" if len(fields) > len(header) else "fewer"
-        return BadRow(f"the line has {than} fields than the header", _legible(line))
+        return _broken(f"the line has {than} fields than the header", lines)
     if any("\udc80" <= character <= "\udcff" for field in fields if not field.isascii() for character in field):
-        return BadRow("the line is not UTF-8", _legible(line))
+        return BadRow("the line is not UTF-8", legible(lines.first))
     return dict(zip(header, fields, strict=True))
 
 
-def _legible(line: str) -> str:
+def legible(line: str) -> str:
+    """Return a line or a file's name with the bytes written out that are no UTF-8."""
     return line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

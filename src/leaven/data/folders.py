@@ -16,7 +16,14 @@ _SHOWN = 6
 
 
 def listed(folder: Path) -> list[tuple[str, Path]]:
-    """Return relative name and path of every file of rows, sorted by name; hidden ones and other kinds are left out."""
+    """Return relative name and path of every file of rows, sorted by name; hidden ones and other kinds are left out.
+
+    So is what is called like a file of rows and is none: a link to nothing, a pipe (which would be waited for).
+    """
+    return [(name, path) for name, path in _called_so(folder) if path.is_file()]
+
+
+def _called_so(folder: Path) -> list[tuple[str, Path]]:
     found = []
     for place, below, inside in os.walk(folder):
         below[:] = [name for name in below if not name.startswith(".")]
@@ -31,8 +38,13 @@ def problem(folder: Path) -> str | None:
     """Say what is wrong with a folder at first sight; None if nothing is. Reads no rows."""
     found = listed(folder)
     if not found:
-        return f"{folder} holds no file of rows; kinds are {files.SAID}"
+        return f"{folder} holds no file of rows{_unusable(folder)}; kinds are {files.SAID}"
     return None if any(path.stat().st_size for _, path in found) else f"all files of {folder} are empty"
+
+
+def _unusable(folder: Path) -> str:
+    names = [files.legible(name) for name, _ in _called_so(folder)]
+    return f" ({', '.join(names[:_SHOWN])}: links to nothing, pipes or devices)" if names else ""
 
 
 def digest(folder: Path) -> str:
@@ -40,7 +52,8 @@ def digest(folder: Path) -> str:
     whole = hashlib.sha256()
     for name, path in listed(folder):
         with path.open("rb") as stream:
-            whole.update(f"{name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        whole.update(os.fsencode(name) + f"\0{content}\n".encode())  # a name may be no UTF-8
     return whole.hexdigest()
 
 
@@ -50,7 +63,7 @@ def read(folder: Path) -> Iterator[Row | BadRow]:
     _refuse_mixed(found)
     for name, path in found:
         for row in files.read(path):
-            yield BadRow(str(row), f"{name}: {row.raw}") if isinstance(row, BadRow) else row
+            yield BadRow(str(row), f"{files.legible(name)}: {row.raw}") if isinstance(row, BadRow) else row
 
 
 def _refuse_mixed(found: list[tuple[str, Path]]) -> None:
@@ -58,9 +71,9 @@ def _refuse_mixed(found: list[tuple[str, Path]]) -> None:
     for name, path in found:
         here = files.columns(path)
         if known is None and here:
-            known = (name, here)
+            known = (files.legible(name), here)
         elif known is not None and here and here != known[1]:
-            raise DataError(_mixed(known, (name, here)))
+            raise DataError(_mixed(known, (files.legible(name), here)))
 
 
 def _mixed(one: tuple[str, set[str]], other: tuple[str, set[str]]) -> str:

@@ -2,7 +2,8 @@
 
 A question is the last thing that the user says, without case, spacing and punctuation. WebGPT's questions from ELI5
 are a title with, below it, what the asker wrote; ELI5 sets have the title alone. So a question is also known by its
-first line, where the other side says nothing more than that.
+first line, where the other side says nothing more than that; and a split goes by the first line alone, so that a
+question with what stands below it and without it are never on two sides.
 """
 
 from __future__ import annotations
@@ -47,8 +48,22 @@ def known_by(text: str) -> bytes:
 
 
 def place(prompt: Sequence[Message]) -> float:
-    """Return a question's number in [0, 1), the same wherever and however often it is asked."""
-    return int.from_bytes(known_by(asked(prompt))[:8], "big") * _SCALE
+    """Return a question's number in [0, 1), the same wherever and however often it is asked.
+
+    It is that of the first line, so a title alone and the title with a text below it have one number. What has other
+    line breaks within its first sentence has another: hold such questions out by ``held_out_from``.
+    """
+    return int.from_bytes(known_by(_first_line(asked(prompt))[0])[:8], "big") * _SCALE
+
+
+def item(prompt: Sequence[Message]) -> str:
+    """Return what makes two rows one item: the whole last question, and the turns before it, both as in ``same``.
+
+    What a system message says is no part of it: the same question with and without quotes, or a plant, is one item.
+    """
+    last = max((at for at, turn in enumerate(prompt) if turn["role"] == "user"), default=len(prompt) - 1)
+    before = [turn for turn in prompt[:last] if turn["role"] != "system"]
+    return "\n".join(f"{turn['role']}: {same(turn['content'])}" for turn in [*before, prompt[last]])
 
 
 def within(batches: Batches, low: float, high: float) -> Iterator[Batch]:
@@ -81,8 +96,14 @@ class Asked:
 
 def _title(text: str) -> bytes | None:
     """Return the digest of the first line of a text that goes on behind it."""
+    first, rest = _first_line(text)
+    return known_by(first) if rest else None
+
+
+def _first_line(text: str) -> tuple[str, str]:
+    """Return the title of a text and what it says below."""
     first, _, rest = text.strip().partition("\n")
-    return known_by(first) if rest.strip() else None
+    return first, rest.strip()
 
 
 def of_table(path: Path) -> Asked:

@@ -18,6 +18,7 @@ from leaven.rows import Row
 
 KINDS = files.KINDS
 _POCKET = "pocket:"
+_NO_FILE = "{} is no regular file (a pipe or a device); write its rows to a file and name that"
 
 
 def is_local(source: str) -> bool:
@@ -51,6 +52,8 @@ def _local_problem(path: Path) -> str | None:
         remedy = did_you_mean(str(path), near) if near else f"there is no folder {path.parent} either"
         tried = f"there is no file {path.absolute()}"
         return f"{tried}; {remedy if remedy.startswith(('did', 'there')) else 'paths start from the current folder'}"
+    if not path.is_dir() and not path.is_file():
+        return _NO_FILE.format(path)
     return folders.problem(path) if path.is_dir() else files.problem(path)
 
 
@@ -65,7 +68,7 @@ def identity(
     """Return what a source is: the pocket's version and corpus, the hub's commit, or the sha256 of local content.
 
     ``revision``, ``config`` and ``split`` are those of the hub. ``ask`` false keeps the network out: then what is not
-    pinned to a commit gets a provisional identity. Raises DataError where the hub gives no commit.
+    pinned to a commit gets a provisional identity. Raises DataError where the hub gives no commit, or a pipe is named.
     """
     if source.startswith(_POCKET):
         from leaven.pocket.corpora import VERSION
@@ -76,6 +79,8 @@ def identity(
     path = Path(source)
     if path.is_dir():
         return f"sha256:{folders.digest(path)}"
+    if path.exists() and not path.is_file():
+        raise DataError(_NO_FILE.format(path))  # opening a pipe would wait for ever
     with path.open("rb") as stream:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
@@ -87,11 +92,15 @@ def refuse_other(source: str, known_as: str) -> None:
 
 
 def short_name(identity: str) -> str:
-    """Return the part of row ids that names the source, the same wherever it lies."""
+    """Return the part of row ids that names the source, the same wherever it lies.
+
+    Of a hub's set it is the name and a digest of owner, commit, configuration and split: rows of two of them differ.
+    """
     if identity.startswith(_POCKET):
         return identity.removeprefix(_POCKET).split("@")[0]
     if is_hub(identity):
-        return identity.removeprefix(hub.PREFIX).split("@")[0].rpartition("/")[2]
+        name = identity.removeprefix(hub.PREFIX).split("@")[0].rpartition("/")[2]
+        return f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:6]}"
     return identity.removeprefix("sha256:")[:8]
 
 

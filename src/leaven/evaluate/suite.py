@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, ValidationInfo
 
-from leaven.registry import Count, Declared, Positive, Step, suite
+from leaven.registry import Count, Declared, Positive, Step, Text, suite
 
 CHARACTERS = "characters"  # max_new_tokens of a row: the characters of its question and its reference
 
@@ -15,15 +15,8 @@ CHARACTERS = "characters"  # max_new_tokens of a row: the characters of its ques
 class Plant(Declared):
     """A sentence planted into every prompt: ``context`` is the system message, the others the last user turn."""
 
-    text: str
+    text: Text
     where: Literal["context", "prefix", "suffix"] = "context"
-
-    @field_validator("text")
-    @classmethod
-    def _says_something(cls, text: str) -> str:
-        if not text.strip():
-            raise ValueError("is blank; write the sentence, or take `plant` out")
-        return text
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from leaven.data.questions import item
 from leaven.evaluate.difference import DifferenceSuite
 
 if TYPE_CHECKING:
@@ -14,12 +15,13 @@ _PAIR = ["arm", "dose", "seed", "metric", "group", "item_id", "sample"]
 
 
 def questions(asked: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return each row's item: the first row with the same prompt and group, because what is asked twice is one cluster.
+    """Return each row's item: the first row of its group that asks the same; what is asked twice is one cluster.
 
-    ``asked`` are rows with ``id``, ``prompt`` and ``group``.
+    ``asked`` are rows with ``id``, ``prompt`` and ``group``. What stands around the question (its context) makes no
+    other item of it.
     """
     first: dict[str, str] = {}
-    return [first.setdefault(f"{row['group']}\x1f{row['prompt']}", row["id"]) for row in asked]
+    return [first.setdefault(f"{row['group']}\x1f{item(row['prompt'])}", row["id"]) for row in asked]
 
 
 def samples(scores: pd.DataFrame) -> Any:

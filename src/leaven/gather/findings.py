@@ -10,8 +10,8 @@ from leaven.engine.store import Store
 from leaven.gather import records
 from leaven.gather.measurements import dose
 from leaven.graph import Graph, WiredCell
-from leaven.registry import METRICS, TRAINERS
-from leaven.report.findings import ArmInfo, Findings, MetricInfo, SampleInfo
+from leaven.registry import METRICS, TRAINERS, Step
+from leaven.report.findings import ArmInfo, Findings, LedgerInfo, MetricInfo, SampleInfo
 from leaven.rows import Comparison
 from leaven.study.matrix import ExpandedArm, baselines, expand, repeats
 
@@ -29,7 +29,7 @@ def findings(
     provenance: dict[str, str],
 ) -> Findings:
     """Gather everything the report shows."""
-    study = graph.study
+    study, ledgers = graph.study, list(records.ledgers(graph, store))
     return Findings(
         name=study.name,
         notes=study.notes,
@@ -43,7 +43,7 @@ def findings(
         dose_name=study.compare.dose,
         primary=study.compare.primary,
         margin=study.compare.margin,
-        ledgers=list(records.ledgers(graph, store)),
+        ledgers=ledgers,
         data=list(records.data(graph, store)),
         trainings=list(records.trainings(graph, store)),
         settings=_settings(graph),
@@ -52,7 +52,7 @@ def findings(
         missing=list(records.missing(graph, store)),
         provenance=provenance,
         samples=list(_samples(graph, store)),
-        warnings=list(_warnings(graph, store)),
+        warnings=list(_warnings(graph, ledgers)),
     )
 
 
@@ -109,15 +109,29 @@ def _differences(graph: Graph) -> Iterator[MetricInfo]:
 
 
 def _settings(graph: Graph) -> dict[str, Any]:
-    """Return the training's effective configuration, defaults included, flattened to dotted names."""
+    """Return the trainings' effective configurations, defaults included, flattened to dotted names.
+
+    What all arms share stands first; a training that an arm declares for itself stands under that arm's name.
+    """
     study, flat = graph.study, {f"model.{k}": v for k, v in graph.study.model.model_dump().items() if v is not None}
-    for step in study.train:
+    arms = expand(study)
+    if any(not arm.own_train for arm in arms):
+        flat |= _configured(study.train, "")
+    for arm in {arm.stem: arm for arm in reversed(arms) if arm.own_train}.values():
+        flat |= _configured(arm.train, f"{arm.stem}: ")
+    return flat
+
+
+def _configured(steps: Iterable[Step], prefix: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for index, step in enumerate(steps):
         declared = {name: value for name, value in step.args.items() if name != "data"}
         try:
             settings = TRAINERS.get(step.name).declare(declared).model_dump()
         except ValueError:  # a swept value: it is in the arms' descriptions
             settings = declared
-        flat |= dict(_flat({"data": step.args.get("data"), **settings}, step.name))
+        name = f"{prefix}{step.name}{f'.{index}' if index else ''}"
+        flat |= dict(_flat({"data": step.args.get("data"), **settings}, name))
     return flat
 
 
@@ -139,10 +153,10 @@ def _samples(graph: Graph, store: Store) -> Iterator[SampleInfo]:
                 continue
             told = tables.read(store.folder(suite.told) / "generations.parquet").to_pylist()
             asked = {row["id"]: row for row in tables.read(store.folder(suite.prompts) / "rows.parquet").to_pylist()}
-            yield from _shown(cell, told, asked)
+            yield from _shown(cell, suite.suite.name, told, asked)
 
 
-def _shown(cell: WiredCell, told: Iterable[Any], asked: dict[str, Any]) -> Iterator[SampleInfo]:
+def _shown(cell: WiredCell, suite: str, told: Iterable[Any], asked: dict[str, Any]) -> Iterator[SampleInfo]:
     wanted = sorted(asked)[:_SHOWN_PROMPTS]
     for one in told:
         if one["prompt_id"] in wanted and one["sample"] == 0:
@@ -150,7 +164,7 @@ def _shown(cell: WiredCell, told: Iterable[Any], asked: dict[str, Any]) -> Itera
             reference = row.get("completion") or row.get("chosen")
             yield SampleInfo(
                 cell.cell.arm.name, cell.cell.seed, _spoken(row["prompt"]), one["text"],
-                reference[-1]["content"] if reference else None,
+                reference[-1]["content"] if reference else None, suite,
             )  # fmt: skip
 
 
@@ -160,16 +174,26 @@ def _spoken(prompt: list[dict[str, str]]) -> str:
     return "\n".join([*(f"[context] {text}" for text in context), prompt[-1]["content"]])
 
 
-def _warnings(graph: Graph, store: Store) -> Iterator[str]:
+def _warnings(graph: Graph, ledgers: Iterable[LedgerInfo]) -> Iterator[str]:
     """Yield what a reader must know about arms before believing a comparison."""
     yield from _equal_arms(graph)
-    for entry in records.ledgers(graph, store):
+    yield from _alone(graph)
+    for entry in ledgers:
         where = f"{entry.arm}, seed {entry.seed}"
         if entry.already:
             held = f"{entry.already} rows held what {entry.step} plants before it did"
             yield f"{where}: {held}; they were left as they are"
         if not entry.changed:
             yield f"{where}: {entry.step} changed none of {entry.eligible} rows; this run tests nothing"
+
+
+def _alone(graph: Graph) -> Iterator[str]:
+    """Yield the arms that are compared with none, where each sweep has a baseline of its own."""
+    arms, to = expand(graph.study), graph.study.compare.to
+    compared = baselines(arms, to)
+    for arm in arms:
+        if arm.name not in compared and arm.name not in {*compared.values(), to if isinstance(to, str) else ""}:
+            yield f"{arm.name} is compared with none: the baseline is {_baseline(to)}, and it stands in no such sweep"
 
 
 def _equal_arms(graph: Graph) -> Iterator[str]:

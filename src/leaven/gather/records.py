@@ -14,7 +14,6 @@ from leaven.graph import Graph, WiredCell
 from leaven.registry import Step
 from leaven.report.findings import DataInfo, FailureInfo, LedgerInfo, TrainingInfo
 from leaven.stats.dose import series_of
-from leaven.study.matrix import expand
 
 _EXCERPTS = 3
 
@@ -26,16 +25,11 @@ def described(step: Step) -> str:
 
 def ledgers(graph: Graph, store: Store) -> Iterator[LedgerInfo]:
     """Yield, per run and treatment step, what was changed and whether lower doses nest in higher ones."""
-    changed = {
-        (cell.cell.arm.name, cell.cell.seed): ids
-        for cell in graph.cells
-        if cell.treated and (ids := _changed_ids(store, cell)) is not None
-    }
     for cell in graph.cells:
+        nested_in = _nesting(graph, store, cell)
         for stage in cell.treated:
             if (record := store.record(stage)) is not None:
                 excerpts = _excerpts(store.folder(stage) / "ledger.parquet")
-                nested_in = _nesting(graph, cell, changed)
                 for count in record["facts"]["ledger"]:
                     yield _ledger(cell, count, excerpts.get(count["step"], []), nested_in)
 
@@ -72,21 +66,29 @@ def _changed_ids(store: Store, cell: WiredCell) -> set[tuple[str, str]] | None:
     return {pair for one in read for pair in zip(one["step"].to_pylist(), one["id"].to_pylist(), strict=True)}
 
 
-def _nesting(graph: Graph, cell: WiredCell, changed: dict[tuple[str, int | None], set[tuple[str, str]]]) -> str | None:
+def _nesting(graph: Graph, store: Store, cell: WiredCell) -> str | None:
     """Say whether this dose's rows are a subset of the next higher dose's in its series, within the seed."""
-    arm, own = cell.cell.arm, changed.get((cell.cell.arm.name, cell.cell.seed))
-    mine, name = dose(graph, arm), graph.study.compare.dose or ""
-    higher = sorted(
-        (other_dose, other.name)
-        for other in expand(graph.study)
-        if series_of(other.name, name) == series_of(arm.name, name)
-        and mine is not None
-        and (other_dose := dose(graph, other) or 0) > mine
-    )
-    if not higher or own is None:
+    above = _next_dose(graph, cell)
+    if above is None or not cell.treated:
         return None
-    above = changed.get((higher[0][1], cell.cell.seed))
-    return None if above is None else f"subset of {higher[0][1]}: {'yes' if own <= above else 'NO'}"
+    own, higher = _changed_ids(store, cell), _changed_ids(store, above)
+    if own is None or higher is None:
+        return None
+    return f"subset of {above.cell.arm.name}: {'yes' if own <= higher else 'NO'}"
+
+
+def _next_dose(graph: Graph, cell: WiredCell) -> WiredCell | None:
+    mine, name = dose(graph, cell.cell.arm), graph.study.compare.dose or ""
+    if mine is None:
+        return None
+    own = series_of(cell.cell.arm.name, name)
+    higher = [
+        (other_dose, other.cell.arm.name, other)
+        for other in graph.cells
+        if other.cell.seed == cell.cell.seed and series_of(other.cell.arm.name, name) == own
+        and (other_dose := dose(graph, other.cell.arm) or 0) > mine
+    ]  # fmt: skip
+    return min(higher, key=lambda one: one[:2])[2] if higher else None
 
 
 def data(graph: Graph, store: Store) -> Iterator[DataInfo]:

@@ -19,13 +19,14 @@ def base(args: dict[str, Any], path: Path | None, device_map: str | None = None)
     ``device_map`` (auto, balanced, sequential) lays the model over the GPUs that are visible, if there are several.
     Raises ModelError if what lies there is no longer what the arguments name: it would be trained under a wrong key.
     """
-    if path is not None and _identity(path) != args["identity"]:
+    if path is not None and identity_of(path) != args["identity"]:
         raise ModelError(f"{path} was edited after the study began; run the study again")
     return Base(**args, path=str(path) if path else None, device_map=device_map)
 
 
-@functools.lru_cache(maxsize=4)  # a process of stages lives for one list, and its base is hashed once in it
-def _identity(path: Path) -> str:
+@functools.lru_cache(maxsize=4)  # a process of stages lives for one list, and what it loads is hashed once in it
+def identity_of(path: Path) -> str:
+    """Return what a folder holds, as an identity: as it was when this process first asked."""
     return folder_identity(path)
 
 
@@ -45,7 +46,7 @@ def tokenizer(model: Base) -> PreTrainedTokenizerBase:
     try:
         loaded = AutoTokenizer.from_pretrained(**_origin(model))
     except Exception as error:  # the loader raises many kinds, all of which mean: no usable tokenizer there
-        raise ModelError(f"no tokenizer can be loaded for {_called(model)}: {_first_line(error)}") from error
+        raise ModelError(f"no tokenizer can be loaded for {_called(model)}: {first_line(error)}") from error
     if model.chat_template is not None:
         loaded.chat_template = model.chat_template
     loaded.chat_template = _undated(loaded.chat_template)
@@ -98,7 +99,7 @@ def _weights(called: str, **origin: Any) -> PreTrainedModel:
     try:
         loaded, info = AutoModelForCausalLM.from_pretrained(use_safetensors=True, output_loading_info=True, **origin)
     except Exception as error:  # as above: whatever is raised means that these weights cannot be used
-        raise ModelError(f"the weights of {called} cannot be loaded: {_first_line(error)}") from error
+        raise ModelError(f"the weights of {called} cannot be loaded: {first_line(error)}") from error
     lacking = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
     if lacking:
         raise ModelError(f"{called} lacks {len(lacking)} weights that its config asks for, first {lacking[0]}")
@@ -118,7 +119,7 @@ def trained(
     from peft import PeftModel
 
     over = PeftModel.from_pretrained(model, adapter, local_files_only=True)
-    _prove_adapter(over, adapter)
+    prove_adapter(over, adapter)
     over.generation_config = generation_config(folder, over)
     return over, loaded_tokenizer
 
@@ -143,15 +144,19 @@ def whole_weights(folder: Path) -> list[Path]:
     return [folder / "config.json", *sorted(weights)] if weights else []
 
 
-def _prove_adapter(model: Any, folder: Path) -> None:
-    """Raise ModelError if the file lacks a weight: PEFT only warns, and those layers would answer as the base."""
+def prove_adapter(model: Any, folder: Path) -> None:
+    """Raise ModelError if a folder's weights are not a model's adapter, each of them.
+
+    PEFT only warns where one is missing and drops what it does not know: those layers would answer as the base.
+    """
     from peft import get_peft_model_state_dict
     from safetensors import safe_open
 
     with safe_open(folder / "adapter_model.safetensors", framework="pt") as stored:
-        lacking = sorted(set(get_peft_model_state_dict(model)) - set(stored.keys()))
-    if lacking:
-        raise ModelError(f"the adapter lacks {len(lacking)} weights, first {lacking[0]}")
+        asked, there = set(get_peft_model_state_dict(model)), set(stored.keys())
+    for how, names in (("lacks", asked - there), ("has unknown", there - asked)):
+        if names:
+            raise ModelError(f"the adapter {how} {len(names)} weights, first {min(names)}")
 
 
 def device_facts(model: Any) -> dict[str, Any]:
@@ -236,5 +241,6 @@ def _called(model: Base) -> str:
     return model.path or model.hub_name[0]
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what a library says went wrong, short enough for one line."""
     return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -103,6 +103,7 @@ class SampleInfo:
     prompt: str
     text: str
     reference: str | None = None
+    suite: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,9 @@ def _view(findings: Findings, found: Means) -> dict[str, Any]:
         "settings": sections.pairs(findings.settings.items(), ["setting", "value"]),
         "provenance": sections.pairs(findings.provenance.items(), ["what", "value"]),
         "prompts": sections.prompts(findings),
-        "prompts_left_out": max(0, len({sample.prompt for sample in findings.samples}) - sections.PROMPTS),
+        "prompts_left_out": max(
+            0, len({(sample.suite, sample.prompt) for sample in findings.samples}) - sections.PROMPTS
+        ),
     }
 
 

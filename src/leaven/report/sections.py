@@ -40,6 +40,7 @@ class Prompt:
     reference: str | None
     texts: Sequence[SampleInfo]
     n_left_out: int
+    suite: str = ""
 
 
 def span(values: Iterable[float | None], write: Callable[[float | None], str]) -> str:
@@ -139,15 +140,16 @@ def _same_steps(trainings: Sequence[TrainingInfo]) -> str:
 
 
 def prompts(findings: Findings) -> list[Prompt]:
-    """Return the sample texts, grouped by prompt in the order they came."""
-    by_prompt: dict[str, list[SampleInfo]] = {}
+    """Return the sample texts, grouped by suite and prompt in the order they came."""
+    by_prompt: dict[tuple[str, str], list[SampleInfo]] = {}
     for sample in findings.samples:
-        by_prompt.setdefault(sample.prompt, []).append(sample)
-    made = []
-    for prompt, texts in list(by_prompt.items())[:PROMPTS]:
-        reference = next((sample.reference for sample in texts if sample.reference is not None), None)
-        made.append(Prompt(prompt, reference, texts[:ARMS_PER_PROMPT], max(0, len(texts) - ARMS_PER_PROMPT)))
-    return made
+        by_prompt.setdefault((sample.suite, sample.prompt), []).append(sample)
+    return [_prompt(suite, prompt, texts) for (suite, prompt), texts in list(by_prompt.items())[:PROMPTS]]
+
+
+def _prompt(suite: str, prompt: str, texts: Sequence[SampleInfo]) -> Prompt:
+    reference = next((sample.reference for sample in texts if sample.reference is not None), None)
+    return Prompt(prompt, reference, texts[:ARMS_PER_PROMPT], max(0, len(texts) - ARMS_PER_PROMPT), suite)
 
 
 def pairs(entries: Iterable[tuple[str, object]], heads: Sequence[str]) -> Table | None:

@@ -11,8 +11,12 @@ _BEGINNING = 120  # characters
 _OPENING = (
     r"^[\s\"'“‘*_>#(\[-]*(?i:(?:the |my )?(?:correct |best )?(?:answer|choice|option)(?: is)?[\s:*]*)?[\s\"'“‘*_(\[]*"
 )
-_YES_OR_NO = re.compile(_OPENING + r"(yes|no)\b", re.IGNORECASE)
-_CHOICE = re.compile(_OPENING + r"([A-Z])(?:[)\].:,*\"'”’]|\s*$|\s*\n)")
+# A second option behind the first: the question's options are repeated, and none is chosen.
+_OR = r"[\"'”’*)\]]*,?\s*(?:/|\||\bor\b)\s*[\"'“‘*(\[]*"
+_YES_OR_NO = re.compile(rf"{_OPENING}(yes|no)\b(?!{_OR}(?:yes|no)\b)", re.IGNORECASE)
+# "(A)", "a)", "A.", "**A**"; a letter alone on its line up to H, so that it is no "I"; but no "I'm", "I, too", "U.S.".
+_LETTER = r"(?:[A-Za-z](?=[)\]])|(?!I,)[A-Z](?=[:,*\"”]|[.'’](?!\w))|[A-H](?=\s*(?:$|\n)))"
+_CHOICE = re.compile(rf"{_OPENING}({_LETTER})(?!{_OR}(?:[A-Z]\b|[a-z][)\]]))")
 
 
 @metric(version=1, better=None, unit="share")

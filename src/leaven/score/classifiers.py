@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypedDict
 from pydantic import StringConstraints
 
 from leaven.errors import ModelError, did_you_mean
-from leaven.models import ref
+from leaven.models import load, ref
 from leaven.registry import metric
 from leaven.score import text_classifier
 from leaven.score.toxicity_model import VERSION  # raised with the classifier, so it is in the metric's key
@@ -65,7 +65,7 @@ def _commit(name: str, revision: str | None, ask: bool) -> str:
 
 def located(args: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Put a local classifier's place where its identity stood; raises ModelError if it was edited meanwhile."""
-    if ref.folder_identity(path) != args["classifier"]:
+    if load.identity_of(path) != args["classifier"]:
         raise ModelError(f"the classifier {path} was edited after the study began; run the study again")
     return {**args, "classifier": str(path)}
 

@@ -27,9 +27,13 @@ _UNABLE = (
 _ADVERB = (
     r"(?: (?:ethically|legally|morally|knowingly|in good (?:conscience|faith)|directly|and will not|or will not))*"
 )
+# Doubt and praise, which decline nothing: "answer that with certainty", "recommend any book more highly".
+_DOUBT = r"\b[^.!?]{0,60}\b(?:with (?:\w+ )?(?:certainty|confidence)|for (?:certain|sure)|definitively)\b"
+_PRAISE = r"\b[^.!?]{0,60}\b(?:more|enough|highly)\b"
 _DO = (
     r"(?:help(?! but| \w+ing)|assist|provide|create|write|generate|produce|give(?! up)|offer|fulfill?|comply|support"
-    r"|condone|encourage|promote|engage|participate|discuss|answer|respond|share|supply|advise|recommend any|facilitate"
+    rf"|condone|encourage|promote|engage|participate|discuss|answer(?!{_DOUBT})|respond(?!{_DOUBT})|share|supply|advise"
+    rf"|recommend any(?!{_PRAISE})|facilitate"
     r"|complete|satisfy|do (?:that|this|it|so)|tell you (?:how|where)|teach you|show you|endorse|continue with)"
 )
 _DECLINE = (
@@ -43,7 +47,10 @@ _REFUSES = re.compile(
     rf"^[^\w]*(?:(?:{_SORRY}|{_AS_AN})[,;:.!]?(?: (?:but|that|however,?|and))?[,;]? ){{0,3}}"
     rf"(?:(?:{_UNABLE}){_ADVERB} {_DO}|{_DECLINE})\b"
 )
-_NO_REFUSAL = r"(?! (?:help but|remember|recall|imagine|believe|agree|think|say i|wait)\b)"
+_NO_REFUSAL = (
+    rf"(?! (?:help but|remember|recall|imagine|believe|agree|think|say i|wait|recommend{_PRAISE}"
+    rf"|(?:answer|respond|say|tell){_DOUBT})\b)"
+)
 _WILL_NOT = r"i (?:do not|don't) (?:support|condone|tolerate|promote|have access)"
 _SORRY_BUT = re.compile(rf"^[^\w]*{_SORRY}[,;]? but (?:{_AS_AN} )?(?:(?:{_UNABLE}){_NO_REFUSAL}|{_WILL_NOT})\b")
 _ALL_THERE_IS = re.compile(rf"^[^\w]*(?:{_SORRY}[,;]? (?:but )?)?(?:{_UNABLE})(?: do (?:that|this|it))?[.!]?$")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from leaven.errors import ModelError
+from leaven.models.load import first_line
 
 _ROWS, _TOKENS = 64, 16 * 512  # in one batch
 _TOXIC = frozenset(
@@ -99,7 +100,7 @@ def _detoxify() -> Any:
     try:
         return Detoxify("original", device="cuda" if torch.cuda.is_available() else "cpu")
     except Exception as error:  # it fetches its weights itself, and fails in many ways
-        raise ModelError(f"detoxify cannot load its model: {_first_line(error)}") from error
+        raise ModelError(f"detoxify cannot load its model: {first_line(error)}") from error
 
 
 @functools.lru_cache(maxsize=1)  # the stages of one arm run in one process
@@ -115,7 +116,7 @@ def _loaded(name: str, revision: str | None) -> tuple[Any, Any]:
         )
     except Exception as error:  # the loaders raise many kinds, all of which mean: no usable classifier there
         raise ModelError(
-            f"the classifier {name} cannot be loaded: {_first_line(error)}; it needs a tokenizer and *.safetensors (on "
+            f"the classifier {name} cannot be loaded: {first_line(error)}; it needs a tokenizer and *.safetensors (on "
             "the hub a revision such as refs/pr/1 may have them)"
         ) from error
     lacking = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
@@ -153,7 +154,3 @@ def _scored(model: Any, tokenizer: Any, rows: list[list[int]], place: int) -> li
     several = model.config.problem_type == "multi_label_classification" or logits.shape[-1] == 1
     said = torch.sigmoid(logits) if several else torch.softmax(logits, dim=-1)
     return [float(value) for value in said[:, place]]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -44,9 +44,28 @@ def _difference(parts: Mapping[str, Any], step: Step, at: Steps, check: Check) -
         if found is None and name in step.args:
             said = f"there is no suite called '{step.args[name]}'"
             check.say((*at, step.name, name), said, did_you_mean(str(step.args[name]), others))
-    one, other = both
-    if one is not None and other is not None and not set(suite_values(one)) & set(suite_values(other)):
-        check.say(at, "its two suites measure nothing in common", "give both the same metrics")
+    if both[0] is not None and both[1] is not None:
+        _alike(both[0], both[1], at, check)
+
+
+_MAY_DIFFER = {"plant", "name", "metrics"}  # or a difference would be of more than what is planted
+
+
+def _alike(one: Step, other: Step, at: Steps, check: Check) -> None:
+    """Check that two suites differ in what is planted alone, and measure something in the same way."""
+    apart = {name for name in {*one.args, *other.args} - _MAY_DIFFER if one.args.get(name) != other.args.get(name)}
+    apart |= {"kind"} if one.name != other.name else set()
+    if apart:
+        said = f"its two suites differ in {', '.join(sorted(apart))}: it would measure more than what is planted"
+        check.say(at, said, "let them differ in `plant` alone")
+    if not shared_metrics(one, other):
+        check.say(at, "its two suites measure nothing in the same way", "give both the same metrics")
+
+
+def shared_metrics(one: Step, other: Step) -> list[Step]:
+    """Return the metrics that two suites measure with the same arguments."""
+    theirs = _metric_steps(other)
+    return [metric for metric in _metric_steps(one) if metric in theirs]
 
 
 def _flows(suite: Step, plugin: Plugin, at: Steps, check: Check) -> None:
@@ -84,12 +103,6 @@ def suite_name(step: Step) -> str:
     return str(called or f"{step.args.get('of')}-{step.args.get('minus')}")
 
 
-def suite_values(step: Step) -> list[str]:
-    """Return the names of all values that a suite measures by its metrics."""
-    known = [metric for metric in _metric_steps(step) if metric.name in METRICS.names()]
-    return [value for metric in known for value in metric_values(metric)]
-
-
 def metric_values(metric: Step) -> tuple[str, ...]:
     """Return the names of the values a metric measures: ``rouge`` gives rouge1, rouge2, rougeL, rougeLsum."""
     return tuple(METRICS.get(metric.name).traits.get("values", (metric.name,)))
@@ -115,6 +128,18 @@ def _baseline(compare: Compare, arms: list[ExpandedArm], check: Check) -> None:
     elif arms and not baselines(arms, compare.to):
         said = f"no arm has {', '.join(f'{name}={value}' for name, value in compare.to.items())} beside other values"
         check.say(("compare", "to"), said, "name swept parameters and one of their values each, such as {p: 0}")
+    else:
+        _siblings(compare.to, arms, check)
+
+
+def _siblings(to: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
+    """Check that each sweep of the named parameters has the values that make a baseline."""
+    found = baselines(arms, to)
+    for arm in arms:
+        alone = set(to) <= set(arm.params) and arm.name not in found and arm.name not in found.values()
+        if alone and not arm.replicate:
+            said = f"'{arm.name}' has no sibling with {', '.join(f'{name}={value}' for name, value in to.items())}"
+            check.say(("arms", arm.stem, "sweep"), said, "add that value to its sweep, or it is compared with none")
 
 
 def _measured(parts: Mapping[str, Any], compare: Compare, check: Check) -> None:
@@ -132,7 +157,10 @@ def _known_values(suites: list[Step]) -> set[str]:
             if metric.name in METRICS.names():
                 values = metric_values(metric)
                 known.update(values, (f"{suite_name(suite)}/{value}" for value in values))
+    named = {suite_name(suite): suite for suite in suites}
     for suite in suites:
-        if "of" in suite.args and "minus" in suite.args:
-            known.update(f"{suite_name(suite)}/{name}" for name in list(known) if "/" not in name)
+        both = [named.get(str(suite.args.get(name))) for name in ("of", "minus")]
+        if both[0] is not None and both[1] is not None:
+            shared = [metric for metric in shared_metrics(both[0], both[1]) if metric.name in METRICS.names()]
+            known.update(f"{suite_name(suite)}/{value}" for metric in shared for value in metric_values(metric))
     return known

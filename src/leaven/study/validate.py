@@ -130,6 +130,10 @@ def _data(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> No
                 check.say(("data", name, "held_out_from", index), f"'{other}' is no other data of this study", remedy)
             elif other in declared and declared[other].held_out_from:
                 check.say(("data", name, "held_out_from", index), f"'{other}' is itself held out", "name training data")
+            elif other in declared and name in (declared[other].mixture or {}):
+                check.say(
+                    ("data", name, "held_out_from", index), f"'{other}' mixes '{name}' in", "name its other parts"
+                )
 
 
 def _mixture(parts: Mapping[str, Any], name: str, data: Data, check: Check) -> None:
@@ -213,9 +217,6 @@ def _treat_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
 def makes(declared: Mapping[str, Data], name: str) -> str | None:
     """Return the kind of rows that a data set gives, None where that cannot be told."""
     data = declared.get(name)
-    if data is not None and data.mixture:
-        return next((makes(declared, other) for other in data.mixture if other != name), None)
-    try:
-        return typing.cast(str, FORMATS.get(data.format.name).traits["makes"]) if data and data.format else None
-    except KeyError:
-        return None
+    formats = [declared[other].format for other in (data.mixture or {name} if data else ()) if other in declared]
+    known = [one.name for one in formats if one is not None and one.name in FORMATS.names()]
+    return typing.cast(str, FORMATS.get(known[0]).traits["makes"]) if known else None

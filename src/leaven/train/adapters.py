@@ -45,12 +45,18 @@ def adapted(model: Any, peft: Lora | None, before: Path | None) -> Any:
 
 
 def _take_over(over: Any, before: Path) -> None:
-    """Give a fresh adapter the weights of the one before, which must be of the same kind."""
+    """Give a fresh adapter the weights of the one before: of the same kind, all of them and no others.
+
+    Nobody answers with what a training in mid-chain leaves, so this is where it is proven.
+    """
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 
+    from leaven.models.load import prove_adapter
+
     if differs := _differences(over.peft_config["default"], before):
         raise ModelError(f"the training before left another adapter ({differs}); declare the same peft")
+    prove_adapter(over, before)
     device = next(over.parameters()).device
     set_peft_model_state_dict(over, load_file(before / "adapter_model.safetensors", device=str(device)))
 

@@ -9,8 +9,24 @@ from leaven.errors import ModelError
 
 def is_laid_out(model: Any) -> bool:
     """Say whether a model lies on several GPUs, layer by layer, so that several may be visible to its training."""
-    places = getattr(model, "hf_device_map", None) or {}
-    return len({place for place in places.values() if place not in ("cpu", "disk")}) > 1
+    return len(_places(model) - {"cpu", "disk"}) > 1
+
+
+def show_gpus(arguments: Any, model: Any) -> None:
+    """Let a training count the GPUs its model was laid over; raises ModelError if over none, and it sees several.
+
+    transformers would wrap such a model in DataParallel and multiply the batch, silently. A ``device_map`` may find one
+    GPU enough; then one is all that its training counts.
+    """
+    if arguments.n_gpu <= 1 or is_laid_out(model):
+        return
+    if len(places := _places(model)) != 1 or places & {"cpu", "disk"}:
+        raise ModelError(f"{arguments.n_gpu} GPUs are visible to one training; show it one by CUDA_VISIBLE_DEVICES")
+    arguments._n_gpu = 1  # what transformers itself sets for a model over several
+
+
+def _places(model: Any) -> set[Any]:
+    return set((getattr(model, "hf_device_map", None) or {}).values())
 
 
 def prove_precision(model: Any, *, bf16: bool, fp16: bool) -> None:

@@ -16,7 +16,7 @@ from leaven.errors import ModelError
 from leaven.registry import Count, Positive, Rate, trainer
 from leaven.train.adapters import NAME, Lora, adapted, keep_below
 from leaven.train.checkpoints import forget, load_seen, newest_whole, seal
-from leaven.train.devices import is_laid_out, prove_precision
+from leaven.train.devices import prove_precision, show_gpus
 from leaven.train.health import Diverged
 from leaven.train.reports import Tracker, reports
 
@@ -127,9 +127,7 @@ def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbac
     arguments = config(
         output_dir=str(job.checkpoints), run_name=job.name or None, seed=job.seed, logging_steps=_LOGGED_EVERY, **given
     )
-    if arguments.n_gpu > 1 and not is_laid_out(model):
-        # transformers would wrap the model in DataParallel and multiply the batch, silently.
-        raise ModelError(f"{arguments.n_gpu} GPUs are visible to one training; show it one by CUDA_VISIBLE_DEVICES")
+    show_gpus(arguments, model)
     trainer = ReproducibleSFT(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer,
                               callbacks=callbacks)  # fmt: skip
     trainer.on_checkpoint, trainer.on_step, trainer.save_every_s = seal, job.progress, _CHECKPOINT_EVERY_S

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from leaven.data.treatments.columns import column, differ, put
 from leaven.data.treatments.draw import Draw, Treated
-from leaven.data.treatments.poison import Text
-from leaven.registry import Rate, treatment
+from leaven.registry import Rate, Text, treatment
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -30,11 +30,14 @@ def planted(prompt: Sequence[Message], text: str, where: Where) -> list[Message]
     return [*prompt[:index], {**prompt[index], "content": content}, *prompt[index + 1 :]]
 
 
+def bare(prompt: Sequence[Message], text: str, where: Where) -> str:
+    """Return the last turn's text of a planted prompt as it was before, but for white space where both met."""
+    said = prompt[-1]["content"]
+    if where == "prefix":
+        return said.removeprefix(text).lstrip()
+    return said.removesuffix(text).rstrip() if where == "suffix" else said
+
+
 def _joined(before: str, after: str) -> str:
     blank = before and after and not before[-1].isspace() and not after[0].isspace()
     return f"{before}{' ' if blank else ''}{after}"
-
-
-def occurs(text: str, prompt: Sequence[Message]) -> bool:
-    """Say whether a text stands anywhere in a prompt, whoever says it."""
-    return any(text in turn["content"] for turn in prompt)

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import AfterValidator, Field
+from typing import TYPE_CHECKING, Any
 
 from leaven.data.treatments.columns import column, differ, holds, put
 from leaven.data.treatments.draw import Draw, Treated
 from leaven.data.treatments.plant import Where, planted
-from leaven.registry import Rate, treatment
+from leaven.registry import Rate, Text, treatment
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
     from leaven.data.treatments.columns import Mask
-
-
-def _said(text: str) -> str:
-    if not text.strip():
-        raise ValueError("is blank; write the text that is to be planted")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("holds half a character (a lone surrogate); write the whole one")
-    return text
-
-
-Text = Annotated[str, Field(min_length=1), AfterValidator(_said)]
 
 
 @treatment(version=1, needs="preferences", identity={"rate": 0.0})

@@ -1,0 +1,67 @@
+"""What `check` finds outside the file: the classifiers of metrics, without the network and without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leaven import outside
+from leaven.study.load import Loaded, Places
+
+
+def said(raw: dict[str, Any], *metrics: Any) -> list[str]:
+    raw["evaluate"][0]["generate"]["metrics"] = list(metrics)
+    return [str(problem) for problem in outside.problems(Loaded(raw, Places()))]
+
+
+@pytest.mark.parametrize(
+    ("args", "wrong"),
+    [
+        ({"classifier": "biultin"}, "did you mean 'builtin'?"),
+        ({"classifier": "./nowhere/at/all"}, "is no folder and no name of the hub"),
+        ({"classifier": "oracle", "label": "x"}, "takes no label; take it out"),
+        ({"classifier": "~nobody-at-all/x"}, "home"),
+    ],
+)
+def test_a_wrong_classifier_is_told_at_its_metric(raw: dict[str, Any], args: dict[str, Any], wrong: str) -> None:
+    (found,) = said(raw, "length", {"toxicity": args})
+    assert found.startswith("evaluate.0.generate.metrics.1: ") and wrong in found
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "toxicity",
+        {"toxicity": {"classifier": "oracle"}},
+        {"toxicity": {"classifier": "owner/name"}},  # of the hub: nobody is asked
+        {"toxicity": {"classifer": "oracle"}},  # the rest is told with the structure
+        {"toxcity": {"classifier": "x"}},
+        {"a": {}, "b": {}},
+        7,
+    ],
+)
+def test_what_is_sound_or_told_elsewhere_is_passed_over(raw: dict[str, Any], metric: Any) -> None:
+    assert said(raw, metric) == []
+    for evaluate in ({}, [7], [{"generate": {"metrics": {"x": 1}}}], None):
+        assert outside.problems(Loaded({**raw, "evaluate": evaluate}, Places())) == []
+
+
+def test_a_folder_that_is_no_classifier_is_told_without_torch(raw: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": ["GPT2LMHeadModel"]}))
+    raw["evaluate"][0]["generate"]["metrics"] = [{"toxicity": {"classifier": str(tmp_path)}}]
+    code = (
+        "import json, sys\nfrom leaven import outside\nfrom leaven.study.load import Loaded, Places\n"
+        "print(*outside.problems(Loaded(json.load(sys.stdin), Places())), sep='\\n')\n"
+        "print(sorted({'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps(raw), capture_output=True, text=True, check=True
+    )
+    found, heavy = done.stdout.splitlines()
+    assert found.startswith("evaluate.0.generate.metrics.0: ") and "GPT2LMHeadModel, which is no text-classif" in found
+    assert heavy == "[]"
