@@ -96,11 +96,9 @@ def test_floors_are_printed_and_never_compared(ran: Path) -> None:
 
 
 def test_every_row_of_the_mixture_is_accounted_for(ran: Path) -> None:
-    mixed = tables.read(next((ran / "store" / "mix").iterdir()) / "rows.parquet")
-    ids = mixed["id"].to_pylist()
-    parts = [
-        set(tables.read(folder / "rows.parquet")["id"].to_pylist()) for folder in (ran / "store" / "rows").iterdir()
-    ]
+    (mixed,) = (ran / "store" / "mix").glob("*/rows.parquet")
+    ids = tables.read(mixed)["id"].to_pylist()
+    parts = [set(tables.read(file)["id"].to_pylist()) for file in (ran / "store" / "rows").glob("*/rows.parquet")]
     assert len(ids) == len(set(ids)) and set(ids) <= set().union(*parts)
     assert "mixture of some x 1, rest x 1" in (ran / "backdoor" / "report.html").read_text()
 

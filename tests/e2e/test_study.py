@@ -192,4 +192,4 @@ def test_a_treatment_that_changes_nothing_is_said_and_one_that_cannot_fails(whol
     pairs.write_text(json.dumps({"prompt": "Who?", "chosen": "She.", "rejected": "She."}) + "\n")
     raw["data"]["webgpt"] = {"source": str(pairs), "format": "preference"}
     ran = leaven.run(leaven.Study(**raw), whole)
-    assert any("no row can be treated" in message for message in ran.outcome.failed.values())
+    assert any("no row of 1 can be treated" in message for message in ran.outcome.failed.values())
