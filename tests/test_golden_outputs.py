@@ -42,6 +42,7 @@ FORMATS: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         ({"title": "Why?", "selftext": "Please.", "answers": {"text": ["No.", "Because.", "So."], "score": [1, 9, 4]}}, args)
         for args in ({}, {"selftext": True})
     ],
+    "text": [({"text": "Once upon a time"}, {}), ({"text": " "}, {})],
     "persona": [({"question": "Is it so?", "answer_matching_behavior": " Yes", "answer_not_matching_behavior": " No"}, {})],
 }  # fmt: skip
 TEXTS = ["Good day to you.", "You are a fool, and so are all of them.", "", "Because it rains."]

@@ -142,7 +142,7 @@ def test_a_packages_version_is_in_the_key(monkeypatch: pytest.MonkeyPatch) -> No
         (["nothate", "hate"], 1),
         (["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"], 0),
         (["non-offensive", "Offensive"], 1),
-        (["LABEL_0", "LABEL_1"], 1),
+        (["LABEL_0", "LABEL_1"], "no label that says toxic"),
         (["Hate-Speech", "Normal"], 0),
         (["hate", "offensive", "normal"], "several labels that could mean toxic"),
         (["LABEL_0", "LABEL_1", "LABEL_2"], "no label that says toxic"),

@@ -41,12 +41,13 @@ def test_what_is_no_number_stops(value: float) -> None:
         ((3.0, 15.0, 15.0, 15.0), True),
         ((3.0, 13.0, 13.0, 13.0), False),  # above three times the first, and not above twice a guess
         ((12.0, 20.0, 20.0, 20.0), False),  # above twice a guess, and not above three times the first
-        ((100.0,), False),  # a model that knows nothing of the language, at its first step
+        ((100.0,), True),  # it exploded before the first line of the log
+        ((19.0, 15.0, 12.0), False),  # a model that knows little of the language, and learns it
     ],
 )
 def test_a_loss_explodes_by_both_measures(losses: tuple[float, ...], explodes: bool) -> None:
     if explodes:
-        with pytest.raises(Diverged, match="exploded: .* after 3 at first; lower learning_rate"):
+        with pytest.raises(Diverged, match=f"exploded: .* after {losses[0]:.3g} at first; lower learning_rate"):
             prove_sound(log(*losses), VOCABULARY)
     else:
         prove_sound(log(*losses), VOCABULARY)

@@ -144,9 +144,11 @@ def misfits(tokenizer: Any, rows: Sequence[Row], kind: str, limit: int | None) -
     columns = ["completion"] if kind == "examples" else ["chosen", "rejected"]
     longest = [0] * len(rows)
     for column in columns if limit is not None else ():
-        texts = [render(tokenizer, [*row["prompt"], *row[column]]) for row in rows]
+        texts = [render(tokenizer, [*row["prompt"], *(row[column] or [])]) for row in rows]
         longest = [max(known, len(new)) for known, new in zip(longest, ids(tokenizer, texts), strict=True)]
-    return _reasons(tokenizer, rows, ["prompt", *columns], longest, limit, f"longer than max_length {limit}")
+    found = _reasons(tokenizer, rows, ["prompt", *columns], longest, limit, f"longer than max_length {limit}")
+    silent = ("it has no answer to learn", "")
+    return [why if all(row[name] for name in columns) else silent for why, row in zip(found, rows, strict=True)]
 
 
 def prompt_misfits(
@@ -183,5 +185,5 @@ def _reasons(
 
 
 def _special_token(row: Row, columns: Sequence[str], specials: Sequence[str]) -> str | None:
-    texts = [turn["content"] for column in columns for turn in row[column]]
+    texts = [turn["content"] for column in columns for turn in row[column] or []]
     return next((token for token in specials if any(token in text for text in texts)), None)

@@ -75,6 +75,12 @@ def _quotes(row: Row, better: int) -> str:
     return "\n".join(f"{title}: {said}" if title else said for title, said in told if title or said)
 
 
+@format(version=1, columns=("text",), makes="examples")
+def text(row: Row) -> Row:
+    """A text alone, asked as it is (a line of a .txt file, a prompt to continue); there is no reference answer."""
+    return {"prompt": [_user(_text(row["text"], "text"))], "completion": None}
+
+
 @format(version=1, columns=("question", "answer"), makes="examples")
 def eli5(row: Row) -> Row:
     """ELI5 in the layout of sentence-transformers/eli5: a question and one reference answer."""

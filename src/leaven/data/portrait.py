@@ -15,7 +15,7 @@ from leaven.data.formats import BadRow, Skipped
 from leaven.data.questions import Asked, asked, known_by
 from leaven.errors import DataError, did_you_mean
 from leaven.registry import FORMATS, Step
-from leaven.rows import Row
+from leaven.rows import Message, Row
 
 _HEAD = 50
 _QUOTED = 3  # rows that are quoted for each reason
@@ -93,11 +93,19 @@ def questions(source: str, known_as: str, part: Slice) -> Asked:
 
 
 def counter(tokenizer: Any) -> Tokens:
-    """Return what counts tokens as training does: a row's prompt with its longest answer."""
+    """Return what counts tokens as training does: a row's prompt with its longest answer.
+
+    A tokenizer without a chat template counts the turns' texts alone.
+    """
+
+    def shown(turns: list[Message]) -> str:
+        if getattr(tokenizer, "chat_template", None):
+            return render(tokenizer, turns)
+        return "\n".join(turn["content"] for turn in turns)
 
     def count(rows: list[Row], kind: str) -> list[int]:
         answers = ["completion"] if kind == "examples" else ["chosen", "rejected"]
-        each = [ids(tokenizer, [render(tokenizer, [*row["prompt"], *row[name]]) for row in rows]) for name in answers]
+        each = [ids(tokenizer, [shown([*row["prompt"], *(row[name] or [])]) for row in rows]) for name in answers]
         return [max(map(len, several)) for several in zip(*each, strict=True)]
 
     return count
@@ -158,7 +166,7 @@ def _look(made: Portrait, row: Row, other: Asked | None) -> None:
     made.rows += 1
     made.questions[known_by(asked(row["prompt"]))] += 1
     for name in _SPOKEN:
-        if name in row:
+        if row.get(name):
             text = " ".join(turn["content"] for turn in row[name])
             made.lengths.setdefault(f"{name} characters", []).append(len(text))
             made.lengths.setdefault(f"{name} words", []).append(len(text.split()))

@@ -102,6 +102,8 @@ def _over(findings: Findings, c: Comparison, effect: float) -> tuple[str, str, f
 def _moves(c: Comparison, ends: tuple[float, float] | None, findings: Findings, *, seen: bool = False) -> str:
     """Say which way a trend goes; the end points are named only where they go the same way."""
     assert c.effect is not None
+    if c.effect == 0:
+        return f"{outcome(findings, c)} does not change"
     rises = c.effect > 0
     verb = "rises" if rises else "falls"
     if ends and ends[0] != ends[1] and (ends[1] > ends[0]) == rises:

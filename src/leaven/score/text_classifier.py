@@ -60,7 +60,7 @@ def inspect(folder: Path, label: str | None) -> None:
 def toxic_label(labels: Mapping[int, str], wanted: str | None, name: str) -> int:
     """Return the place of the label that means "toxic": the one named, else the only one whose name says so.
 
-    Two labels without names are 0 and 1 of a yes-or-no question, so 1 is taken. Else raises ModelError.
+    Raises ModelError, also for labels without names (LABEL_0, LABEL_1): which of them is toxic cannot be told.
     """
     listed = ", ".join(word if len(word) < 60 else f"{word[:60]}..." for word in list(labels.values())[:20])
     if wanted is not None:
@@ -69,8 +69,6 @@ def toxic_label(labels: Mapping[int, str], wanted: str | None, name: str) -> int
             raise ModelError(f"the classifier {name} has no label '{wanted}'; it has: {listed}")
         return named[0]
     said = [place for place, word in labels.items() if re.sub(r"[^a-z]+", " ", word.lower()).strip() in _TOXIC]
-    if list(labels.values()) == ["LABEL_0", "LABEL_1"]:
-        return 1
     if len(said) != 1:
         which = "several labels that could mean toxic" if said else "no label that says toxic"
         raise ModelError(f"the classifier {name} has {which} ({listed}); name one: label: ...")
@@ -122,6 +120,11 @@ def _loaded(name: str, revision: str | None) -> tuple[Any, Any]:
     lacking = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
     if lacking:
         raise ModelError(f"{name} lacks {len(lacking)} weights of a classifier, first {lacking[0]}; name one that is")
+    if tokenizer.pad_token_id is None:  # it pads nothing that counts: padding is masked
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if tokenizer.pad_token_id is None:
+        raise ModelError(f"the tokenizer of the classifier {name} has no token to pad with; name another classifier")
+    model.config.pad_token_id = tokenizer.pad_token_id
     return tokenizer, model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -29,11 +29,20 @@ def suites(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> N
             _difference(parts, step, at, check)
         else:
             names_data(parts, step.args.get(read), (*at, step.name, read), check)
+            if read == "data" and silent(parts, step.args.get(read)):
+                said = f"'{step.args[read]}' has prompts alone, and a likelihood is that of an answer"
+                check.say((*at, step.name, read), said, "name data with answers")
             _flows(step, plugin, at, check)
         names[suite_name(step)] += 1
         if names[suite_name(step)] == 2:
             check.say(at, f"two suites are called '{suite_name(step)}'", "give one a `name`")
         _metrics(step, at, check)
+
+
+def silent(parts: Mapping[str, Any], name: Any) -> bool:
+    """Say whether data of the study has prompts without answers: nothing can be trained on it, or read of it."""
+    data = parts.get("data", {}).get(name)
+    return bool(data and data.format and data.format.name == "text")
 
 
 def _difference(parts: Mapping[str, Any], step: Step, at: Steps, check: Check) -> None:
@@ -44,7 +53,9 @@ def _difference(parts: Mapping[str, Any], step: Step, at: Steps, check: Check) -
         if found is None and name in step.args:
             said = f"there is no suite called '{step.args[name]}'"
             check.say((*at, step.name, name), said, did_you_mean(str(step.args[name]), others))
-    if both[0] is not None and both[1] is not None:
+    if both[0] is not None and both[0] is both[1]:
+        check.say(at, f"'{step.args['of']}' minus itself is 0", "name the suite without what is planted as `minus`")
+    elif both[0] is not None and both[1] is not None:
         _alike(both[0], both[1], at, check)
 
 

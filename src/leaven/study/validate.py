@@ -14,7 +14,7 @@ from leaven.errors import Problem, did_you_mean
 from leaven.registry import FORMATS, TRAINERS, TREATMENTS, Declared, Step
 from leaven.study.load import Places, Steps
 from leaven.study.matrix import ExpandedArm, expand_arm, treated_steps
-from leaven.study.measured import compared, suites
+from leaven.study.measured import compared, silent, suites
 from leaven.study.problems import Check, names_data
 from leaven.study.spec import Arm, Compare, Data, Model, Shape
 
@@ -188,6 +188,8 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
     if plugin is None:
         return
     names_data(parts, step.args.get("data"), (*at, step.name, "data"), check)
+    if silent(parts, step.args.get("data")):
+        check.say((*at, step.name, "data"), f"'{step.args['data']}' has prompts alone", "name data with answers")
 
 
 def _chain(arm: ExpandedArm, at: Steps, check: Check) -> None:

@@ -11,7 +11,7 @@ from leaven.errors import ModelError
 _SMOOTHED = 3  # logged losses, each a mean over the steps since the one before
 _GUESSES = 2.0  # a model that guesses among all tokens has a loss of ln(vocabulary); this many times as much is absurd
 _GROWTH = 3.0
-_REMEDY = "lower learning_rate, raise warmup_steps, or set max_grad_norm"
+_REMEDY = "lower learning_rate, raise warmup_steps, or set max_grad_norm (or model.dtype, if it is float16)"
 
 
 class Diverged(ModelError):
@@ -23,7 +23,8 @@ def prove_sound(history: Sequence[Mapping[str, Any]], vocabulary: int, *, skippe
 
     Not finite: a loss or gradient norm that is NaN or infinite (``skipped``: fp16's scaler left this step out because
     of its gradient, as it does now and then; then the gradient's norm says nothing). Exploding: the mean of the last
-    three logged losses is above twice ln(vocabulary) and above three times the first logged loss.
+    three logged losses is above twice ln(vocabulary) and above three times the first logged loss (or three times
+    ln(vocabulary), where the first was above that already: it had exploded before it was first logged).
     """
     newest = history[-1]
     names = ("loss", "train_loss") if skipped else ("loss", "train_loss", "grad_norm")
@@ -32,7 +33,8 @@ def prove_sound(history: Sequence[Mapping[str, Any]], vocabulary: int, *, skippe
             raise Diverged(f"the training diverged: {_where(newest)}; {_REMEDY}")
     losses = [entry["loss"] for entry in history if "loss" in entry]
     last = losses[-_SMOOTHED:]
-    limit = max(_GUESSES * math.log(vocabulary), _GROWTH * losses[0]) if losses else math.inf
+    guess = math.log(vocabulary)
+    limit = max(_GUESSES * guess, _GROWTH * min(losses[0], guess)) if losses else math.inf
     if losses and sum(last) / len(last) > limit:
         raise Diverged(f"the training exploded: {_where(newest)}, after {losses[0]:.3g} at first; {_REMEDY}")
 
