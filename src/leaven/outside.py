@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leaven.data.hub import is_commit
 from leaven.errors import LeavenError, Problem
 from leaven.registry import METRICS, Step
 from leaven.study.load import Loaded, Steps
 
 if TYPE_CHECKING:
     from leaven.study.spec import Study
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def problems(loaded: Loaded) -> list[Problem]:
@@ -42,7 +40,7 @@ def unpinned(study: Study) -> list[str]:
         args = Step.model_validate(step).args
         if "/" in str(args.get("classifier", "")) and not Path(str(args["classifier"])).is_dir():
             named.append(("classifier", str(args["classifier"]), args.get("revision")))
-    loose = [one for one in named if not _COMMIT.fullmatch(one[2] or "")]
+    loose = [one for one in named if not is_commit(one[2])]
     return list(dict.fromkeys(f"{what} {name} at {revision or 'main'}" for what, name, revision in loose))
 
 

@@ -43,6 +43,11 @@ class HubSet:
         return cls(**found.groupdict())
 
 
+def is_commit(revision: str | None) -> bool:
+    """Say whether a revision is a full commit, which needs no asking and never moves."""
+    return _COMMIT.fullmatch(revision or "") is not None
+
+
 def problem(source: str) -> str | None:
     """Say what is wrong with a source's name; None if nothing is. Asks nobody."""
     name = source.removeprefix(PREFIX)
@@ -55,7 +60,7 @@ def identity(source: str, revision: str | None, config: str | None, split: str |
     With ``ask`` false an unpinned set gets a provisional identity (``hub:owner/name@main?...``), which stands for none.
     """
     name, inside = source.removeprefix(PREFIX), f"{f'/{config}' if config else ''}/{split or 'train'}"
-    if revision is not None and _COMMIT.fullmatch(revision):
+    if is_commit(revision):
         return f"{PREFIX}{name}@{revision}{inside}"
     if not ask:
         return provisional(name, revision, inside)

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from leaven.data.hub import is_commit
 from leaven.errors import ModelError, did_you_mean
 
 POCKET = "pocket"
 REF = "ref.json"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _TEMPLATES = "leaven.models"
 
 
@@ -189,7 +188,7 @@ def commit(name: str, revision: str | None, *, ask: bool = True) -> str:
 
     Without ``ask`` what is no commit stays as it is, with a question mark: it stands for none yet.
     """
-    if revision and _COMMIT.fullmatch(revision):
+    if revision and is_commit(revision):
         return revision
     if not ask:
         return f"{revision or 'main'}?"
