@@ -70,8 +70,8 @@ def write(graph: Graph, store: Store, folder: Path) -> Answer:
 
 def _compared(table: pd.DataFrame, beside: set[tuple[str, str]]) -> pd.DataFrame:
     """Return the measurements without what is only printed beside them."""
-    named = zip(table["suite"], table["metric"], strict=True)
-    kept: pd.DataFrame = table[[pair not in beside for pair in named]]
+    named = table["suite"].astype(str) + "/" + table["metric"].astype(str)
+    kept: pd.DataFrame = table[~named.isin({f"{suite}/{metric}" for suite, metric in beside})]
     return kept
 
 
