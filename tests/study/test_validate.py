@@ -59,6 +59,11 @@ def test_the_sound_study_is_sound(raw: dict[str, Any]) -> None:
         ("train", [{"sft": {"data": "webgpt", "peft": {"rank": 8}}}], "there is no 'rank' here"),
         ("train", [{"dpo": {"data": "webgpt"}}], "no trainer is called 'dpo'"),
         ("arms.poisoned.sweep", {"p": [0.1, [1]]}, "should be a number, a text"),
+        (
+            "train.0.sft.report_to",
+            "tensorbord",
+            "'tensorbord' is no tracker that transformers knows; did you mean 'tensorboard'?",
+        ),
         ("data.eli5", {"source": "pocket:eli5"}, "data.eli5: "),
         ("data.eli5", {"mixture": {}}, "a mixture names other data"),
         ("data.eli5", {"mixture": {"webgpt": 1}, "take": 3}, "a mixture stands alone, without take"),

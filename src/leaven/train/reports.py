@@ -9,15 +9,30 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from leaven.errors import ModelError
+from pydantic import BeforeValidator
+
+from leaven.errors import ModelError, did_you_mean
 
 TENSORBOARD = "tensorboard"
 Tracker = Literal[
     "none", "all", "tensorboard", "wandb", "mlflow", "trackio", "comet_ml", "neptune", "codecarbon", "clearml",
     "dagshub", "flyte", "dvclive", "swanlab", "azure_ml", "kubeflow",
 ]  # fmt: skip
+
+
+def _known(value: Any) -> Any:
+    """Say one thing about a wrong name, where a union would say what each of its members wants."""
+    for name in value if isinstance(value, list) else [value]:
+        if name not in get_args(Tracker):
+            raise ValueError(
+                f"'{name}' is no tracker that transformers knows; {did_you_mean(str(name), get_args(Tracker))}"
+            )
+    return value
+
+
+Trackers = Annotated[list[Tracker] | Tracker, BeforeValidator(_known)]
 _ENDS = {"wandb": "finish", "comet_ml": "end"}  # what these would do when Python exits, which a worker does not
 
 

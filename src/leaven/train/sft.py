@@ -18,7 +18,7 @@ from leaven.train.adapters import NAME, Lora, adapted, keep_below
 from leaven.train.checkpoints import forget, load_seen, newest_whole, seal
 from leaven.train.devices import prove_precision, show_gpus
 from leaven.train.health import Diverged
-from leaven.train.reports import Tracker, reports
+from leaven.train.reports import Trackers, reports
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def sft(  # noqa: PLR0913 - the signature is the schema
     truncation: bool = False,
     accept_findings: list[Check] = [],  # noqa: B006 - a declared default, never changed
     peft: Lora | None = None,
-    report_to: list[Tracker] | Tracker = "tensorboard",
+    report_to: Trackers = "tensorboard",
 ) -> dict[str, Any]:
     """Fine-tune on rows of ``input_ids`` and ``labels``; write weights, tokenizer and log into the job's folder.
 
