@@ -284,8 +284,10 @@ def report(name: str | Path, workspace: str | Path | None = None) -> Path:
 
 
 def _as_it_ran(folder: Path) -> Study:
-    """Return the study of a run's folder. It was validated when it ran."""
-    return Study(**load_file(folder / workspaces.STUDY).raw)
+    """Return the study of a run's folder, with the profile and settings that it was loaded with."""
+    raw = load_file(folder / workspaces.STUDY).raw
+    loaded: dict[str, Any] = {name: raw.pop(name) for name in ("profile", "settings") if name in raw}
+    return Study(**raw).model_copy(update=loaded)
 
 
 def _identities(folder: Path) -> Identities:

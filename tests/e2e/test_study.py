@@ -128,6 +128,19 @@ def test_the_report_can_be_made_again_and_is_the_same(whole: Path) -> None:
     assert (whole / "small" / "comparisons.json").read_text() == before
 
 
+def test_the_report_of_a_profile_with_settings_can_be_made_again(
+    raw: dict[str, Any], study_file: StudyFile, tmp_path: Path
+) -> None:
+    file = study_file(
+        {**raw, "profiles": {"tiny": {"arms": {"clean": {"train": []}, "poisoned": {"train": [], "treat": []}}}}}
+    )
+    made = verbs.load(file, "tiny", ["arms.poisoned.sweep.p=[0.5]"])
+    ran = leaven.run(made, tmp_path / "runs")
+    before = ran.report.read_text()
+    assert verbs.report(ran.folder.name, tmp_path / "runs") == ran.report
+    assert "profile" in before and ran.report.read_text().count("tiny") == before.count("tiny")
+
+
 def test_a_second_run_computes_nothing_and_changes_nothing(whole: Path) -> None:
     before, events = frame(whole), []
     leaven.run(leaven.Study(**study()), whole, on_event=events.append)

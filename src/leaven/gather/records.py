@@ -92,13 +92,15 @@ def _next_dose(graph: Graph, cell: WiredCell) -> WiredCell | None:
 
 
 def data(graph: Graph, store: Store) -> Iterator[DataInfo]:
-    """Yield each source as it was read and filtered; once per filter where arms differ in model or length."""
+    """Yield each source as it was read and filtered; once per filter where these leave different rows."""
+    told: list[DataInfo] = []
     for name, stage in graph.data.items():
         for filter_stage in _filters(graph, stage) or [stage]:
             chain = [stage] if filter_stage is stage else [stage, filter_stage]
             records = [record for one in chain if (record := store.record(one)) is not None]
-            if records:
-                yield _data_info(graph, name, stage.args.get("identity", ""), records)
+            if records and (info := _data_info(graph, name, stage.args.get("identity", ""), records)) not in told:
+                told.append(info)
+                yield info
 
 
 def _data_info(graph: Graph, name: str, identity: str, records: list[dict[str, Any]]) -> DataInfo:
