@@ -11,6 +11,7 @@ from filelock import FileLock
 from leaven import Study, verbs
 from leaven.engine import run as engine
 from leaven.errors import StoreError
+from leaven.study.matrix import expand
 
 
 @pytest.fixture
@@ -44,3 +45,18 @@ def test_two_studies_cannot_be_at_work_under_one_name(raw: dict[str, Any], tmp_p
         with pytest.raises(StoreError, match="another study of this name is running there"):
             verbs.run(Study(**{**raw, "seeds": [7]}), tmp_path)
     assert (folder / "study.yaml").read_text() == before
+
+
+def test_the_study_that_is_kept_has_the_arms_of_the_one_that_ran(raw: dict[str, Any], study_file: Any) -> None:
+    """A report that is made again must call its arms as the run did: sweeps and arms keep their order."""
+    raw["arms"] = {
+        "zero": {},
+        "a": {"sweep": {"p": [0, 1], "loss": [True]}, "treat": [{"malign_labels": {"rate": "${p}"}}]},
+    }
+    raw["compare"] = {"to": "zero"}
+    made = Study(**raw)
+    file = study_file({})
+    file.write_text(verbs.to_yaml(made))
+    kept = verbs.load(file)
+    assert [arm.name for arm in expand(kept)] == ["zero", "a@p=0,loss=true", "a@p=1,loss=true"]
+    assert [arm.name for arm in expand(kept)] == [arm.name for arm in expand(made)]

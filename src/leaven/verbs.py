@@ -264,6 +264,8 @@ def to_yaml(study: Study) -> str:
     stream = io.StringIO()
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
+    # The order of a sweep's parameters is that of the arms' names.
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.dump(study.model_dump(mode="json", exclude_defaults=True), stream)
     return stream.getvalue()
 
