@@ -303,10 +303,13 @@ def _parquet(stream: IO[bytes]) -> Iterator[Row | BadRow]:
 
 def _batch(batch: Any) -> Iterator[Row | BadRow]:
     try:
-        yield from batch.to_pylist()
-        return
+        rows = batch.to_pylist()
     except UnicodeDecodeError:
-        pass  # one row of them is no text: which?
+        rows = _one_by_one(batch)  # one row of them is no text: which?
+    yield from rows
+
+
+def _one_by_one(batch: Any) -> Iterator[Row | BadRow]:
     for index in range(batch.num_rows):
         try:
             yield batch.slice(index, 1).to_pylist()[0]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -36,10 +35,18 @@ def same(text: str) -> str:
     return plain.translate(_deleted()) or " ".join(plain.split())
 
 
+class _Deleted(dict[int, int | None]):
+    """What ``str.translate`` puts for a character, looked up when it is first met: all of Unicode would take long."""
+
+    def __missing__(self, point: int) -> int | None:
+        found = None if unicodedata.category(chr(point)).startswith(_IGNORED) else point
+        self[point] = found
+        return found
+
+
 @functools.cache
-def _deleted() -> dict[int, None]:
-    points = range(sys.maxunicode + 1)
-    return {point: None for point in points if unicodedata.category(chr(point)).startswith(_IGNORED)}
+def _deleted() -> _Deleted:
+    return _Deleted()
 
 
 def known_by(text: str) -> bytes:

@@ -19,7 +19,8 @@ def measurements(graph: Graph, store: Store) -> pd.DataFrame:
     """Return the long table of all scores that are there: arm, dose, seed, suite, metric, group, item_id, ..."""
     import pandas as pd
 
-    found = [_suite_measurements(graph, store, cell, suite) for cell in graph.cells for suite in cell.suites]
+    items: dict[str, pd.DataFrame] = {}  # by the prompts' key: cells share them
+    found = [_suite_measurements(graph, store, cell, suite, items) for cell in graph.cells for suite in cell.suites]
     parts = [part for part in found if part is not None]
     names = tables.schema("measurements").names
     if not parts:
@@ -31,17 +32,18 @@ def measurements(graph: Graph, store: Store) -> pd.DataFrame:
     return whole
 
 
-def _suite_measurements(graph: Graph, store: Store, cell: WiredCell, suite: WiredSuite) -> pd.DataFrame | None:
+def _suite_measurements(
+    graph: Graph, store: Store, cell: WiredCell, suite: WiredSuite, items: dict[str, pd.DataFrame]
+) -> pd.DataFrame | None:
     import pyarrow as pa
 
     there = [stage for stage in suite.scores.values() if store.record(stage) is not None]
     if not there:
         return None
-    asked = tables.read(store.folder(suite.prompts) / "rows.parquet").select(["id", "group", "prompt"])
-    items = asked.select(["id", "group"]).to_pandas().rename(columns={"id": "row_id"})
-    items["item_id"] = derived.questions(asked.to_pylist())
+    if suite.prompts.key not in items:
+        items[suite.prompts.key] = _items(store, suite)
     scores = pa.concat_tables(tables.read(store.folder(stage) / "scores.parquet") for stage in there).to_pandas()
-    joined = scores.merge(items, on="row_id", how="left", validate="many_to_one")
+    joined = scores.merge(items[suite.prompts.key], on="row_id", how="left", validate="many_to_one")
     made: pd.DataFrame = joined.assign(
         arm=cell.cell.arm.name,
         dose=dose(graph, cell.cell.arm),
@@ -50,6 +52,13 @@ def _suite_measurements(graph: Graph, store: Store, cell: WiredCell, suite: Wire
         sample=derived.samples(joined),
     )
     return made
+
+
+def _items(store: Store, suite: WiredSuite) -> pd.DataFrame:
+    """Return of each row that a suite asks its group and the item that it is a row of."""
+    asked = tables.read(store.folder(suite.prompts) / "rows.parquet").select(["id", "group", "prompt"])
+    made: pd.DataFrame = asked.select(["id", "group"]).to_pandas().rename(columns={"id": "row_id"})
+    return made.assign(item_id=derived.questions(asked.to_pylist()))
 
 
 def values_beside(graph: Graph) -> set[tuple[str, str]]:
