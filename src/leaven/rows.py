@@ -164,6 +164,11 @@ def columns(path: Path) -> list[str]:
     return list(pq.read_schema(path).names)
 
 
+def kind(path: Path) -> str:
+    """Return which kind of canonical rows a table holds: preferences or examples."""
+    return "preferences" if "chosen" in columns(path) else "examples"
+
+
 def read(path: Path) -> pa.Table:
     """Read a Parquet table that a stage wrote, without memory-mapping or caching anything."""
     import pyarrow.parquet as pq

@@ -105,10 +105,6 @@ def _table(folder: Path) -> Any:
     return tables.read(_rows(folder))
 
 
-def _kind(folder: Path) -> str:
-    return "preferences" if "chosen" in tables.columns(_rows(folder)) else "examples"
-
-
 def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Canonical rows -> those whose every candidate fits ``max_length`` and the context, before any treatment.
 
@@ -121,7 +117,7 @@ def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
     base = load.base(args["model"], inputs.get("base"))
     tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
     limit = min(args["max_length"], context or args["max_length"])
-    kind, longest = _kind(inputs["rows"]), None if args.get("truncation") else limit
+    kind, longest = tables.kind(_rows(inputs["rows"])), None if args.get("truncation") else limit
 
     def none_fits(tokens: int) -> str:
         need = f"the shortest row needs {tokens} tokens"
@@ -135,7 +131,7 @@ def treat(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Rows -> treated rows, with a ledger line for each row that was changed; batch after batch."""
     from leaven.data.treatments import steps as room
 
-    kind, steps = _kind(inputs["rows"]), [room.Applied.of(step) for step in args["steps"]]
+    kind, steps = tables.kind(_rows(inputs["rows"])), [room.Applied.of(step) for step in args["steps"]]
     with (
         tables.Writer(out / "rows.parquet", kind) as kept,
         tables.Writer(out / "ledger.parquet", "ledger") as ledger,
@@ -178,7 +174,7 @@ def _encoded(args: Args, inputs: Inputs, tokenizer: Any, limit: int | None) -> I
     from leaven.data import chat
 
     loss = chat.Loss(args["completion_only_loss"], args["assistant_only_loss"])
-    kind = _kind(inputs["rows"])
+    kind = tables.kind(_rows(inputs["rows"]))
     for batch in tables.batches(_rows(inputs["rows"]), size=2000):
         encoded = chat.encode(tokenizer, chat.demonstrations(batch.to_pylist(), kind), loss)
         yield encoded if limit is None else [chat.truncated(row, limit) for row in encoded]
@@ -254,7 +250,7 @@ def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
         lambda _: f"no prompt leaves room for max_new_tokens {new} in {context} positions; lower it",
         plant if args.get("plant") else None,
     )
-    return _write_batches(out, _kind(inputs["rows"]), made)
+    return _write_batches(out, tables.kind(_rows(inputs["rows"])), made)
 
 
 def generate(args: Args, inputs: Inputs, out: Path) -> Facts:
@@ -346,7 +342,7 @@ def likelihood(args: Args, inputs: Inputs, out: Path) -> Facts:
 
     model, tokenizer, _ = _speaker(args, inputs)
     load.prove_finite(model)
-    shown = demonstrations(_table(inputs["prompts"]).to_pylist(), _kind(inputs["prompts"]))
+    shown = demonstrations(_table(inputs["prompts"]).to_pylist(), tables.kind(_rows(inputs["prompts"])))
     wanted, report = room.readings(tokenizer, shown), progress.Progress(out, "rows")
     found = []
     for one in room.read(model, tokenizer.pad_token_id, wanted):

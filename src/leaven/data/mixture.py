@@ -71,7 +71,7 @@ def mix(parts: Sequence[Part], seed: int) -> Iterator[Taken]:
 
 def kind(parts: Sequence[Part]) -> str:
     """Return the kind that all parts are of; raises DataError if they are of two."""
-    kinds = {part.name: kind_of(tables.columns(part.path)) for part in parts}
+    kinds = {part.name: tables.kind(part.path) for part in parts}
     first = next(iter(kinds))
     other = next((name for name in kinds if kinds[name] != kinds[first]), None)
     if other is not None:
@@ -80,11 +80,6 @@ def kind(parts: Sequence[Part]) -> str:
             "leave one of them out, or read it in another format"
         )
     return kinds[first]
-
-
-def kind_of(columns: Sequence[str]) -> str:
-    """Return the kind of canonical rows that have these columns."""
-    return "preferences" if "chosen" in columns else "examples"
 
 
 def _numbers(path: Path, draw: Draw) -> NDArray[np.float64]:
