@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -54,46 +53,6 @@ def schema(kind: str) -> pa.Schema:
         ],
     }  # fmt: skip
     return pa.schema(fields[kind])
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One contrast of an arm with its baseline, or one trend over a sweep's doses.
-
-    ``effect`` is in the metric's own unit: arm minus baseline for a difference; for a trend, change per unit of
-    dose. ``low``/``high`` bound it at 95 %, null where no honest interval exists (then ``note`` says why).
-    ``p_holm`` is set in the primary family, ``p_bh`` in the exploratory one. ``equivalent`` is null without a margin.
-    ``dose_low``/``dose_high`` are the lowest and highest dose that a trend was fitted over: what it says, it says
-    between these two. Null for a difference, and where no trend was fitted.
-    """
-
-    arm: str
-    baseline: str
-    suite: str
-    metric: str
-    group: str | None
-    dose: float | None
-    mean: float | None
-    baseline_mean: float | None
-    effect: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    p_holm: float | None
-    p_bh: float | None
-    family: str  # "primary" | "exploratory"
-    equivalent: bool | None
-    n_items: int
-    n_seeds: int
-    test: str
-    n_dropped: int = 0  # item x seed pairs left out because one side was missing or unscored
-    dose_low: float | None = None
-    dose_high: float | None = None
-    note: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the contract's fields as JSON-ready values."""
-        return asdict(self)
 
 
 def table(kind: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leaven.comparison import Comparison
 from leaven.report.findings import (
     ArmInfo,
     DataInfo,
@@ -19,7 +20,6 @@ from leaven.report.findings import (
     SampleInfo,
     TrainingInfo,
 )
-from leaven.rows import Comparison
 
 DOSES = {"clean": 0.0, "clean_again": 0.0, "poisoned@p=0.01": 0.01, "poisoned@p=0.1": 0.1, "poisoned@p=0.33": 0.33,
          "poisoned@p=1": 1.0}  # fmt: skip
@@ -85,7 +85,7 @@ def _contrasts(measured: pd.DataFrame) -> list[Comparison]:
 
 
 def _trends() -> list[Comparison]:
-    plain = dict(arm="poisoned", dose=None, test="trend, doses permuted within seed", mean=None, baseline_mean=None,
+    plain = dict(kind="trend", arm="poisoned", dose=None, test="trend, doses permuted within seed", mean=None, baseline_mean=None,
                  dose_low=0.0, dose_high=1.0)  # fmt: skip
     second = dict(p=0.011, p_holm=None, p_bh=0.02, family="exploratory")
     return [

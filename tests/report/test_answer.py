@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from leaven.comparison import Comparison
 from leaven.report.answer import answer
 from leaven.report.findings import ArmInfo, Findings, MetricInfo
-from leaven.rows import Comparison
 
 Make = Callable[..., Comparison]
-TREND = {"test": "trend, doses permuted within seed", "mean": None, "baseline_mean": None, "dose": None,
+TREND = {"kind": "trend", "test": "trend, doses permuted within seed", "mean": None, "baseline_mean": None, "dose": None,
          "dose_low": 0.0, "dose_high": 0.5}  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from leaven.comparison import Comparison
 from leaven.report.findings import (
     ArmInfo,
     DataInfo,
@@ -21,7 +22,6 @@ from leaven.report.findings import (
     TrainingInfo,
 )
 from leaven.report.page import render
-from leaven.rows import Comparison
 
 Make = Callable[..., Comparison]
 HOSTILE = [
@@ -87,7 +87,7 @@ def hostile_findings(word: str, make: Make) -> Findings:
     return Findings(
         name=word, question=word, profile=word, arms=arms, metrics=[MetricInfo(word, word, word, "lower", word)],
         measurements=measured, baseline="a" + word, dose_name=word, primary=[word],
-        comparisons=[make(**names), make(**names, test="trend " + word), make(**{**names, "group": word})],
+        comparisons=[make(**names), make(**names, kind="trend", test="trend " + word), make(**{**names, "group": word})],
         margin={word: 0.1}, ledgers=[ledger],
         data=[DataInfo(word, word, word, 3, 2, {word: 1}, word)], trainings=[TrainingInfo("b" + word, 0)],
         settings={word: word}, doctor=[word], failures=[FailureInfo(word, 0, word, word, [word, word])],

@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from leaven.comparison import Comparison
 from leaven.report.answer import answer
 from leaven.report.curves import dose_curve
 from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.report.means import Column, means
 from leaven.report.page import render
 from leaven.report.tables import by_suite
-from leaven.rows import Comparison
 
 ARMS = [
     ArmInfo(f"{stem}@p={dose}", dose=float(dose), seeds=(0, 1, 2), is_baseline=dose == "0")
@@ -50,8 +50,8 @@ def findings(comparison: Callable[..., Comparison]) -> Findings:
         comparisons=[
             compared("old@p=1", "old@p=0", dose=1.0, effect=0.5, low=0.4, high=0.6, baseline_mean=old),
             compared("new@p=1", "new@p=0", dose=1.0, effect=0.0, low=-0.1, high=0.1, baseline_mean=new),
-            compared("old", "old@p=0", dose=None, effect=0.5, dose_low=0.0, dose_high=1.0, test="trend: permuted"),
-            compared("new", "new@p=0", dose=None, effect=0.0, p_holm=1.0, dose_low=0.0, dose_high=1.0, test="trend: permuted"),
+            compared("old", "old@p=0", dose=None, effect=0.5, dose_low=0.0, dose_high=1.0, test="trend: permuted", kind="trend"),
+            compared("new", "new@p=0", dose=None, effect=0.0, p_holm=1.0, dose_low=0.0, dose_high=1.0, test="trend: permuted", kind="trend"),
         ],
     )  # fmt: skip
 

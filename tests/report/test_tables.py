@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pandas as pd
 
+from leaven.comparison import Comparison
 from leaven.report import listings, sections, tables
 from leaven.report.findings import DataInfo, Findings
 from leaven.report.means import Column, means
-from leaven.rows import Comparison
 
 Make = Callable[..., Comparison]
 

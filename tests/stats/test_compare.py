@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from leaven.rows import Comparison
+from leaven.comparison import Comparison
 from leaven.stats import families
 from leaven.stats.compare import compare
 from leaven.stats.table import COLUMNS

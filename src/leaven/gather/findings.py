@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from leaven import rows as tables
+from leaven.comparison import Comparison
 from leaven.engine.store import Store
 from leaven.gather import records
 from leaven.gather.measurements import dose
 from leaven.graph import Graph, WiredCell
 from leaven.registry import METRICS, TRAINERS, Step
 from leaven.report.findings import ArmInfo, Findings, LedgerInfo, MetricInfo, SampleInfo
-from leaven.rows import Comparison
 from leaven.study.matrix import ExpandedArm, baselines, expand, repeats
 
 if TYPE_CHECKING:

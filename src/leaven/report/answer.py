@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from leaven.comparison import Comparison, is_trend
 from leaven.report import numbers
 from leaven.report.certainty import ALPHA, because, certainty, few_seeds, is_shown, margin, outcome, unit_of
-from leaven.report.findings import Findings, is_trend
+from leaven.report.findings import Findings
 from leaven.report.fitted import dose_range, ends, lacking
 from leaven.report.means import Column, Means, is_primary, means
 from leaven.report.text import clip
-from leaven.rows import Comparison
 from leaven.stats.families import names_of
 
 NOT_THE_SAME = "That is not the same as no change."

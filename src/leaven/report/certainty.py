@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from leaven.comparison import Comparison
 from leaven.report import numbers
 from leaven.report.findings import Findings
 from leaven.report.text import clip
-from leaven.rows import Comparison
 from leaven.stats.families import margin_of
 
 ALPHA = 0.05

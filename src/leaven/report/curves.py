@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from leaven.comparison import Comparison, is_trend
 from leaven.report import numbers
-from leaven.report.findings import ArmInfo, Findings, MetricInfo, is_trend
+from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.report.fitted import series
 from leaven.report.means import Column, Mean, Means, arms, is_baseline
 from leaven.report.text import label
-from leaven.rows import Comparison
 from leaven.stats.families import margin_of
 
 GAP = 0.6  # between the doses and the arms that have none

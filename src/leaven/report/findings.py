@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from leaven.rows import Comparison
+from leaven.comparison import Comparison
+from leaven.stats.analyses import Analyses
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +82,8 @@ class TrainingInfo:
     steps: int | None = None
     seconds: float | None = None
     final_loss: float | None = None
+    losses: Sequence[tuple[int, float]] = ()  # (step, loss) as it was logged
+    step: str = ""  # which of a chain's trainings, "" where there is one
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class FailureInfo:
 
 @dataclass(frozen=True)
 class SampleInfo:
-    """One generated text, shown beside those of other arms for the same prompt."""
+    """One generated text with its scores (metric -> value, null where unscored); compared by ``item_id``."""
 
     arm: str
     seed: int | None
@@ -104,14 +107,43 @@ class SampleInfo:
     text: str
     reference: str | None = None
     suite: str = ""
+    item_id: str = ""
+    sample: int = 0
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class StageInfo:
+    """One stage: what it was, what it cost, what made it. None where nobody measured."""
+
+    title: str
+    key: str
+    arms: Sequence[str] = ()  # those that share it
+    seconds: float | None = None
+    memory_mb: float | None = None
+    rows: int | None = None
+    tokens: int | None = None
+    device: str | None = None
+    written: str | None = None
+
+
+@dataclass(frozen=True)
+class LockInfo:
+    """When claims, margins and primaries were hashed, and what of them changed since (that is exploratory)."""
+
+    sha256: str
+    written: str
+    before_results: bool
+    changed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
     """Everything the report shows. Only ``name`` and ``question`` are needed; what is absent is said to be absent.
 
-    ``measurements`` has the columns arm, dose, seed, suite, metric, group, item_id, sample, value. A comparison whose
-    ``test`` contains the word "trend" is a trend over doses, all others are contrasts of an arm with its baseline.
+    ``measurements`` has the columns arm, dose, seed, suite, metric, group, item_id, sample, value. ``settings`` are
+    what all arms share, ``differing`` what they do not.
     """
 
     name: str
@@ -136,6 +168,12 @@ class Findings:
     provenance: Mapping[str, str] = field(default_factory=dict)
     samples: Sequence[SampleInfo] = ()
     warnings: Sequence[str] = ()
+    differing: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # setting -> arm -> value, where arms differ
+    stages: Sequence[StageInfo] = ()
+    lock: LockInfo | None = None
+    analyses: Analyses = field(default_factory=Analyses)
 
     @property
     def baselines(self) -> set[str]:
@@ -161,8 +199,3 @@ class Findings:
         # A replicate of a dosed arm is no repeat of the baseline, even when nobody said what it repeats.
         baseline_doses = [other.dose for other in self.arms if other.name in self.baselines]
         return arm.dose in (None, 0, *baseline_doses)
-
-
-def is_trend(comparison: Comparison) -> bool:
-    """Say whether a comparison is a trend over doses."""
-    return "trend" in comparison.test.lower()

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from leaven.comparison import Comparison
 from leaven.report.findings import ArmInfo, Findings
 from leaven.report.means import Column, Mean, Means, is_baseline
 from leaven.report.numbers import dose as written
 from leaven.report.numbers import is_number
 from leaven.report.text import clip
-from leaven.rows import Comparison
 from leaven.stats.dose import series_of
 
 

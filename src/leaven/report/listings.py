@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from leaven.comparison import Comparison, is_trend
 from leaven.report import numbers
 from leaven.report.certainty import corrected_p, is_shown, unit_of
-from leaven.report.findings import Findings, is_trend
+from leaven.report.findings import Findings
 from leaven.report.fitted import dose_range, lacking
 from leaven.report.means import Means
 from leaven.report.text import clip
-from leaven.rows import Comparison
 
 
 @dataclass(frozen=True)

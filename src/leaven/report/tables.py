@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from leaven.comparison import Comparison, is_trend
 from leaven.report import numbers
 from leaven.report.certainty import is_shown
-from leaven.report.findings import ArmInfo, Findings, MetricInfo, is_trend
+from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.report.means import Column, Mean, Means, arms, columns, is_baseline, is_primary
-from leaven.rows import Comparison
 
 MARKS = {
     "●": "primary outcome, change shown: p < 0.05 after Holm's correction",

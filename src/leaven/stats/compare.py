@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from leaven.comparison import Comparison
 from leaven.errors import did_you_mean
-from leaven.rows import Comparison
 from leaven.stats import dose as doses
 from leaven.stats import effects, families, inference, table
 
@@ -91,7 +91,9 @@ def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
     left_out = _absence(cube, absent, sweep.baseline, plan) if absent else None
     if len({dose for name, dose in at.items() if name != sweep.baseline}) < 2:
         few = "too few doses were scored"
-        return _empty(about, arm=sweep.name, dose=None, note=_joined(few, left_out), test="trend: not tested")
+        return _empty(
+            about, kind="trend", arm=sweep.name, dose=None, note=_joined(few, left_out), test="trend: not tested"
+        )
     pairs = effects.contrast(cube, effects.slope(at))
     known = inference.estimate(pairs)
     tested = doses.Trend(None, "trend: not tested")
@@ -101,7 +103,7 @@ def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
     margin = _margin(cube, plan)
     return _comparison(
         about, pairs, known,
-        arm=sweep.name, dose=None, mean=None, baseline_mean=None, p=tested.p, test=tested.test,
+        kind="trend", arm=sweep.name, dose=None, mean=None, baseline_mean=None, p=tested.p, test=tested.test,
         notes=(*known.notes, tested.note, sweep.note, left_out),
         margin=None if margin is None else margin / (high - low),
         dose_low=low if pairs.n_items else None, dose_high=high if pairs.n_items else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from leaven.rows import Comparison
+from leaven.comparison import Comparison
 
 PRIMARY, EXPLORATORY = "primary", "exploratory"
 
