@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven import gather
+from leaven import lock as locks
 from leaven import rows as tables
 from leaven.engine.files import guarding, replacing, write_json
 from leaven.engine.store import Store
 from leaven.graph import Graph
-from leaven.report.findings import DataInfo
-from leaven.study.matrix import baselines, expand
+from leaven.report.findings import DataInfo, Findings
+from leaven.stats.analyse import analyse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,33 +40,38 @@ class Answer:
     warnings: list[str]
 
 
+def findings(graph: Graph, store: Store, folder: Path) -> Findings:
+    """Return everything the page shows, from what the store has now; writes nothing."""
+    table = gather.measurements(graph, store)
+    ledgers, lock = list(gather.ledgers(graph, store)), locks.read(folder)
+    comparisons, analyses = analyse(
+        _compared(table, gather.values_beside(graph)),
+        gather.questions(graph, lock, metrics=gather.metrics(graph), ledgers=ledgers),
+    )
+    provenance = provenance_of(graph, store)
+    found = gather.findings(
+        graph, store, table, comparisons, analyses,
+        ledgers=ledgers, provenance=_for_people(provenance), lock=locks.info(lock, graph.study.compare),
+    )  # fmt: skip
+    return replace(found, warnings=[*found.warnings, *_different_code(provenance), *_gone(graph, store)])
+
+
 def write(graph: Graph, store: Store, folder: Path) -> Answer:
     """Write the answer from what the store has now. Whole files replace whole files."""
     import pyarrow as pa
 
     from leaven.report.answer import answer
     from leaven.report.page import render
-    from leaven.stats.compare import compare
 
-    declared = graph.study.compare
-    table = gather.measurements(graph, store)
+    found = findings(graph, store, folder)
     with replacing(folder / "measurements.parquet") as beside:
-        tables.write(beside, "measurements", pa.Table.from_pandas(table, preserve_index=False))
-    comparisons = compare(
-        _compared(table, gather.values_beside(graph)),
-        to=declared.to if isinstance(declared.to, str) else baselines(expand(graph.study), declared.to),
-        dose=declared.dose, primary=declared.primary, margin=declared.margin,
-    )  # fmt: skip
-    write_json(folder / "comparisons.json", [comparison.as_dict() for comparison in comparisons])
-    provenance = provenance_of(graph, store)
-    write_json(folder / "provenance.json", provenance)
-    findings = gather.findings(graph, store, table, comparisons, _for_people(provenance))
-    findings = replace(findings, warnings=[*findings.warnings, *_different_code(provenance), *_gone(graph, store)])
+        tables.write(beside, "measurements", pa.Table.from_pandas(found.measurements, preserve_index=False))
+    write_json(folder / "comparisons.json", [comparison.as_dict() for comparison in found.comparisons])
+    write_json(folder / "analyses.json", found.analyses.as_dict())
+    write_json(folder / "provenance.json", provenance_of(graph, store))
     with replacing(folder / "report.html") as beside:
-        beside.write_text(render(findings), encoding="utf-8")
-    return Answer(
-        folder / "report.html", answer(findings), [_used(data) for data in findings.data], list(findings.warnings)
-    )
+        beside.write_text(render(found), encoding="utf-8")
+    return Answer(folder / "report.html", answer(found), [_used(data) for data in found.data], list(found.warnings))
 
 
 def _compared(table: pd.DataFrame, beside: set[tuple[str, str]]) -> pd.DataFrame:

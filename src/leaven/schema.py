@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, TREATMENTS, Registry
-from leaven.study.spec import NAME, Shape
+from leaven.study.names import NAME
+from leaven.study.spec import Shape
 
 Schema = dict[str, Any]
 _PREFIX = "#/$defs/"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 DEFAULT = "runs"  # unless $LEAVEN_WORKSPACE says otherwise
 STUDY = "study.yaml"
 STAGES = ".stages.json"
+IDENTITIES = ".identities.json"
+ANSWER = ("report.html", "measurements.parquet", "comparisons.json", "analyses.json", "provenance.json")
 EVENTS_LOCK = ".events.lock"  # held by the run that writes events.jsonl
 _SHORTEST_KEY = 6
 

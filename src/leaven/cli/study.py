@@ -1,4 +1,4 @@
-"""The commands of a study: check, plan, run, report."""
+"""The commands of a study: check, plan, lock, run."""
 
 from __future__ import annotations
 
@@ -50,9 +50,10 @@ def plan(
     gpus: Gpus = None,
     memory: Memory = None,
 ) -> None:
-    """Show each stage: there already, to be run, or blocked; why, and what it will cost. Runs nothing."""
+    """Show each stage: there, to be run, or blocked; why, what it will cost, what can be found. Runs nothing."""
     from leaven import verbs
     from leaven.cli import planned
+    from leaven.stats.power_words import sentences
 
     used = machine(cores, gpus, memory)
     sound = verbs.check(study, profile, settings or (), workspace)
@@ -60,10 +61,21 @@ def plan(
     out = console()
     for line in (*planned.lines(explained, each=each), *planned.summary(explained, used)):
         out.print(line)
+    for power in verbs.power(sound, workspace):
+        for line in sentences(power):
+            out.print(printable(line))
     if loose := verbs.unpinned(sound):
         out.print(f"not pinned to a commit, so a run asks the hub first and keys may move: {', '.join(loose)}")
     if found := verbs.misfits([one.planned.stage for one in explained if one.planned.state == "blocked"], used):
         raise StudyError(found)
+
+
+def lock(study: StudyArgument, profile: Profile = None, settings: Settings = None, workspace: Workspace = RUNS) -> None:
+    """Hash what a study claims and compares, before there are results. What is declared later is exploratory."""
+    from leaven import verbs
+
+    taken = verbs.lock(verbs.check(study, profile, settings or (), workspace), workspace)
+    console().print(f"locked {taken.written}: sha256 {taken.sha256}", soft_wrap=True)
 
 
 def run(  # noqa: PLR0913 - a command's options
@@ -139,17 +151,3 @@ def _to_go_on(words: list[str]) -> str:
             kept.append(word)
         skip = word == "--again" and not skip
     return printable(shlex.join(["leaven", *kept]))
-
-
-def report(
-    study: Annotated[str, typer.Argument(help="A run: its name in the workspace, or its folder.")],
-    workspace: Workspace = RUNS,
-    open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-) -> None:
-    """Make the page of a run again, from what is there."""
-    from leaven import verbs
-
-    page = verbs.report(study, workspace)
-    console().print(f"report: {page}")
-    if open:
-        typer.launch(str(page))

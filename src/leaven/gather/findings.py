@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from leaven import rows as tables
 from leaven.comparison import Comparison
 from leaven.engine.store import Store
 from leaven.gather import records
+from leaven.gather.costs import stages
 from leaven.gather.measurements import dose
-from leaven.graph import Graph, WiredCell
-from leaven.registry import METRICS, TRAINERS, Step
-from leaven.report.findings import ArmInfo, Findings, LedgerInfo, MetricInfo, SampleInfo
+from leaven.gather.samples import samples
+from leaven.gather.settings import settings
+from leaven.graph import Graph
+from leaven.registry import METRICS
+from leaven.report.findings import ArmInfo, Findings, LedgerInfo, LockInfo, MetricInfo
+from leaven.stats.analyses import Analyses
 from leaven.study.matrix import ExpandedArm, baselines, expand, repeats
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SHOWN_PROMPTS = 3
 
 
 def findings(
@@ -26,33 +27,42 @@ def findings(
     store: Store,
     table: pd.DataFrame,
     comparisons: list[Comparison],
+    analyses: Analyses,
+    *,
+    ledgers: Sequence[LedgerInfo],
     provenance: dict[str, str],
+    lock: LockInfo | None,
 ) -> Findings:
     """Gather everything the report shows."""
-    study, ledgers = graph.study, list(records.ledgers(graph, store))
+    study = graph.study
+    shared, differing = settings(study)
     return Findings(
         name=study.name,
         notes=study.notes,
         question=study.question or f"What does the data of {study.name} do to the model?",
         profile=study.profile,
         arms=[_arm(graph, arm) for arm in expand(study)],
-        metrics=list(_metrics(graph)),
+        metrics=list(metrics(graph)),
         measurements=table,
         comparisons=comparisons,
         baseline=_baseline(study.compare.to),
-        dose_name=study.compare.dose,
+        dose_name=study.compare.first_dose,
         primary=study.compare.primary,
         margin=study.compare.margin,
         ledgers=ledgers,
         data=list(records.data(graph, store)),
         trainings=list(records.trainings(graph, store)),
-        settings=_settings(graph),
+        settings=shared,
+        differing=differing,
         doctor=sorted(set(records.doctor(graph, store))),
         failures=list(records.failures(graph, store)),
         missing=list(records.missing(graph, store)),
         provenance=provenance,
-        samples=list(_samples(graph, store)),
+        samples=list(samples(graph, store)),
         warnings=list(_warnings(graph, ledgers)),
+        stages=list(stages(graph, store)),
+        lock=lock,
+        analyses=analyses,
     )
 
 
@@ -83,7 +93,8 @@ def _what(arm: ExpandedArm) -> str:
     return "; ".join(said) or "the data as it is"
 
 
-def _metrics(graph: Graph) -> Iterator[MetricInfo]:
+def metrics(graph: Graph) -> Iterator[MetricInfo]:
+    """Yield what each suite measures, what is printed beside it, and what differences of suites measure."""
     for suite in graph.cells[0].suites:
         for step in suite.suite.metrics:
             plugin = METRICS.get(step.name)
@@ -106,72 +117,6 @@ def _differences(graph: Graph) -> Iterator[MetricInfo]:
             for name in plugin.traits.get("values", (step.name,)) if step.name in shared else ():
                 says = f"{one.of} minus {one.minus}, item by item. {plugin.says}"
                 yield MetricInfo(one.name, name, says, plugin.traits.get("better"), plugin.traits.get("unit", "score"))
-
-
-def _settings(graph: Graph) -> dict[str, Any]:
-    """Return the trainings' effective configurations, defaults included, flattened to dotted names.
-
-    What all arms share stands first; a training that an arm declares for itself stands under that arm's name.
-    """
-    study, flat = graph.study, {f"model.{k}": v for k, v in graph.study.model.model_dump().items() if v is not None}
-    arms = expand(study)
-    if any(not arm.own_train for arm in arms):
-        flat |= _configured(study.train, "")
-    for arm in {arm.stem: arm for arm in reversed(arms) if arm.own_train}.values():
-        flat |= _configured(arm.train, f"{arm.stem}: ")
-    return flat
-
-
-def _configured(steps: Iterable[Step], prefix: str) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for index, step in enumerate(steps):
-        declared = {name: value for name, value in step.args.items() if name != "data"}
-        try:
-            settings = TRAINERS.get(step.name).declare(declared).model_dump()
-        except ValueError:  # a swept value: it is in the arms' descriptions
-            settings = declared
-        name = f"{prefix}{step.name}{f'.{index}' if index else ''}"
-        flat |= dict(_flat({"data": step.args.get("data"), **settings}, name))
-    return flat
-
-
-def _flat(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _flat(item, f"{prefix}.{name}")
-    else:
-        yield prefix, value
-
-
-def _samples(graph: Graph, store: Store) -> Iterator[SampleInfo]:
-    """Yield the first prompts' answers of every arm at its first seed, side by side."""
-    first = {cell.cell.arm.name: cell for cell in reversed(graph.cells)}
-    for arm in expand(graph.study):
-        cell = first[arm.name]
-        for suite in cell.suites:
-            if suite.told.kind != "generate" or store.record(suite.told) is None:
-                continue
-            told = tables.read(store.folder(suite.told) / "generations.parquet").to_pylist()
-            asked = {row["id"]: row for row in tables.read(store.folder(suite.prompts) / "rows.parquet").to_pylist()}
-            yield from _shown(cell, suite.suite.name, told, asked)
-
-
-def _shown(cell: WiredCell, suite: str, told: Iterable[Any], asked: dict[str, Any]) -> Iterator[SampleInfo]:
-    wanted = sorted(asked)[:_SHOWN_PROMPTS]
-    for one in told:
-        if one["prompt_id"] in wanted and one["sample"] == 0:
-            row = asked[one["prompt_id"]]
-            reference = row.get("completion") or row.get("chosen")
-            yield SampleInfo(
-                cell.cell.arm.name, cell.cell.seed, _spoken(row["prompt"]), one["text"],
-                reference[-1]["content"] if reference else None, suite,
-            )  # fmt: skip
-
-
-def _spoken(prompt: list[dict[str, str]]) -> str:
-    """Return a prompt as people read it, with the context that may have been planted into it."""
-    context = [turn["content"] for turn in prompt[:-1] if turn["role"] == "system"]
-    return "\n".join([*(f"[context] {text}" for text in context), prompt[-1]["content"]])
 
 
 def _warnings(graph: Graph, ledgers: Iterable[LedgerInfo]) -> Iterator[str]:

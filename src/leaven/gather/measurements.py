@@ -74,7 +74,7 @@ def values_beside(graph: Graph) -> set[tuple[str, str]]:
 def dose(graph: Graph, arm: ExpandedArm) -> float | None:
     """Return an arm's dose: its value of the dose parameter; the baseline without one has dose 0."""
     compare = graph.study.compare
-    declared = arm.dose(compare.dose)
-    if compare.dose is not None and declared is None and arm.name == compare.to:
+    declared = arm.dose(compare.first_dose)
+    if compare.doses and declared is None and arm.name == compare.to:
         return 0.0
     return declared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def _nesting(graph: Graph, store: Store, cell: WiredCell) -> str | None:
 
 
 def _next_dose(graph: Graph, cell: WiredCell) -> WiredCell | None:
-    mine, name = dose(graph, cell.cell.arm), graph.study.compare.dose or ""
+    mine, name = dose(graph, cell.cell.arm), graph.study.compare.first_dose or ""
     if mine is None:
         return None
     own = series_of(cell.cell.arm.name, name)
@@ -128,14 +129,24 @@ def _filters(graph: Graph, source: Stage) -> list[Stage]:
 def trainings(graph: Graph, store: Store) -> Iterator[TrainingInfo]:
     """Yield what each training that is there has seen."""
     for cell in graph.cells:
-        for stage in cell.trained:
+        for place, stage in enumerate(cell.trained):
             record = store.record(stage)
             if record is not None:
                 facts = record["facts"]
                 yield TrainingInfo(
                     cell.cell.arm.name, cell.cell.seed, facts["rows"], facts["tokens_trained"], facts["steps"],
-                    facts["seconds"], facts["final_loss"],
+                    facts["seconds"], facts["final_loss"], _losses(store.folder(stage)),
+                    step=str(place + 1) if len(cell.trained) > 1 else "",
                 )  # fmt: skip
+
+
+def _losses(artefact: Path) -> list[tuple[int, float]]:
+    """Return (step, loss) of a training's log; an artefact without one has none."""
+    log = artefact / "log.jsonl"
+    if not log.is_file():
+        return []
+    entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return [(entry["step"], entry["loss"]) for entry in entries if "loss" in entry and "step" in entry]
 
 
 def doctor(graph: Graph, store: Store) -> Iterator[str]:

@@ -9,22 +9,11 @@ from typing import TYPE_CHECKING
 from leaven.comparison import Comparison
 from leaven.errors import did_you_mean
 from leaven.stats import dose as doses
-from leaven.stats import effects, families, inference, table
+from leaven.stats import effects, families, grid, inference, table
+from leaven.stats.questions import Questions
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is compared: the same for every column."""
-
-    arms: tuple[table.Arm, ...]
-    to: Mapping[str, str]  # arm -> the arm it is compared with
-    sweeps: Sequence[doses.Sweep]
-    primary: frozenset[str]
-    margin: Mapping[str, float]
-    seed: int
 
 
 def compare(
@@ -49,19 +38,45 @@ def compare(
     an empty table gives an empty list. Raises ReportError for a table with missing columns or rows that stand there
     twice.
     """
-    if not len(measurements):
+    asked = Questions(to=to, dose=dose, primary=primary, margin=margin or {}, seed=seed)
+    return comparisons(list(table.cubes(measurements)), table.arms_of(measurements) if len(measurements) else (), asked)
+
+
+def comparisons(cubes: Sequence[table.Cube], arms: Sequence[table.Arm], asked: Questions) -> list[Comparison]:
+    """Compare as `compare` does, from cubes that are made; ``arms`` are all of the table's."""
+    plan = _Plan(tuple(arms), asked.against([arm.name for arm in arms]), sweeps_of(arms, asked), asked)
+    return families.corrected([one for cube in cubes for one in _of_column(cube, plan)])
+
+
+def sweeps_of(arms: Sequence[table.Arm], asked: Questions) -> list[doses.Sweep]:
+    """Return the sweeps of one dose; an arm that belongs to a grid of two belongs to none of them."""
+    if asked.dose is None:
         return []
-    arms = table.arms_of(measurements)
-    found = doses.sweeps(arms, to=to, dose=dose) if dose is not None else []
-    against = {arm.name: to for arm in arms if arm.name != to} if isinstance(to, str) else to
-    plan = _Plan(arms, against, found, frozenset(primary), dict(margin or {}), seed)
-    made = [one for cube in table.cubes(measurements) for one in _of_column(cube, plan)]
-    return families.corrected(made)
+    gridded = {arm for points in asked.grids.values() for arm in points}
+    return doses.sweeps([arm for arm in arms if arm.name not in gridded or arm.name == asked.to], to=asked.to,
+                        dose=asked.dose)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is compared: the same for every column."""
+
+    arms: tuple[table.Arm, ...]
+    to: Mapping[str, str]  # arm -> the arm it is compared with
+    sweeps: Sequence[doses.Sweep]
+    asked: Questions
+
+    @property
+    def has_trends(self) -> bool:
+        """Whether the primary family is trends."""
+        return bool(self.sweeps or self.asked.grids)
 
 
 def _of_column(cube: table.Cube, plan: _Plan) -> Iterator[Comparison]:
     for sweep in plan.sweeps:
         yield _trend(cube, sweep, plan)
+    for name, points in plan.asked.grids.items():
+        yield from _grid(cube, name, points, plan)
     # By dose, then by name: the order in which a reader looks for them.
     for arm in sorted(plan.arms, key=lambda arm: (arm.dose is not None, arm.dose or 0.0, arm.name)):
         if arm.name in plan.to:
@@ -70,18 +85,19 @@ def _of_column(cube: table.Cube, plan: _Plan) -> Iterator[Comparison]:
 
 def _difference(cube: table.Cube, arm: table.Arm, plan: _Plan) -> Comparison:
     to = plan.to[arm.name]
-    about = _About(cube.column, _family(cube, plan, is_primary=not plan.sweeps), to)
+    about = _About(cube.column, _family(cube, plan, is_primary=not plan.has_trends), to)
     absent = effects.lacking(cube, [to, arm.name])
     if absent:
         return _empty(about, arm=arm.name, dose=arm.dose, note=_absence(cube, absent, to, plan), test="no test")
     pairs = effects.contrast(cube, effects.difference(arm.name, to))
     known = inference.estimate(pairs)
     means = pairs.means() if pairs.n_items else (None, None)
-    return _comparison(
+    made = _comparison(
         about, pairs, known,
         arm=arm.name, dose=arm.dose, mean=_number(means[0]), baseline_mean=_number(means[1]),
         p=known.p, test=known.test, notes=known.notes, margin=_margin(cube, plan),
     )  # fmt: skip
+    return made
 
 
 def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
@@ -98,16 +114,51 @@ def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
     known = inference.estimate(pairs)
     tested = doses.Trend(None, "trend: not tested")
     if pairs.n_items:
-        tested = doses.trend(pairs.run_means(), list(at.values()), seed=plan.seed)
-    low, high = min(at.values()), max(at.values())
-    margin = _margin(cube, plan)
-    return _comparison(
-        about, pairs, known,
-        kind="trend", arm=sweep.name, dose=None, mean=None, baseline_mean=None, p=tested.p, test=tested.test,
+        tested = doses.trend(pairs.run_means(), list(at.values()), seed=plan.asked.seed)
+    return _over(
+        about, pairs, known, (min(at.values()), max(at.values())), _margin(cube, plan),
+        arm=sweep.name, kind="trend", p=tested.p, test=tested.test,
         notes=(*known.notes, tested.note, sweep.note, left_out),
-        margin=None if margin is None else margin / (high - low),
-        dose_low=low if pairs.n_items else None, dose_high=high if pairs.n_items else None,
     )  # fmt: skip
+
+
+def _grid(cube: table.Cube, name: str, points: Mapping[str, tuple[float, float]], plan: _Plan) -> Iterator[Comparison]:
+    """Yield what each of two doses does over their grid, and what they do together."""
+    baseline = next((plan.to[arm] for arm in points if arm in plan.to), "")
+    about = _About(cube.column, _family(cube, plan, is_primary=True), baseline)
+    absent = effects.lacking(cube, list(points))
+    at = {arm: point for arm, point in points.items() if arm not in absent}
+    left_out = _absence(cube, absent, baseline, plan) if absent else None
+    for term in grid.terms(name, plan.asked.dose_names, at):
+        if term.weights is None:
+            note = _joined("the doses that were scored do not tell it apart", left_out)
+            yield _empty(about, kind=term.kind, arm=term.name, dose=None, note=note, test=f"{term.kind}: not tested")
+            continue
+        pairs = effects.contrast(cube, term.weights)
+        known = inference.estimate(pairs)
+        yield _over(
+            about, pairs, known, term.range, _margin(cube, plan) if term.kind == "trend" else None,
+            arm=term.name, kind=term.kind, p=known.p, test=f"{term.kind}: {known.test}",
+            notes=(*known.notes, left_out),
+        )  # fmt: skip
+
+
+def _over(
+    about: _About,
+    pairs: effects.Contrast,
+    known: inference.Estimate,
+    between: tuple[float, float] | None,
+    margin: float | None,
+    **given: object,
+) -> Comparison:
+    """Return what holds over a range of doses; a margin is spread over it."""
+    low, high = between if between is not None and pairs.n_items else (None, None)
+    made = _comparison(
+        about, pairs, known, dose=None, mean=None, baseline_mean=None, dose_low=low, dose_high=high,
+        margin=None if margin is None or between is None else margin / (between[1] - between[0]),
+        **given,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return made
 
 
 @dataclass(frozen=True)
@@ -120,14 +171,14 @@ class _About:
 
 
 def _family(cube: table.Cube, plan: _Plan, *, is_primary: bool) -> str:
-    chosen = cube.column.group is None and not plan.primary.isdisjoint(
+    chosen = cube.column.group is None and not set(plan.asked.primary).isdisjoint(
         families.names_of(cube.column.suite, cube.column.metric)
     )
     return families.PRIMARY if chosen and is_primary else families.EXPLORATORY
 
 
 def _margin(cube: table.Cube, plan: _Plan) -> float | None:
-    return families.margin_of(plan.margin, cube.column.suite, cube.column.metric)
+    return families.margin_of(plan.asked.margin, cube.column.suite, cube.column.metric)
 
 
 def _absence(cube: table.Cube, absent: Sequence[str], to: str, plan: _Plan) -> str:
@@ -151,11 +202,12 @@ def _comparison(
 ) -> Comparison:
     column = about.column
     low, high = known.interval() or (None, None)
+    low90, high90 = known.equivalence_interval() or (None, None)
     infinite = f"{pairs.n_infinite:,} infinite values count as unscored" if pairs.n_infinite else None
     facts = dict(
         baseline=about.baseline, suite=column.suite, metric=column.metric, group=column.group, family=about.family,
-        effect=known.effect, low=low, high=high, p_holm=None, p_bh=None,
-        equivalent=None if margin is None else known.within(margin),
+        effect=known.effect, low=low, high=high, p_holm=None, p_bh=None, scope=known.scope,
+        margin=margin, low90=low90, high90=high90, equivalent=None if margin is None else known.within(margin),
         n_items=pairs.n_items, n_seeds=pairs.n_seeds, n_dropped=pairs.n_dropped, note=_joined(*notes, infinite),
     )  # fmt: skip
     return Comparison(**{**facts, **given})  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from leaven.comparison import Comparison
@@ -30,11 +30,20 @@ def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
     ]
 
 
+def holm(p: Sequence[float | None]) -> list[float | None]:
+    """Return p-values after Holm's correction; one that was not made stays None and counts for nothing."""
+    made = _correct([one for one in p if one is not None], "holm")
+    return [None if one is None else next(made) for one in p]
+
+
 def _adjusted(comparisons: Sequence[Comparison], family: str, method: str) -> list[tuple[int, float]]:
     tested = [(place, c.p) for place, c in enumerate(comparisons) if c.family == family and c.p is not None]
-    if not tested:
-        return []
+    return list(zip([place for place, _ in tested], _correct([p for _, p in tested], method), strict=True))
+
+
+def _correct(p: Sequence[float], method: str) -> Iterator[float]:
+    if not p:
+        return iter(())
     from statsmodels.stats.multitest import multipletests
 
-    places, p = zip(*tested, strict=True)
-    return list(zip(places, map(float, multipletests(p, method=method)[1]), strict=True))
+    return map(float, multipletests(p, method=method)[1])

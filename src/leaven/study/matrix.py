@@ -12,7 +12,8 @@ from typing import Any
 
 from leaven.errors import did_you_mean
 from leaven.registry import Step
-from leaven.study.spec import Arm, Scalar, Study
+from leaven.study.names import Scalar
+from leaven.study.spec import Arm, Study
 
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]")

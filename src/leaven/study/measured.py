@@ -1,4 +1,4 @@
-"""What is wrong with what a study measures and compares: suites, metrics, differences, baselines."""
+"""What is wrong with what a study measures: suites, metrics, differences."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from leaven.errors import did_you_mean
 from leaven.registry import METRICS, SUITES, Plugin, Step
 from leaven.study.load import Steps
-from leaven.study.matrix import ExpandedArm, baselines
+from leaven.study.matrix import ExpandedArm
 from leaven.study.problems import Check, names_data
-from leaven.study.spec import Compare
 
 
 def suites(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
@@ -119,49 +118,8 @@ def metric_values(metric: Step) -> tuple[str, ...]:
     return tuple(METRICS.get(metric.name).traits.get("values", (metric.name,)))
 
 
-def compared(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
-    """Check that what is compared is there: the baseline, the dose, what carries the answer."""
-    compare: Compare | None = parts.get("compare")
-    if compare is None:
-        return
-    _baseline(compare, arms, check)
-    params = {name for arm in arms for name in arm.params} | parts["swept names"]
-    if compare.dose is not None and compare.dose not in params:
-        check.say(("compare", "dose"), f"no arm sweeps '{compare.dose}'", did_you_mean(compare.dose, params))
-    _measured(parts, compare, check)
-
-
-def _baseline(compare: Compare, arms: list[ExpandedArm], check: Check) -> None:
-    names = [arm.name for arm in arms]
-    if isinstance(compare.to, str):
-        if names and compare.to not in names:
-            check.say(("compare", "to"), f"there is no arm called '{compare.to}'", did_you_mean(compare.to, names))
-    elif arms and not baselines(arms, compare.to):
-        said = f"no arm has {', '.join(f'{name}={value}' for name, value in compare.to.items())} beside other values"
-        check.say(("compare", "to"), said, "name swept parameters and one of their values each, such as {p: 0}")
-    else:
-        _siblings(compare.to, arms, check)
-
-
-def _siblings(to: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
-    """Check that each sweep of the named parameters has the values that make a baseline."""
-    found = baselines(arms, to)
-    for arm in arms:
-        alone = set(to) <= set(arm.params) and arm.name not in found and arm.name not in found.values()
-        if alone and not arm.replicate:
-            said = f"'{arm.name}' has no sibling with {', '.join(f'{name}={value}' for name, value in to.items())}"
-            check.say(("arms", arm.stem, "sweep"), said, "add that value to its sweep, or it is compared with none")
-
-
-def _measured(parts: Mapping[str, Any], compare: Compare, check: Check) -> None:
-    known = _known_values(parts.get("evaluate", []))
-    listed: list[tuple[Steps, str]] = [(("primary", index), name) for index, name in enumerate(compare.primary)]
-    for steps, name in [*listed, *((("margin", name), name) for name in compare.margin)]:
-        if known and name not in known:
-            check.say(("compare", *steps), f"nothing measures '{name}'", did_you_mean(name, known))
-
-
-def _known_values(suites: list[Step]) -> set[str]:
+def known_values(suites: list[Step]) -> set[str]:
+    """Return what a study measures, as `metric` and as `suite/metric`."""
     known: set[str] = set()
     for suite in suites:
         for metric in _metric_steps(suite):

@@ -6,39 +6,15 @@ validates all of it; every problem is raised at once, as a ``StudyError``.
 
 from __future__ import annotations
 
-import math
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from leaven.errors import StudyError
 from leaven.registry import Count, Declared, Positive, Step
+from leaven.study.compare import Compare
 from leaven.study.load import Loaded, Places
-
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-
-
-def _path_safe(name: str) -> str:
-    if not re.fullmatch(NAME, name):
-        raise ValueError("names become folders: use letters, digits, - and _ only, starting with a letter or digit")
-    return name
-
-
-Name = Annotated[str, AfterValidator(_path_safe)]
-Scalar = str | float | int | bool | None
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("should be a finite number")
-    if value is not None and not isinstance(value, str | float | int):
-        raise ValueError("should be a number, a text, true, false or null")
-    return value
-
-
-SweptValue = Annotated[Any, AfterValidator(_scalar)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
+from leaven.study.names import Name, Seed, SweptValue
 
 
 class Model(Declared):
@@ -125,19 +101,6 @@ class Arm(Declared):
 
 def _nothing_special(value: Any) -> Any:
     return {} if value is None else value  # `clean:` with nothing behind it
-
-
-class Compare(Declared):
-    """Which contrasts are drawn, and which of them carry the answer.
-
-    ``to`` is the baseline's name; or values of swept parameters: then each arm's baseline is the arm that has these
-    values and is otherwise equal (``{p: 0}``: dose 0 of the same sweep, whatever else it varies).
-    """
-
-    to: str | dict[str, SweptValue]
-    dose: str | None = None
-    primary: Annotated[list[str], Field(max_length=3)] = Field(default_factory=list)
-    margin: dict[str, Positive] = Field(default_factory=dict)
 
 
 class Shape(Declared):

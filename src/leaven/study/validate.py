@@ -12,11 +12,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from leaven.errors import Problem, did_you_mean
 from leaven.registry import FORMATS, TRAINERS, TREATMENTS, Declared, Step
+from leaven.study.compare import Compare
+from leaven.study.compared import compared
 from leaven.study.load import Places, Steps
 from leaven.study.matrix import ExpandedArm, expand_arm, treated_steps
-from leaven.study.measured import compared, silent, suites
+from leaven.study.measured import silent, suites
 from leaven.study.problems import Check, names_data
-from leaven.study.spec import Arm, Compare, Data, Model, Shape
+from leaven.study.spec import Arm, Data, Model, Shape
 
 # How a study was loaded is no part of what it declares.
 _FIELDS = {name: about for name, about in Shape.model_fields.items() if name not in ("profile", "settings")}

@@ -1,0 +1,89 @@
+"""Runs that were answered: their page made again, in any format; their numbers as frames."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaven import workspace as workspaces
+from leaven.engine.files import guarding
+from leaven.errors import ReportError
+from leaven.study.load import load as load_file
+from leaven.study.spec import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leaven.engine.store import Store
+    from leaven.graph import Graph, Identities
+    from leaven.report.findings import Findings
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run measured and what was made of it, as frames."""
+
+    measurements: pd.DataFrame
+    comparisons: pd.DataFrame
+    provenance: dict[str, Any]
+
+
+def report(name: str | Path, workspace: str | Path | None = None) -> Path:
+    """Make the answer of a run again from what is in the store; return the page. Raises ReportError."""
+    from leaven.answer import write
+
+    graph, store, folder = opened(name, workspace)
+    with guarding(folder):
+        return write(graph, store, folder).page
+
+
+def findings(name: str | Path, workspace: str | Path | None = None) -> Findings:
+    """Return everything that the page of a run shows, made again from what is in the store; writes nothing."""
+    from leaven.answer import findings as made
+
+    return made(*opened(name, workspace))
+
+
+def opened(name: str | Path, workspace: str | Path | None = None) -> tuple[Graph, Store, Path]:
+    """Return a run's graph, store and folder; raises ReportError where a result that will be read is damaged."""
+    from leaven.wiring import wire
+
+    folder = workspaces.run_folder(name, workspaces.place(workspace))
+    store, study = workspaces.store(folder.parent), _as_it_ran(folder)
+    graph = wire(study, _identities(folder))
+    for stage in {stage.key: stage for stage in graph.targets}.values():  # cells share some: hash each once
+        if (damage := store.damage(stage)) is not None:
+            raise ReportError(f"{store.folder(stage)} is damaged ({damage}); run the study again, it is made anew")
+    return graph, store, folder
+
+
+def _as_it_ran(folder: Path) -> Study:
+    """Return the study of a run's folder, with the profile and settings that it was loaded with."""
+    raw = load_file(folder / workspaces.STUDY).raw
+    loaded: dict[str, Any] = {name: raw.pop(name) for name in ("profile", "settings") if name in raw}
+    return Study(**raw).model_copy(update=loaded)
+
+
+def _identities(folder: Path) -> Identities:
+    from leaven.graph import Identities
+
+    try:
+        return Identities(**json.loads((folder / workspaces.IDENTITIES).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ReportError(f"{folder / workspaces.IDENTITIES} cannot be read; run the study again") from error
+
+
+def results(name: str | Path, workspace: str | Path | None = None) -> Results:
+    """Return what a run measured as pandas frames; raises ReportError if it has no answer yet."""
+    import pandas as pd
+
+    folder = workspaces.run_folder(name, workspaces.place(workspace))
+    try:
+        comparisons = json.loads((folder / "comparisons.json").read_text(encoding="utf-8"))
+        provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        table = pd.read_parquet(folder / "measurements.parquet").astype({"seed": "Int64"})
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{folder} has no whole answer; run `leaven report {folder.name}`") from error
+    return Results(table, pd.DataFrame(comparisons), provenance)

@@ -1,0 +1,66 @@
+"""The command that makes the answer of a run again: as a page, as text, or live."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leaven.cli.options import RUNS, Workspace
+from leaven.cli.terminal import console
+
+
+class Format(StrEnum):
+    """What an answer can be written as."""
+
+    HTML = "html"
+    MARKDOWN = "md"
+    LATEX = "latex"
+    CSV = "csv"
+    JSON = "json"
+
+
+RunArgument = Annotated[str, typer.Argument(help="A run: its name in the workspace, or its folder.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there, not to the terminal.")]
+
+
+def report(
+    study: RunArgument,
+    *,
+    workspace: Workspace = RUNS,
+    format: Annotated[Format, typer.Option("--format", help="The page, or the answer and its tables as text.")] = (
+        Format.HTML
+    ),
+    out: Out = None,
+    open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Serve the page on this machine alone while a run goes on.")] = (
+        False
+    ),
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The live page's port; 0: any.")] = 0,
+) -> None:
+    """Make the answer of a run again, from what is there; or watch it while it runs."""
+    from leaven import answered
+
+    if live:
+        from leaven.live import serve
+
+        serve(study, workspace, port=port, open=open, say=lambda line: console().print(line, soft_wrap=True))
+        return
+    if format is Format.HTML:
+        page = answered.report(study, workspace)
+        console().print(f"report: {page}", soft_wrap=True)
+        if open:
+            typer.launch(str(page))
+        return
+    emit(answered.text(study, format.value, workspace), out)
+
+
+def emit(text: str, out: Path | None) -> None:
+    """Write text to a file, or to the terminal as it is."""
+    if out is None:
+        typer.echo(text, nl=not text.endswith("\n"))
+    else:
+        out.write_text(text, encoding="utf-8")
+        console().print(f"written: {out}", soft_wrap=True)

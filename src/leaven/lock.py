@@ -1,0 +1,137 @@
+"""What was declared before there were results: the hash of a study's compare block, and what changed since.
+
+The first run of a study takes the lock; ``leaven lock`` takes it earlier, so that its hash can be told to others.
+What a later block says otherwise is exploratory. A lock is never replaced.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from leaven.engine.files import guarding, read_json, write_json
+from leaven.engine.key import canonical
+from leaven.engine.store import Store
+from leaven.graph import Graph
+from leaven.report.findings import LockInfo
+from leaven.study.compare import Claim, Compare
+
+FILE = "lock.json"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A compare block, its hash, when it was taken, and whether any result of the study was there by then."""
+
+    sha256: str
+    written: str
+    before_results: bool
+    compare: dict[str, Any]
+
+
+def block(compare: Compare) -> dict[str, Any]:
+    """Return what is hashed: the whole compare block, defaults included."""
+    return compare.model_dump(mode="json")
+
+
+def digest(compare: dict[str, Any]) -> str:
+    """Return the hash of a block."""
+    return hashlib.sha256(canonical(compare).encode()).hexdigest()
+
+
+def read(folder: Path) -> Lock | None:
+    """Return the lock of a run's folder; None where there is none, or where it was edited: its hash is not its own."""
+    found = read_json(folder / FILE)
+    try:
+        lock = Lock(**found) if found is not None else None
+    except TypeError:
+        return None
+    return lock if lock is not None and digest(lock.compare) == lock.sha256 else None
+
+
+def take(graph: Graph, store: Store, folder: Path) -> Lock:
+    """Return the study's lock; take it if there is none.
+
+    A lock that another run of this study took before its results, on the same block, holds here too (more seeds,
+    say). Else a lock that is taken where results exist already says so: nothing was declared before them.
+    """
+    compare = block(graph.study.compare)
+    there = read(folder) or _of_another_run(graph.study.name, digest(compare), folder)
+    if there is None:
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        there = Lock(digest(compare), now, not has_results(graph, store), compare)
+    with guarding(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / FILE, asdict(there))
+    return there
+
+
+def _of_another_run(study: str, sha256: str, folder: Path) -> Lock | None:
+    for other in sorted(file.parent for file in folder.parent.glob(f"*/{FILE}")):
+        lock = read(other) if other.name.partition("@")[0].partition("+")[0] == study else None
+        if lock is not None and lock.before_results and lock.sha256 == sha256:
+            return lock
+    return None
+
+
+def has_results(graph: Graph, store: Store) -> bool:
+    """Say whether anything that the study compares was scored already."""
+    scores = {stage.key: stage for cell in graph.cells for suite in cell.suites for stage in suite.scores.values()}
+    return any(store.record(stage) is not None for stage in scores.values())
+
+
+def info(lock: Lock | None, compare: Compare) -> LockInfo | None:
+    """Return what the page says of the lock."""
+    if lock is None:
+        return None
+    return LockInfo(lock.sha256, lock.written, lock.before_results, list(_changes(lock.compare, block(compare))))
+
+
+def primary(lock: Lock | None, compare: Compare) -> list[str]:
+    """Return the declared primaries that were declared before the results, and just so; all of them without a lock.
+
+    Another baseline or dose makes other contrasts; another margin makes another question of its metric.
+    """
+    if lock is None:
+        return list(compare.primary)
+    declared = block(compare)
+    if not lock.before_results or any(lock.compare[name] != declared[name] for name in ("to", "dose")):
+        return []
+    before = lock.compare["primary"]
+    return [name for name in compare.primary if name in before and not _moved(lock.compare, declared, name)]
+
+
+def is_locked(lock: Lock | None, claim: Claim) -> bool:
+    """Say whether a claim was made before the results, word for word (without a lock: that nobody said it was not)."""
+    return lock is None or (lock.before_results and claim.model_dump(mode="json") in lock.compare["claims"])
+
+
+def _moved(before: dict[str, Any], now: dict[str, Any], name: str) -> bool:
+    names = {name, name.rpartition("/")[2]}
+    return any(before["margin"].get(one) != now["margin"].get(one) for one in names)
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """Yield in words what a block says otherwise than the one that was locked."""
+    for name, value in now.items():
+        was = before.get(name)
+        if was == value:
+            continue
+        if isinstance(value, dict) and isinstance(was, dict):
+            for key in sorted({*value, *was}):
+                if value.get(key) != was.get(key):
+                    yield f"{name}.{key}: {_said(was.get(key))} was locked, {_said(value.get(key))} is declared"
+        elif name == "claims":
+            yield "claims were changed or added"
+        else:
+            yield f"{name}: {_said(was)} was locked, {_said(value)} is declared"
+
+
+def _said(value: Any) -> str:
+    if value in (None, [], {}):
+        return "nothing"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

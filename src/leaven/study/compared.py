@@ -1,0 +1,88 @@
+"""What is wrong with what a study compares: baselines, doses, margins, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from leaven.errors import did_you_mean
+from leaven.study.compare import Claim, Compare
+from leaven.study.load import Steps
+from leaven.study.matrix import ExpandedArm, baselines
+from leaven.study.measured import known_values
+from leaven.study.problems import Check
+
+
+def compared(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
+    """Check that what is compared is there: the baseline, the dose, what carries the answer."""
+    compare: Compare | None = parts.get("compare")
+    if compare is None:
+        return
+    _baseline(compare, arms, check)
+    _doses(parts, compare, arms, check)
+    known = known_values(parts.get("evaluate", []))
+    if known:  # else the suites are wrong, which is said already
+        for steps, name in _named(compare):
+            if name not in known:
+                check.say(("compare", *steps), f"nothing measures '{name}'", did_you_mean(name, known))
+    for index, claim in enumerate(compare.claims):
+        _claim(claim, ("compare", "claims", index), compare, arms, check)
+
+
+def _doses(parts: Mapping[str, Any], compare: Compare, arms: list[ExpandedArm], check: Check) -> None:
+    params = {name for arm in arms for name in arm.params} | parts["swept names"]
+    for name in compare.doses:
+        if name not in params:
+            check.say(("compare", "dose"), f"no arm sweeps '{name}'", did_you_mean(name, params))
+    if len(compare.doses) == 2 and set(compare.doses) <= params:
+        if compare.doses[0] == compare.doses[1]:
+            check.say(("compare", "dose"), f"'{compare.doses[0]}' stands 2 times", "name two different doses, or one")
+        elif arms and not any(set(compare.doses) <= set(arm.params) for arm in arms):
+            said = f"no arm sweeps both {' and '.join(compare.doses)}"
+            check.say(("compare", "dose"), said, "sweep both in one arm: their grid is what is looked at")
+
+
+def _named(compare: Compare) -> Iterator[tuple[Steps, str]]:
+    """Yield every place in which the block names a metric."""
+    yield from ((("primary", index), name) for index, name in enumerate(compare.primary))
+    yield from ((("margin", name), name) for name in compare.margin)
+    yield from ((("coherence", name), name) for name in compare.coherence)
+    yield from ((("claims", index, "metric"), claim.metric) for index, claim in enumerate(compare.claims))
+    for name, metrics in compare.evaluators.items():
+        yield from ((("evaluators", name, index), metric) for index, metric in enumerate(metrics))
+
+
+def _claim(claim: Claim, at: Steps, compare: Compare, arms: list[ExpandedArm], check: Check) -> None:
+    """Check that a claim's arms are there, that there is something to compare with, and by how much."""
+    names = [arm.name for arm in arms]
+    for field, name in (("arm", claim.arm), ("to", claim.to)):
+        if names and name is not None and name not in names:
+            check.say((*at, field), f"there is no arm called '{name}'", did_you_mean(name, names))
+    to = claim.to or baselines(arms, compare.to).get(claim.arm)
+    if names and claim.arm in names and to in (None, claim.arm):
+        check.say((*at, "arm"), f"'{claim.arm}' has no baseline to be compared with", "say `to: ARM`")
+    if claim.holds not in ("higher", "lower") and compare.margin_of(claim) is None:
+        said = f"says '{claim.holds}' without a margin"
+        check.say(at, said, f"give it a `margin`, or compare.margin one for {claim.metric}")
+
+
+def _baseline(compare: Compare, arms: list[ExpandedArm], check: Check) -> None:
+    names = [arm.name for arm in arms]
+    if isinstance(compare.to, str):
+        if names and compare.to not in names:
+            check.say(("compare", "to"), f"there is no arm called '{compare.to}'", did_you_mean(compare.to, names))
+    elif arms and not baselines(arms, compare.to):
+        said = f"no arm has {', '.join(f'{name}={value}' for name, value in compare.to.items())} beside other values"
+        check.say(("compare", "to"), said, "name swept parameters and one of their values each, such as {p: 0}")
+    else:
+        _siblings(compare.to, arms, check)
+
+
+def _siblings(to: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
+    """Check that each sweep of the named parameters has the values that make a baseline."""
+    found = baselines(arms, to)
+    for arm in arms:
+        alone = set(to) <= set(arm.params) and arm.name not in found and arm.name not in found.values()
+        if alone and not arm.replicate:
+            said = f"'{arm.name}' has no sibling with {', '.join(f'{name}={value}' for name, value in to.items())}"
+            check.say(("arms", arm.stem, "sweep"), said, "add that value to its sweep, or it is compared with none")

@@ -1,0 +1,33 @@
+"""What the names and values of a study may look like."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+
+
+def _path_safe(name: str) -> str:
+    if not re.fullmatch(NAME, name):
+        raise ValueError("names become folders: use letters, digits, - and _ only, starting with a letter or digit")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_path_safe)]
+Scalar = str | float | int | bool | None
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("should be a finite number")
+    if value is not None and not isinstance(value, str | float | int):
+        raise ValueError("should be a number, a text, true, false or null")
+    return value
+
+
+SweptValue = Annotated[Any, AfterValidator(_scalar)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]

@@ -1,0 +1,95 @@
+"""What was declared before the results: taken once, kept, and compared with what is declared now."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leaven import Study, lock, verbs
+from leaven.engine.store import Store
+from leaven.errors import StudyError
+from leaven.graph import Graph
+from leaven.wiring import wire
+
+CLAIM = {"says": "Half is harmless.", "arm": "poisoned@p=0.5", "metric": "toxicity", "holds": "same", "margin": 0.1}
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
+
+
+def graph_of(raw: dict[str, Any], **compare: Any) -> Graph:
+    return wire(Study(**{**raw, "compare": {**raw["compare"], **compare}}))
+
+
+def taken(graph: Graph, place: Path, name: str = "small") -> lock.Lock:
+    return lock.take(graph, Store(place / "store"), place / name)
+
+
+def test_a_lock_is_taken_once_and_says_what_changed(raw: dict[str, Any], tmp_path: Path) -> None:
+    first = taken(graph_of(raw, margin={"toxicity": 0.02}), tmp_path)
+    assert first.before_results and first.sha256 == lock.digest(first.compare)
+    later = graph_of(raw, primary=["toxicity", "length"], margin={"toxicity": 0.02, "length": 3})
+    assert taken(later, tmp_path) == first, "a lock is never replaced"
+    about = lock.info(first, later.study.compare)
+    assert about is not None and list(about.changed) == [
+        "primary: toxicity was locked, toxicity, length is declared",
+        "margin.length: nothing was locked, 3.0 is declared",
+    ]
+    assert lock.primary(first, later.study.compare) == ["toxicity"], "what was added later is exploratory"
+
+
+@pytest.mark.parametrize("changed", [{"to": "poisoned@p=0.5"}, {"dose": None}, {"margin": {"toxicity": 0.5}}])
+def test_another_question_of_a_metric_is_no_primary(
+    changed: dict[str, Any], raw: dict[str, Any], tmp_path: Path
+) -> None:
+    first = taken(graph_of(raw), tmp_path)
+    assert lock.primary(first, graph_of(raw, **changed).study.compare) == []
+
+
+def test_nothing_is_primary_that_was_declared_after_results(raw: dict[str, Any], tmp_path: Path, scored: None) -> None:
+    late = taken(graph_of(raw, claims=[CLAIM]), tmp_path)
+    compare = graph_of(raw, claims=[CLAIM]).study.compare
+    assert not late.before_results
+    assert lock.primary(late, compare) == [] and not lock.is_locked(late, compare.claims[0])
+
+
+def test_more_seeds_keep_the_lock_of_the_run_before(
+    raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = taken(graph_of(raw), tmp_path)
+    monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
+    assert taken(graph_of(raw), tmp_path, "small+0123ab") == first
+    assert not taken(graph_of(raw, margin={"toxicity": 0.02}), tmp_path, "small+ffffff").before_results
+    assert not taken(graph_of({**raw, "name": "other"}), tmp_path, "other").before_results, (
+        "another study's lock is not this one's"
+    )
+
+
+def test_an_edited_lock_is_none(raw: dict[str, Any], tmp_path: Path) -> None:
+    taken(graph_of(raw), tmp_path)
+    file = tmp_path / "small" / lock.FILE
+    held = json.loads(file.read_text())
+    held["compare"]["primary"] = ["length"]
+    file.write_text(json.dumps(held))
+    assert lock.read(tmp_path / "small") is None
+
+
+def test_claims_are_locked_word_for_word(raw: dict[str, Any], tmp_path: Path) -> None:
+    first = taken(graph_of(raw, claims=[CLAIM]), tmp_path)
+    same, other = (graph_of(raw, claims=[one]).study.compare for one in (CLAIM, {**CLAIM, "margin": 0.3}))
+    assert lock.is_locked(first, same.claims[0]) and not lock.is_locked(first, other.claims[0])
+    assert lock.is_locked(None, other.claims[0]), "without a lock nobody said that it was late"
+
+
+def test_the_verb_refuses_what_comes_too_late(raw: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
+    assert verbs.lock(Study(**raw), tmp_path).before_results
+    with pytest.raises(StudyError, match="another block was locked here"):
+        verbs.lock(Study(**{**raw, "compare": {**raw["compare"], "margin": {"toxicity": 0.1}}}), tmp_path)
+    monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
+    with pytest.raises(StudyError, match="results are there already"):
+        verbs.lock(Study(**{**raw, "name": "late"}), tmp_path)
