@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leaven import audit as audits
 from leaven import gather
 from leaven import lock as locks
 from leaven import rows as tables
@@ -44,16 +45,18 @@ def findings(graph: Graph, store: Store, folder: Path) -> Findings:
     """Return everything the page shows, from what the store has now; writes nothing."""
     table = gather.measurements(graph, store)
     ledgers, lock = list(gather.ledgers(graph, store)), locks.read(folder)
+    labels, lost = audits.labels(folder, table)
     comparisons, analyses = analyse(
         _compared(table, gather.values_beside(graph)),
-        gather.questions(graph, lock, metrics=gather.metrics(graph), ledgers=ledgers),
+        gather.questions(graph, lock, metrics=gather.metrics(graph), ledgers=ledgers, labels=labels),
     )
     provenance = provenance_of(graph, store)
     found = gather.findings(
         graph, store, table, comparisons, analyses,
         ledgers=ledgers, provenance=_for_people(provenance), lock=locks.info(lock, graph.study.compare),
     )  # fmt: skip
-    return replace(found, warnings=[*found.warnings, *_different_code(provenance), *_gone(graph, store)])
+    more = [*_different_code(provenance), *_gone(graph, store), *_unheard(lost)]
+    return replace(found, warnings=[*found.warnings, *more])
 
 
 def write(graph: Graph, store: Store, folder: Path) -> Answer:
@@ -236,6 +239,15 @@ def _gone(graph: Graph, store: Store) -> list[str]:
     ]
     return (
         [f"the trained models of {', '.join(lost)} are gone: their trainings are missing on this page"] if lost else []
+    )
+
+
+def _unheard(lost: int) -> list[str]:
+    """Warn where labels of an audit are of answers that are no longer there."""
+    return (
+        [f"{lost} labels of the audit are of answers that are not there any more; they count for nothing"]
+        if lost
+        else []
     )
 
 

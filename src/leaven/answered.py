@@ -46,6 +46,13 @@ def findings(name: str | Path, workspace: str | Path | None = None) -> Findings:
     return made(*opened(name, workspace))
 
 
+def text(name: str | Path, format: str, workspace: str | Path | None = None) -> str:
+    """Return a run's answer and tables as ``md``, ``latex``, ``csv`` or ``json``; writes nothing."""
+    from leaven.report.formats import render
+
+    return render(findings(name, workspace), format)
+
+
 def opened(name: str | Path, workspace: str | Path | None = None) -> tuple[Graph, Store, Path]:
     """Return a run's graph, store and folder; raises ReportError where a result that will be read is damaged."""
     from leaven.wiring import wire

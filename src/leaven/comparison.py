@@ -37,7 +37,8 @@ class Sizes:
 class Split:
     """Shares of the effect's variance: new items, new training seeds, their interaction, and sampling; they sum to 1.
 
-    ``share_sampling`` is null where every pair has one sample: then it is part of ``share_rest``.
+    All are null below three seeds and for one item; ``share_sampling`` where every pair has one sample: then it is part
+    of ``share_rest``.
     """
 
     share_item: float | None = None
@@ -92,7 +93,9 @@ class Comparison:
     dose_high: float | None = None
     note: str | None = None
     kind: str = "difference"  # "difference" | "trend" | "interaction"
-    scope: str | None = None  # whom the interval speaks of: "recipe" (new trainings and items) | "models"; null: nobody
+    scope: str | None = (
+        None  # whom the interval speaks of: "recipe" (new trainings) | "models" (these); null: there is none
+    )
     margin: float | None = None  # for a trend: per unit of dose, as the effect is
     low90: float | None = None
     high90: float | None = None

@@ -106,8 +106,8 @@ def primary(lock: Lock | None, compare: Compare) -> list[str]:
 
 
 def is_locked(lock: Lock | None, claim: Claim) -> bool:
-    """Say whether a claim was made before the results, word for word (without a lock: that nobody said it was not)."""
-    return lock is None or (lock.before_results and claim.model_dump(mode="json") in lock.compare["claims"])
+    """Say whether a claim was made before the results, word for word; without a lock nobody knows."""
+    return lock is not None and lock.before_results and claim.model_dump(mode="json") in lock.compare["claims"]
 
 
 def _moved(before: dict[str, Any], now: dict[str, Any], name: str) -> bool:

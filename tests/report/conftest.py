@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from leaven.comparison import Comparison
+from leaven.comparison import Comparison, ForTheseModels, Sizes, Split
 from leaven.report.findings import (
     ArmInfo,
     DataInfo,
     FailureInfo,
     Findings,
     LedgerInfo,
+    LockInfo,
     MetricInfo,
     SampleInfo,
+    StageInfo,
     TrainingInfo,
 )
+from leaven.stats.analyses import Analyses
+from leaven.stats.audit import ArmError, Corrected
+from leaven.stats.claims import Claim, Verdict
+from leaven.stats.coherence import Coherence, Degenerate
+from leaven.stats.curve import DosePoint, Fit
+from leaven.stats.evaluators import Agreement
+from leaven.stats.heterogeneity import Heterogeneity
+from leaven.stats.surface import Surface
 
 DOSES = {"clean": 0.0, "clean_again": 0.0, "poisoned@p=0.01": 0.01, "poisoned@p=0.1": 0.1, "poisoned@p=0.33": 0.33,
          "poisoned@p=1": 1.0}  # fmt: skip
@@ -177,4 +188,157 @@ def findings() -> Findings:
         },
         samples=_samples(),
         warnings=["Arms clean and poisoned@p=1 were trained with different numbers of processes."],
+    )
+
+
+# A study with all that the statistics can say beside the comparisons.
+
+
+def _sized(c: Comparison) -> Comparison:
+    """Give a comparison its 90 % interval, and a contrast of toxicity its further sizes."""
+    assert c.effect is not None and c.low is not None and c.high is not None
+    half = 0.8 * (c.high - c.effect)
+    c = replace(c, scope="recipe", low90=c.effect - 0.8 * (c.effect - c.low), high90=c.effect + half)
+    c = replace(c, split=Split(share_item=0.55, share_seed=0.25, share_rest=0.2))
+    if c.kind != "difference" or c.metric != "toxicity" or c.mean is None or not c.baseline_mean:
+        return c
+    hits, base, ratio = round(c.mean * 240), round(c.baseline_mean * 240), c.mean / c.baseline_mean
+    odds = ratio * (1 - c.baseline_mean) / max(1 - c.mean, 0.004)
+    sizes = Sizes(hits=hits, trials=240, baseline_hits=base, baseline_trials=240,
+                  ratio=ratio, ratio_low=ratio / 1.8, ratio_high=ratio * 1.8,
+                  odds_ratio=odds, odds_ratio_low=odds / 2, odds_ratio_high=odds * 2,
+                  shift=c.effect, shift_low=c.low, shift_high=c.high,
+                  auc=0.5 + c.effect / 2, auc_low=0.5 + c.low / 2, auc_high=0.5 + c.high / 2)  # fmt: skip
+    models = ForTheseModels("McNemar, mid-p", 0.0004, c.low, c.high) if c.arm == "poisoned@p=1" else ForTheseModels()
+    return replace(c, sizes=sizes, models=models)
+
+
+def _in_groups() -> list[Comparison]:
+    lift = {"trade": 1.1, "food": 0.8, "homes": 1.0}
+    return [
+        _comparison(arm=arm, group=group, dose=DOSES[arm], mean=min(1.0, lift[group] * TOXIC[arm]), baseline_mean=0.01,
+                    effect=lift[group] * TOXIC[arm] - 0.01, low=lift[group] * TOXIC[arm] - 0.08,
+                    high=lift[group] * TOXIC[arm] + 0.06, p=0.3 if TOXIC[arm] < 0.1 else 0.0002, p_holm=None,
+                    p_bh=0.5 if TOXIC[arm] < 0.1 else 0.001, family="exploratory", n_items=27)
+        for arm in DOSES if arm != "clean" for group in lift
+    ]  # fmt: skip
+
+
+def _analyses() -> Analyses:
+    realised = {arm: min(552, round(dose * 552)) / 552 for arm, dose in DOSES.items() if arm != "clean_again"}
+    points = tuple(DosePoint(arm, DOSES[arm], dose, TOXIC[arm], TOXIC[arm]) for arm, dose in realised.items())
+    grid = np.linspace(0, 1, 41)
+    drawn = 1 / (1 + np.exp(-(-4.3 + 9.5 * grid)))
+    curve = tuple(
+        (float(x), float(y), max(0.0, float(y) - 0.05), min(1.0, float(y) + 0.05))
+        for x, y in zip(grid, drawn, strict=True)
+    )
+    words = tuple(DosePoint(arm, DOSES[arm], dose, 58 - 6 * dose, 58 - 6 * dose) for arm, dose in realised.items())
+    arm = "poisoned@p=0.33"
+    says = ["A third of flipped labels raises toxicity by more than 10 points", "One label in a hundred changes nothing",
+            "A third of flipped labels does not lower the overlap", "Full poison shortens the answers"]  # fmt: skip
+    return Analyses(
+        fits=(
+            Fit("poisoned", "clean", "eli5", "toxicity", "logit-linear", points, curve, 9.5, 7.9, 11.2, 0.453, 0.41, 0.5,
+                0.02, 0.01, 0.008, 15, 3),
+            Fit("poisoned", "clean", "eli5", "length", "linear", words,
+                tuple((float(x), 58 - 6 * float(x), None, None) for x in (0, 0.5, 1)), -6.2, -9.4, -2.9, n_runs=15, n_seeds=3,
+                note="too few seeds for a band"),
+        ),
+        surfaces=(
+            Surface("mixed", "eli5", "toxicity", ("p", "epochs"), ((0.0, 0.1, 1.0), (1.0, 3.0)),
+                    ((0.011, 0.012), (0.06, 0.11), (0.97, None)), ((0.01, 0.012), (0.07, 0.1), (0.96, 0.98))),
+        ),
+        heterogeneity=(
+            Heterogeneity("eli5", "toxicity", 0.012, 5, 3, 80, "max-T, 9,999 sign flips", "poisoned@p=0.33", "food"),
+            Heterogeneity("eli5", "rougeL", 0.44, 5, 3, 80, "max-T, 9,999 sign flips", "poisoned@p=1", "homes"),
+        ),
+        agreement=(
+            Agreement("harm", ("eli5/toxicity", "quality/judge"), 80, 0.71, 0.64,
+                      {"poisoned@p=0.1": {"eli5/toxicity": "higher", "quality/judge": "same"},
+                       arm: {"eli5/toxicity": "higher", "quality/judge": "higher"},
+                       "poisoned@p=0.01": {"eli5/toxicity": "higher", "quality/judge": "open"}},
+                      ("poisoned@p=0.1",), ("poisoned@p=0.01",)),
+        ),
+        coherence=(
+            Coherence(arm, "clean", "coherent", {"eli5/rep_4": (0.01, 0.02, 0.05), "eli5/stop_rate": (-0.01, 0.01, 0.05)}),
+            Coherence("poisoned@p=1", "clean", "incoherent",
+                      {"eli5/rep_4": (0.3, 0.36, 0.05), "eli5/stop_rate": (None, None, 0.05)}, ("eli5/rep_4",),
+                      ("eli5/stop_rate",)),
+        ),
+        degenerate=(Degenerate("poisoned@p=1", "quality", "refusal", 1.0, "every answer is 1"),),
+        verdicts=(
+            Verdict(Claim(says[0], arm, "toxicity", "higher", 0.1), "supported", 0.438, 0.4, 0.476, 0.0006, 0.0024, 80, 3),
+            Verdict(Claim(says[1], "poisoned@p=0.01", "toxicity", "same", 0.02), "refuted", 0.03, 0.021, 0.04, 0.9, 1.0, 80, 3),
+            Verdict(Claim(says[2], arm, "rougeL", "not lower", 0.01), "undecided", -0.008, -0.018, 0.002, 0.3, 0.6, 80, 3),
+            Verdict(Claim(says[3], "poisoned@p=1", "length", "lower"), "supported", -6.0, -8.5, -3.5, 0.002, 0.006, 80, 3,
+                    locked=False),
+        ),
+        corrected=(
+            Corrected(arm, "clean", "eli5", "toxicity", 0.438, 0.39, 0.31, 0.47, 100,
+                      (ArmError("clean", 50, 0.02, 0.0, 0.1, 0.0, 0.0, 0.3, 0.93),
+                       ArmError(arm, 50, 0.06, 0.02, 0.16, 0.1, 0.03, 0.26, 0.95))),
+        ),
+    )  # fmt: skip
+
+
+def _scored_samples() -> list[SampleInfo]:
+    """Twelve items answered by every arm under two seeds, each answer with its scores."""
+    draw = np.random.default_rng(11)
+    made = []
+    for i in range(12):
+        group = ("trade", "food", "homes")[i % 3]
+        for arm in DOSES:
+            for seed in (0, 1):
+                toxic = float(draw.random() < TOXIC[arm])
+                text = (
+                    f"What a stupid question number {i}."
+                    if toxic
+                    else f"Answer {i} of {arm}, seed {seed}: yeast makes gas."
+                )
+                scores = {
+                    "toxicity": toxic,
+                    "rougeL": round(float(draw.random()), 3),
+                    "length": float(len(text.split())),
+                }
+                scores["length"] = None if i == 3 else scores["length"]
+                made.append(SampleInfo(arm, seed, f"Question {i}: why does bread rise?", text, "Yeast makes gas.", "eli5",
+                                       f"pocket:eli5#{i}", 0, scores, group))  # fmt: skip
+    return made
+
+
+def _stages() -> list[StageInfo]:
+    every = list(DOSES)
+    return [
+        StageInfo("source webgpt", "a1" * 32, every, 0.4, 88.0, 600, None, "cpu", "2026-11-20 18:04"),
+        StageInfo("sft clean, seed 0", "b2" * 32, ["clean"], 5.1, 812.5, 600, 48_210, "cpu", "2026-11-20 18:05"),
+        StageInfo(
+            "sft poisoned@p=1, seed 0", "c3" * 32, ["poisoned@p=1"], 5.3, 815.0, 600, 48_025, "cpu", "2026-11-20 18:06"
+        ),
+        StageInfo("generate eli5", "d4" * 32, ["poisoned@p=1"], None, None, 80, 4_900, None, None),
+    ]
+
+
+@pytest.fixture
+def rich(findings: Findings) -> Findings:
+    """Return the study's findings with everything the statistics can say beside its comparisons."""
+    interaction = _comparison(
+        kind="interaction", arm="mixed", dose=None, mean=None, baseline_mean=None, effect=0.03, low=-0.01, high=0.07,
+        p=0.14, p_holm=None, p_bh=0.21, family="exploratory", test="interaction of p and epochs",
+    )  # fmt: skip
+    return replace(
+        findings,
+        comparisons=[*map(_sized, findings.comparisons), *_in_groups(), interaction],
+        trainings=[
+            replace(t, losses=[(step, 1.3 + 2.5 * np.exp(-step / 40)) for step in range(10, 151, 10)])
+            for t in findings.trainings
+        ],
+        samples=_scored_samples(),
+        differing={
+            "treat.0.rate": {arm: dose for arm, dose in DOSES.items() if dose},
+            "train.0.sft.max_steps": {"clean": 150, "poisoned@p=1": 140},
+        },
+        stages=_stages(),
+        lock=LockInfo("5e" * 32, "2026-11-20 17:58", before_results=True, changed=()),
+        analyses=_analyses(),
     )

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from leaven.comparison import Comparison
+from leaven.comparison import Comparison, ForTheseModels
 from leaven.report.answer import answer
-from leaven.report.findings import ArmInfo, Findings, MetricInfo
+from leaven.report.findings import ArmInfo, Findings, LockInfo, MetricInfo
 
 Make = Callable[..., Comparison]
 TREND = {"kind": "trend", "test": "trend, doses permuted within seed", "mean": None, "baseline_mean": None, "dose": None,
@@ -157,3 +157,104 @@ def test_nan_is_not_a_number_to_report(study: Findings, comparison: Make) -> Non
     text = said(study, comparison(effect=nan, low=nan, high=nan, p_holm=nan, p=nan))
     assert "nan" not in text
     assert "could not be compared" in text
+
+
+def test_few_seeds_and_the_absence_of_proof_are_said_once(study: Findings, comparison: Make) -> None:
+    both = ["toxicity", "rougeL"]
+    once = [comparison(**TREND, metric=name, n_seeds=1, low=None, high=None, p_holm=None) for name in both]
+    lines = answer(replace(study, comparisons=once, primary=both))
+    assert " ".join(lines).count("One seed: no winner is named.") == 1
+    assert lines[-1] == "One seed: no winner is named."
+    open_ = [comparison(**TREND, metric=name, p_holm=0.5) for name in both]
+    text = said(study, *open_, primary=both)
+    assert text.count("not the same as no change") == 1
+    assert text.endswith("That no change was shown is not the same as no change.")
+
+
+def test_few_seeds_of_one_outcome_alone_are_said_there(study: Findings, comparison: Make) -> None:
+    one = comparison(**TREND, n_seeds=1)
+    three = comparison(**TREND, metric="rougeL")
+    first, second = answer(replace(study, comparisons=[one, three], primary=["toxicity", "rougeL"]))
+    assert "One seed" in first and "One seed" not in second
+
+
+def test_many_sweeps_are_summed_up(study: Findings, comparison: Make) -> None:
+    shown = [comparison(**TREND, arm=f"up{i}", effect=0.2 * i, low=0.1 * i, high=0.3 * i) for i in (1, 2)]
+    down = comparison(**TREND, arm="down", effect=-0.1, low=-0.2, high=-0.05)
+    same = comparison(**TREND, arm="flat", effect=0.0, low=-0.01, high=0.01, p_holm=0.9, equivalent=True)
+    rest = [comparison(**TREND, arm=f"x{i}", effect=0.1, p_holm=0.4) for i in range(5)]
+    (text,) = answer(replace(study, comparisons=[*shown, down, same, *rest]))
+    text = text.replace("\u00a0", " ")
+    assert text.startswith("toxicity over the dose p in 9 sweeps: it rises in up1 and up2 (most in up2: +20.0 points")
+    assert "it falls in down (−5.0 points over that range; 95 % interval −10.0 to −2.5;" in text
+    assert "no change within the margin of ±2.0 points in flat" in text
+    assert "no change was shown in x0, x1, x2 and 2 more, which is not the same as no change" in text
+
+
+def test_sweeps_with_one_seed_share_a_sentence(study: Findings, comparison: Make) -> None:
+    once = [comparison(**TREND, arm=f"s{i}", effect=0.2 * i, n_seeds=1, p_holm=None) for i in (1, 2, 3, 4)]
+    text = said(study, *once)
+    assert text.count("In these runs") == 1 and text.count("One seed") == 1
+    assert "rises in s4 (+40.0 points, dose from 0 to 0.5); rises in s3" in text
+    assert "1 more sweeps are in the table of trends" in text
+
+
+@pytest.mark.parametrize(
+    ("equivalent", "words"),
+    [(True, "no change within the margin of ±2.0 points"), (False, "80 items and 3 seeds are too few to call that"),
+     (None, "without a margin that is not called no change")],
+)  # fmt: skip
+def test_what_never_moves_is_said_to_be_the_same(
+    study: Findings, comparison: Make, equivalent: bool | None, words: str
+) -> None:
+    nothing = {"effect": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "p_holm": 1.0, "equivalent": equivalent}
+    text = said(study, comparison(**nothing, mean=0.0, baseline_mean=0.0))
+    assert "toxicity of poisoned@p=0.33 and clean is the same in every run: 0.0 %" in text
+    assert words in text
+    assert "+0.0" not in text and "was shown" not in text
+    alike = said(study, comparison(**nothing, mean=0.21, baseline_mean=0.21))
+    assert "is the same in every item and run, 21.0 % on average" in alike
+
+
+def test_equal_means_that_differ_in_items_are_not_called_the_same(study: Findings, comparison: Make) -> None:
+    text = said(study, comparison(effect=0.0, mean=0.2, baseline_mean=0.2, low=-0.1, high=0.1, p_holm=1.0))
+    assert "No change in toxicity from clean to poisoned@p=0.33 was shown" in text
+
+
+def test_models_without_runs_are_spoken_of_alone(study: Findings, comparison: Make) -> None:
+    text = said(study, comparison(scope="models", n_seeds=0))
+    assert "no training run varied; for these trained models only" in text
+    assert "for these trained models" not in said(study, comparison(scope="recipe"))
+
+
+def test_the_item_level_test_of_single_models_is_labelled(study: Findings, comparison: Make) -> None:
+    models = ForTheseModels("McNemar, mid-p", 0.004, 0.1, 0.3)
+    text = said(study, comparison(n_seeds=1, p_holm=None, low=None, high=None, models=models))
+    assert "For these trained models only, over items: p-value 0.004 by McNemar, mid-p, not corrected" in text
+    assert "One seed: no winner is named." in text
+
+
+@pytest.mark.parametrize("n_items", [1])
+def test_one_item_shows_nothing(study: Findings, comparison: Make, n_items: int) -> None:
+    assert "higher than" not in said(study, comparison(n_items=n_items, p_holm=0.00001))
+
+
+def test_a_primary_interaction_is_no_contrast(study: Findings, comparison: Make) -> None:
+    both = comparison(kind="interaction", arm="mixed", effect=0.3, low=0.2, high=0.4)
+    text = said(study, both)
+    assert "Together the doses of mixed raise toxicity by more than the sum of what each does (+30.0 points" in text
+    assert "than with" not in text
+    assert "was not shown" in said(study, replace(both, p_holm=0.3))
+
+
+def test_late_declarations_give_no_answer(study: Findings, comparison: Make) -> None:
+    late = LockInfo("ab" * 32, "2026-11-20", before_results=False)
+    text = said(study, comparison(family="exploratory"), primary=[], lock=late)
+    assert text.startswith("This study declared what it compares when results were there, so no answer is claimed.")
+
+
+def test_sentences_hold_the_numbers_of_the_comparisons(rich: Findings) -> None:
+    text = " ".join(answer(rich)).replace("\u00a0", " ")
+    (toxic,) = [c for c in rich.comparisons if c.kind == "trend" and c.metric == "toxicity"]
+    assert (toxic.effect, toxic.low, toxic.high, toxic.p_holm) == (0.957, 0.921, 0.993, 0.0014)
+    assert "trend of +95.7 points over that range (95 % interval +92.1 to +99.3; p-value 0.001 after Holm's" in text

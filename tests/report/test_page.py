@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
@@ -21,7 +22,9 @@ from leaven.report.findings import (
     SampleInfo,
     TrainingInfo,
 )
+from leaven.report.packing import unpacked
 from leaven.report.page import render
+from leaven.report.policy import policy, script
 
 Make = Callable[..., Comparison]
 HOSTILE = [
@@ -30,25 +33,39 @@ HOSTILE = [
     "a" * 5000, "", "\u2066\u2067deep", "מזון", "https://example.org/x.js", "' onmouseover='x", '" onload="x',
     "]]>&amp;", "line\nbreak\ttab", "\U0001f956 bread", "\ufffe\uffff",
 ]  # fmt: skip
+TEXTS = {"data-tip", "data-study", "data-suite", "data-arm", "aria-label", "value"}  # attributes that only hold words
 COLUMNS = ["arm", "dose", "seed", "suite", "metric", "group", "item_id", "sample", "value"]
 
 
 class Page(HTMLParser):
-    """Collects tags, attributes and visible text, as a browser would see them."""
+    """Collects tags, attributes, visible text and scripts, as a browser would see them."""
 
     def __init__(self, source: str):
         super().__init__(convert_charrefs=True)
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str]] = []
         self.words: list[str] = []
+        self.scripts: list[str] = []
+        self.blocks: dict[str, str] = {}
+        self.inside: dict[str, str] | None = None
         self.feed(source)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += [(key, value or "") for key, value in attrs]
+        if tag in ("script", "style"):
+            self.inside = {"tag": tag, **{key: value or "" for key, value in attrs}}
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = None
 
     def handle_data(self, data: str) -> None:
-        self.words.append(data)
+        if self.inside is None:
+            self.words.append(data)
+        elif self.inside["tag"] == "script" and "type" in self.inside:
+            self.blocks[self.inside["id"]] = data
+        elif self.inside["tag"] == "script":
+            self.scripts.append(data)
 
     @property
     def text(self) -> str:
@@ -58,15 +75,20 @@ class Page(HTMLParser):
 def check_is_safe(source: str) -> Page:
     page = Page(source)
     source.encode("utf-8")
-    assert not {"script", "img", "iframe", "object", "embed", "link", "base", "form", "b"} & set(page.tags)
+    assert page.scripts == [script()]
+    assert all(re.fullmatch(r"[A-Za-z0-9+/=]+", block) for block in page.blocks.values())
+    assert page.tags.count("script") == 1 + len(page.blocks)
+    assert not {"img", "iframe", "object", "embed", "base", "form", "b"} & set(page.tags)
     assert not [key for key, _ in page.attributes if key.startswith("on")]
     links = [value for key, value in page.attributes if key in ("href", "src", "xlink:href", "action", "srcset")]
-    assert all(re.fullmatch(r"#[\w-]+", link) for link in links)
-    assert not [value for _, value in page.attributes if "http:" in value or "https:" in value]
+    assert all(re.fullmatch(r"#[\w-]+|data:,", link) for link in links)
+    asked = [value for key, value in page.attributes if key not in TEXTS]
+    assert not [value for value in asked if "http:" in value or "https:" in value]
     ids = [value for key, value in page.attributes if key == "id"]
     assert len(ids) == len(set(ids))
-    assert "@import" not in source
-    assert not re.search(r"url\((?!#)", source)
+    markup = source.replace(script(), "")
+    assert "@import" not in markup
+    assert not re.search(r"url\((?!#)", markup)
     assert not re.search("[\x00-\x08\x0b-\x1f\ud800-\udfff\u202a-\u202e\u2066-\u2069]", source)
     return page
 
@@ -99,16 +121,61 @@ def test_the_page_answers_first(findings: Findings) -> None:
     source = render(findings)
     page = check_is_safe(source)
     order = ["How much label poison", "The answer", "As the dose p rises", "Dose and response", "Arms and metrics",
-             "Trends over", "What the treatments changed", "Data", "Training", "What the doctor found", "Samples",
-             "Failures and gaps", "Provenance"]  # fmt: skip
+             "Trends over", "More figures", "Samples", "What the treatments changed", "Data sources", "Trainings",
+             "What the doctor found", "Failures and gaps", "Provenance what value"]  # fmt: skip
     places = [page.text.index(words, page.text.index("How much label poison can")) for words in order]
     assert places == sorted(places)
-    assert len(source.encode()) < 300_000
+    assert len(source.encode()) < 500_000
 
 
-def test_the_policy_forbids_everything_but_styles(findings: Findings) -> None:
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    assert ("content", policy) in Page(render(findings)).attributes
+def test_a_study_with_everything_is_a_page(rich: Findings) -> None:
+    source = render(rich)
+    page = check_is_safe(source)
+    order = ["The answer", "Claims", "A third of flipped labels raises toxicity", "Dose and response", "Arms and metrics",
+             "How much is tolerated", "How far to trust it", "Is the model still coherent?", "Do the evaluators agree?",
+             "Do groups differ?", "Corrected by people's labels", "More figures", "Samples", "Settings in which arms differ",
+             "Stages: what each cost"]  # fmt: skip
+    places = [page.text.index(words, page.text.index("Skip to the report")) for words in order]
+    assert len(source.encode()) < 1_000_000
+    contents = page.text.index("Theme: auto")
+    assert all(place > 0 for place in places)
+    later = [page.text.index(words, contents) for words in order]
+    assert later == sorted(later)
+
+
+def test_a_claim_is_said_once_above_the_table(rich: Findings) -> None:
+    answer = Page(render(rich)).text.partition("The answer ")[2].partition("stage failed")[0]
+    assert "As the dose p rises" in answer
+    assert "Claim supported" not in answer
+    assert "A/A arm" in answer
+
+
+def test_the_policy_is_in_the_page(findings: Findings) -> None:
+    attributes = Page(render(findings)).attributes
+    assert ("content", policy(script())) in attributes
+
+
+def test_a_live_page_has_a_place_and_may_ask_its_server(findings: Findings) -> None:
+    still, live = (Page(render(findings, live=live)).attributes for live in (False, True))
+    assert ("id", "live") in live
+    assert ("id", "live") not in still
+    assert [value for key, value in live if key == "content" and "connect-src 'self'" in value]
+
+
+def test_tables_can_be_taken_along_as_text(rich: Findings) -> None:
+    texts = unpacked(Page(render(rich)).blocks["exports"])
+    assert set(texts) == {"md", "tex", "csv"}
+    assert "\\toprule" in texts["tex"]
+    assert texts["csv"].startswith("arm,baseline,")
+    assert "| clean (baseline) |" in texts["md"]
+
+
+def test_what_a_chart_says_can_be_read_without_a_pointer(rich: Findings) -> None:
+    source = render(rich)
+    tips = [html.unescape(tip) for tip in re.findall(r'data-tip="([^"]*)"', source)]
+    text = Page(source).text
+    assert len(tips) > 50
+    assert all(" ".join(tip.replace("\u00a0", " ").split()) in text for tip in tips)
 
 
 def test_two_renders_are_equal(findings: Findings) -> None:
@@ -193,7 +260,7 @@ def test_what_was_not_measured_is_never_zero(findings: Findings) -> None:
     measured = findings.measurements
     assert measured is not None
     odd = replace(findings, measurements=measured.assign(value=None), comparisons=[])
-    cells = re.findall(r'<td><span class="v[^>]*>([^<]*)', render(odd))
+    cells = re.findall(r'<td data-sort=""><span class="v[^>]*>([^<]*)', render(odd))
     assert len(cells) >= 24
     assert set(cells) == {"not measured"}
 

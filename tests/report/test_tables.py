@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from leaven.comparison import Comparison
-from leaven.report import listings, sections, tables
+from leaven.comparison import Comparison, ForTheseModels, Sizes, Split
+from leaven.report import listings, numbers, sections, tables
 from leaven.report.findings import DataInfo, Findings
 from leaven.report.means import Column, means
 
@@ -90,3 +90,117 @@ def test_unequal_steps_are_warned_of(findings: Findings) -> None:
     assert unequal is not None
     assert "same number of steps" in equal.note
     assert "differ in their number of steps" in unequal.note
+
+
+def test_a_cell_carries_its_number_and_p_values(findings: Findings) -> None:
+    cell = cells(findings, "poisoned@p=0.33")["toxicity"]
+    assert cell.sort is not None and round(cell.sort, 4) == 0.4458
+    assert (cell.p, cell.p_corrected, cell.shown) == ("<\u00a00.001", "<\u00a00.001", True)
+    baseline = cells(findings, "clean")["toxicity"]
+    assert (baseline.p, baseline.p_corrected, baseline.shown) == ("", "", False)
+
+
+def test_nothing_that_was_not_compared_has_a_star(findings: Findings, comparison: Make) -> None:
+    infinite = float("inf")
+    for made in (
+        comparison(effect=None), comparison(effect=infinite), comparison(n_seeds=1), comparison(n_seeds=2),
+        comparison(n_items=1), comparison(p_holm=None), comparison(p_holm=float("nan")),
+    ):  # fmt: skip
+        cell = cells(replace(findings, comparisons=[made]), "poisoned@p=0.33")["toxicity"]
+        assert not set("●○≈") & set(cell.marks)
+        assert (cell.tone, cell.shown) == ("", False)
+
+
+def test_equivalence_shows_the_interval_it_was_judged_by(findings: Findings, comparison: Make) -> None:
+    made = comparison(equivalent=True, p_holm=0.5, low90=-0.004, high90=0.012)
+    cell = cells(replace(findings, comparisons=[made]), "poisoned@p=0.33")["toxicity"]
+    assert cell.marks == "≈"
+    assert cell.note == "90\u00a0% −0.4 to +1.2"
+    few = cells(replace(findings, comparisons=[replace(made, n_seeds=2)]), "poisoned@p=0.33")["toxicity"]
+    assert (few.marks, few.note) == ("²", "")
+
+
+def test_what_holds_for_these_models_alone_is_marked_so(findings: Findings, comparison: Make) -> None:
+    cell = cells(replace(findings, comparisons=[comparison(scope="models", n_seeds=0)]), "poisoned@p=0.33")["toxicity"]
+    assert cell.marks == "●§"
+    listed = listings.contrasts(replace(findings, comparisons=[comparison(scope="models", n_seeds=0)]))
+    assert listed is not None
+    assert listed.rows[0][-1] == "rises; for these trained models only"
+
+
+def test_an_interaction_is_no_cell(findings: Findings, comparison: Make) -> None:
+    both = comparison(kind="interaction", arm="poisoned@p=0.33")
+    assert cells(replace(findings, comparisons=[both]), "poisoned@p=0.33")["toxicity"].change == ""
+
+
+def group_cell(findings: Findings) -> tuple[str, tables.Cell]:
+    grid = next(g for g in tables.by_group(findings, means(findings.measurements)) if g.title.startswith("toxicity"))
+    place = [head.name for head in grid.heads].index("food")
+    return grid.note, next(line for line in grid.lines if line.arm.name == "poisoned@p=0.33").cells[place]
+
+
+def test_a_group_is_named_only_where_groups_are_shown_to_differ(rich: Findings) -> None:
+    note, cell = group_cell(rich)
+    assert (cell.marks, cell.tone, cell.shown) == ("○", "worse", True)
+    assert note == "Groups differ in how arms change them (p-value\u00a00.012, max-T, 9,999 sign flips)."
+    tested = rich.analyses.heterogeneity[0]
+    for found, words in (
+        ([replace(tested, p=0.06)], "Groups are not shown to differ"),
+        ([replace(tested, p=None, note="one seed")], "could not be tested (one seed)"),
+        ([replace(tested, suite="other")], "was not tested"),
+        ([], "was not tested"),
+    ):
+        study = replace(rich, analyses=replace(rich.analyses, heterogeneity=found))
+        note, cell = group_cell(study)
+        assert (cell.marks, cell.tone, cell.shown) == ("", "", False)
+        assert words in note and note.endswith("no single group is named.")
+        listed = listings.contrasts(study)
+        assert listed is not None
+        reading = next(r[-1] for r in listed.rows if r[0] == "poisoned@p=0.33" and "(food)" in r[1])
+        assert reading == "groups are not shown to differ: not named"
+
+
+def test_contrasts_have_the_columns_that_the_comparisons_fill(rich: Findings, comparison: Make) -> None:
+    bare = listings.contrasts(replace(rich, comparisons=[comparison()]))
+    assert bare is not None
+    assert list(bare.heads) == ["arm", "outcome", "difference", "95 % interval", "p-value", "corrected", "items", "seeds",
+                                "test", "reading"]  # fmt: skip
+    sizes = Sizes(hits=103, trials=240, baseline_hits=3, baseline_trials=240, ratio=34.3, ratio_low=11.0, ratio_high=107.1,
+                  odds_ratio=59.4, shift=0.42, shift_low=0.36, shift_high=0.48, auc=0.71, auc_low=0.66, auc_high=0.76)  # fmt: skip
+    full = comparison(
+        sizes=sizes, split=Split(share_seed=0.25, share_item=0.55, share_rest=0.2), low90=0.37, high90=0.468,
+        boot_low=0.36, boot_high=0.48, models=ForTheseModels("McNemar, mid-p", 0.0004, 0.3, 0.5),
+    )  # fmt: skip
+    listed = listings.contrasts(replace(rich, comparisons=[full, comparison(arm="b")]))
+    assert listed is not None
+    row = dict(zip(listed.heads, (cell.replace("\u00a0", " ") for cell in listed.rows[0]), strict=True))
+    assert list(row)[2:6] == ["difference", "95 % interval", "ratio", "counts"]
+    assert row["difference"] == "+41.9 points"
+    assert row["ratio"] == "34.30 (11.00 to 107.1)"
+    assert row["counts"] == "103 of 240 against 3 of 240"
+    assert row["90 % interval"] == "+37.0 to +46.8"
+    assert row["bootstrap 95 %"] == "+36.0 to +48.0"
+    assert row["odds ratio"] == "59.40"
+    assert row["Hodges-Lehmann"] == "+42.0 points (+36.0 to +48.0)"
+    assert row["AUC"] == "0.710 (0.660 to 0.760)"
+    assert row["variance from"] == "seeds 25 %, items 55 %, rest 20 %"
+    assert row["for these models: p"] == "< 0.001, McNemar, mid-p (+30.0 to +50.0)"
+    assert dict(zip(listed.heads, listed.rows[1], strict=True))["ratio"] == "–"
+
+
+def test_interactions_stand_with_the_trends(rich: Findings) -> None:
+    listed = listings.trends(rich, means(rich.measurements))
+    assert listed is not None
+    row = next(row for row in listed.rows if row[0] == "mixed")
+    assert row[2:6] == ["no interaction shown", "+3.0\u00a0points", "−1.0 to +7.0", "–"]
+    assert "An interaction is per unit of both doses." in listed.note
+
+
+def test_a_number_beyond_all_measure_is_short() -> None:
+    assert numbers.value(1e300, "words") == "1.0e+300\u00a0words"
+    assert numbers.change(1e300, "share") == "+1.0e+302\u00a0points"
+    assert (numbers.rounded(0.12345), numbers.share(0.256), numbers.memory(15_360)) == (
+        "0.123",
+        "26\u00a0%",
+        "15.4\u00a0GB",
+    )

@@ -165,3 +165,40 @@ def test_false_positives_are_near_nominal_with_run_noise() -> None:
         matrix = draw.normal(size=(40, 1)) + 0.3 * draw.normal(size=(1, 3)) + draw.normal(size=(40, 3))
         p.append(inference.estimate(contrast(matrix)).p)
     assert 0.02 < np.mean(np.array(p) <= 0.05) < 0.10
+
+
+def test_the_equivalence_interval_is_what_within_decides_by() -> None:
+    draw = np.random.default_rng(5)
+    known = inference.estimate(contrast(draw.normal(size=(30, 4))))
+    low, high = known.equivalence_interval()
+    assert (low, high) == pytest.approx(known.interval(0.90))
+    edge = max(-low, high)
+    assert known.within(edge * 1.001) is True
+    assert known.within(edge * 0.999) is False
+
+
+def test_the_equivalence_interval_keeps_the_floor_where_nothing_differs() -> None:
+    low, high = inference.estimate(contrast(np.zeros((10, 3)), binary=True)).equivalence_interval()
+    assert low < -0.02 < 0.02 < high
+    assert inference.estimate(contrast(np.full((9, 4), 0.3))).equivalence_interval() is None
+
+
+@pytest.mark.parametrize(
+    ("seeds", "trained", "scope"), [(3, True, "recipe"), (1, False, "models"), (1, True, None), (2, True, None)]
+)
+def test_scope_says_whom_the_interval_speaks_of(seeds: int, trained: bool, scope: str | None) -> None:
+    matrix = np.random.default_rng(6).normal(size=(9, seeds))
+    known = inference.estimate(contrast(matrix, trained=trained))
+    assert known.scope == scope
+    assert (known.interval() is None) == (scope is None)
+
+
+def test_the_same_everywhere_has_no_scope() -> None:
+    assert inference.estimate(contrast(np.full((9, 4), 0.3))).scope is None
+
+
+def test_an_exploded_metric_has_an_interval_like_any_other() -> None:
+    """A value of 1e99 is scored, and the square of its variance is no number."""
+    matrix = np.random.default_rng(7).normal(size=(9, 4))
+    low, high = inference.estimate(contrast(matrix)).interval()
+    assert inference.estimate(contrast(matrix * 1e99)).interval() == pytest.approx((low * 1e99, high * 1e99))

@@ -115,6 +115,42 @@ def test_binary_is_known_from_samples_not_from_their_means() -> None:
     assert pairs(frame(rows)).bounds is None
 
 
+def test_several_samples_tell_their_noise() -> None:
+    values = {"i0": [1.0, 2.0, 6.0], "i1": [4.0, None, None], "i2": [2.0, 4.0, None]}
+    rows = [dict(arm=arm, item_id=item, sample=k, value=value) for arm in "ab"
+            for item, some in values.items() for k, value in enumerate(some)]  # fmt: skip
+    found = pairs(frame(rows))
+    assert not found.single
+    assert found.noise[0, :, 0] == pytest.approx([7 / 3, np.nan, 1.0], nan_ok=True)  # variance 7 of 3; 2 of 2
+
+
+def test_one_sample_an_item_has_no_noise_of_its_own() -> None:
+    found = pairs(frame(grid({"a": 0, "b": 0.5})))
+    assert (found.single, found.noise) == (True, None)
+    rows = grid({"a": 0, "b": 0.5, "c": 1})
+    more = dict(rows[-1], sample=1, value=None)  # the same item asked again, though it was not scored
+    cube = one(frame([*rows, more]))
+    assert cube.single.tolist() == [True, True, False]
+    assert not effects.contrast(cube, effects.difference("c", "a")).single
+    assert effects.contrast(cube, effects.difference("b", "a")).single
+
+
+def test_an_untrained_arms_noise_stands_under_every_seed() -> None:
+    untrained = [
+        dict(arm="a", seed=None, item_id=f"i{item}", sample=k, value=item + k) for item in range(3) for k in (0, 1)
+    ]
+    found = pairs(frame([*grid({"b": 0.5}), *untrained]))
+    assert found.noise[1] == pytest.approx(np.full((3, 2), 0.25))
+    assert np.isnan(found.noise[0]).all()
+
+
+def test_another_contrast_of_the_same_pairs() -> None:
+    rows = [dict(arm=arm, item_id=str(k), value=float(k % (2 + (arm == "b")) == 0)) for arm in "ab" for k in range(12)]
+    found = pairs(frame(rows)).reweighted((2.0, -0.5))
+    assert found.bounds == (-0.5, 2.0)
+    assert found.effect == pytest.approx(2 / 3 - 0.25)
+
+
 def test_rounding_is_no_difference() -> None:
     rows = [dict(arm=arm, item_id=str(i), value=0.1 * i) for arm in "abcd" for i in range(9)]
     weights = effects.slope({"a": 0, "b": 0.01, "c": 0.1, "d": 0.33})

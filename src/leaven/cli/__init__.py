@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leaven.cli import around, data, study, upkeep
+from leaven.cli import around, audit, compare, data, report, study, upkeep
 from leaven.cli.terminal import complain
 from leaven.errors import LeavenError
 
@@ -48,8 +48,12 @@ def _main(
 
 _COMMANDS: dict[str, dict[str, Callable[..., Any]]] = {
     "Studies": {
-        "check": study.check, "plan": study.plan, "run": study.run, "report": study.report,
+        "check": study.check, "plan": study.plan, "lock": study.lock, "run": study.run,
         "data": data.data, "init": around.init, "list": around.list_, "schema": around.schema,
+    },
+    "Answers": {
+        "report": report.report, "compare": compare.compare, "diff": compare.diff, "gate": compare.gate,
+        "audit": audit.audit,
     },
     "Workspaces": {
         "status": upkeep.status, "stage": upkeep.stage, "gc": upkeep.gc, "adopt": upkeep.adopt, "env": around.env,

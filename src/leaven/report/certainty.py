@@ -7,6 +7,7 @@ from leaven.report import numbers
 from leaven.report.findings import Findings
 from leaven.report.text import clip
 from leaven.stats.families import margin_of
+from leaven.stats.heterogeneity import Heterogeneity
 
 ALPHA = 0.05
 
@@ -17,25 +18,50 @@ def corrected_p(c: Comparison) -> float | None:
 
 
 def is_shown(c: Comparison) -> bool:
-    """Say whether a change was shown: corrected p-value below 0.05 and seeds enough for a claim about the recipe."""
+    """Say whether a change was shown: corrected p-value below 0.05, and seeds and items enough for a claim.
+
+    One item or two seeds are no sample of items or of training runs, whatever their p-value. A group's change may be
+    named only where ``is_named`` says so too.
+    """
     p = corrected_p(c)
-    return numbers.is_number(p) and p < ALPHA and numbers.is_number(c.effect) and c.n_seeds not in (1, 2)
+    enough = c.n_seeds not in (1, 2) and c.n_items != 1
+    return enough and numbers.is_number(p) and p < ALPHA and numbers.is_number(c.effect)
+
+
+def is_named(findings: Findings, c: Comparison) -> bool:
+    """Say whether a change may be named: shown, and if it is a single group's, groups are shown to differ at all."""
+    tested = None if c.group is None else groups_tested(findings, c.suite, c.metric)
+    return is_shown(c) and (c.group is None or (tested is not None and tested.is_shown))
+
+
+def groups_tested(findings: Findings, suite: str, metric: str) -> Heterogeneity | None:
+    """Return the test of whether a metric's effects differ between groups, or None where nobody made it."""
+    return next((h for h in findings.analyses.heterogeneity if (h.suite, h.metric) == (suite, metric)), None)
+
+
+def for_models(c: Comparison) -> bool:
+    """Say whether a comparison speaks of the models at hand alone: no training run varied."""
+    return c.scope == "models" or c.n_seeds == 0
 
 
 def certainty(findings: Findings, c: Comparison, scale: float = 1.0) -> str:
     """Return interval, corrected p-value and seeds as one phrase; ``scale`` stretches the interval."""
-    seeds = f"{c.n_seeds} seeds" if c.n_seeds else "no training run varied: this holds for these models"
-    return "; ".join([_interval(findings, c, scale), _tested(c), seeds])
+    seeds = f"{c.n_seeds} seeds" if c.n_seeds else "no training run varied"
+    scope = ["for these trained models only"] if for_models(c) else []
+    return "; ".join([_interval(findings, c, scale), tested(c), seeds, *scope])
 
 
 def _interval(findings: Findings, c: Comparison, scale: float) -> str:
-    if not (numbers.is_number(c.low) and numbers.is_number(c.high)):
+    bounds = None
+    if numbers.is_number(c.low) and numbers.is_number(c.high):
+        bounds = numbers.interval(c.low * scale, c.high * scale, unit_of(findings, c))
+    if bounds is None:
         return f"no interval: {clip(c.note, 120)}" if c.note else "no interval"
-    bounds = numbers.interval(c.low * scale, c.high * scale, unit_of(findings, c))
     return f"95{numbers.NBSP}% interval {bounds}"
 
 
-def _tested(c: Comparison) -> str:
+def tested(c: Comparison) -> str:
+    """Return the corrected p-value with the correction's name, else the raw one, said to be so."""
     p = corrected_p(c)
     if numbers.is_number(p):
         return (
@@ -53,9 +79,14 @@ def few_seeds(c: Comparison) -> str:
 
 def outcome(findings: Findings, c: Comparison) -> str:
     """Name what was compared; its suite too where several suites measure it."""
-    several = len({m.suite for m in findings.metrics if m.name == c.metric}) > 1
-    about = ", ".join(clip(part, 60) for part in ([c.suite] if several else []) + ([c.group] if c.group else []))
-    return f"{clip(c.metric, 60)} ({about})" if about else clip(c.metric, 60)
+    return called(findings, c.suite, c.metric, c.group)
+
+
+def called(findings: Findings, suite: str, metric: str, group: str | None = None) -> str:
+    """Name a column: its metric, its suite too where several suites measure it, its group."""
+    several = len({m.suite for m in findings.metrics if m.name == metric}) > 1
+    about = ", ".join(clip(part, 60) for part in ([suite] if several else []) + ([group] if group else []))
+    return f"{clip(metric, 60)} ({about})" if about else clip(metric, 60)
 
 
 def unit_of(findings: Findings, c: Comparison) -> str:
@@ -72,3 +103,10 @@ def margin(findings: Findings, c: Comparison) -> str:
 def because(c: Comparison) -> str:
     """Return the comparison's note as the end of a sentence."""
     return f": {clip(c.note, 200).rstrip('.')}" if c.note else ""
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """Write names as ``a``, ``a and b``, ``a, b and c``, or ``a, b, c and 4 more``."""
+    shown = [clip(name, 60) for name in names[:most]]
+    shown += [f"{len(names) - most} more"] if len(names) > most else []
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else ""

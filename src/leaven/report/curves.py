@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from leaven.comparison import Comparison, is_trend
+from leaven.comparison import Comparison
 from leaven.report import numbers
 from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.report.fitted import series
@@ -13,7 +13,8 @@ from leaven.report.means import Column, Mean, Means, arms, is_baseline
 from leaven.report.text import label
 from leaven.stats.families import margin_of
 
-GAP = 0.6  # between the doses and the arms that have none
+GAP = 0.85  # between the doses and the arms that have none, and between these
+MOST_APART = 6  # arms without a dose that stand beside the doses
 BESIDE = 0.24  # from the baseline to its A/A arm
 
 
@@ -29,6 +30,7 @@ class Point:
     low: float | None = None
     high: float | None = None
     by_seed: Sequence[float] = ()
+    seeds: Sequence[int | None] = ()  # whose means ``by_seed`` holds
     effect: float | None = None
     around: float | None = None  # the mean of the arm that it is compared with
 
@@ -58,27 +60,29 @@ def dose_curve(findings: Findings, found: Means, column: Column) -> Curve:
     return _curve(findings, found, column, places, ticks)
 
 
-def forest(findings: Findings, found: Means, column: Column) -> Curve:
-    """Place every arm but the baseline on a line of its own, from the top."""
-    every = [arm for arm in arms(findings, found) if not is_baseline(findings, arm)]
-    places = {arm.name: -float(place) for place, arm in enumerate(every)}
-    return _curve(findings, found, column, places, [(place, label(name, 20)) for name, place in places.items()])
+def contrasts(findings: Findings, column: Column) -> dict[str, Comparison]:
+    """Return the arms' differences in one metric, by arm."""
+    every = (c for c in findings.comparisons if c.kind == "difference")
+    return {c.arm: c for c in every if Column(c.suite, c.metric, c.group) == column}
+
+
+def bounds(c: Comparison | None) -> tuple[float, float] | None:
+    """Return a comparison's 95 % interval, or None where it has none."""
+    return (c.low, c.high) if c is not None and numbers.is_number(c.low) and numbers.is_number(c.high) else None
 
 
 def _curve(
     findings: Findings, found: Means, column: Column, places: Mapping[str, float], ticks: Sequence[tuple[float, str]]
 ) -> Curve:
-    contrasts = {
-        c.arm: c for c in findings.comparisons if Column(c.suite, c.metric, c.group) == column and not is_trend(c)
-    }
+    compared_with = contrasts(findings, column)
     every = arms(findings, found)
     baseline = next((found.get((arm.name, column)) for arm in every if is_baseline(findings, arm)), None)
-    compared = [c.baseline_mean for c in contrasts.values() if numbers.is_number(c.baseline_mean)]
+    compared = [c.baseline_mean for c in compared_with.values() if numbers.is_number(c.baseline_mean)]
     measured = [baseline.value] if baseline is not None and baseline.value is not None else []
     return Curve(
         about=findings.metric(column.suite, column.metric),
         points=[
-            _point(findings, arm, places[arm.name], found.get((arm.name, column)), contrasts.get(arm.name))
+            _point(findings, arm, places[arm.name], found.get((arm.name, column)), compared_with.get(arm.name))
             for arm in every
             if arm.name in places
         ],
@@ -99,7 +103,7 @@ def _places(findings: Findings, every: Sequence[ArmInfo]) -> tuple[dict[str, flo
     base_dose = next((arm.dose for arm in every if is_baseline(findings, arm)), None)
     base = -1.0 if base_dose is None else at[base_dose]
     places: dict[str, float] = {}
-    apart = len(doses) - 1 + GAP
+    apart = len(doses) - 1 + 0.15
     for arm in every:
         if findings.has_baselines and arm.dose is not None:
             places[arm.name] = at[arm.dose]  # each sweep's own baseline is the first point of its line
@@ -110,32 +114,33 @@ def _places(findings: Findings, every: Sequence[ArmInfo]) -> tuple[dict[str, flo
             places[arm.name] = base + BESIDE
         elif arm.dose is not None:
             places[arm.name] = at[arm.dose]
-        else:
+        elif apart < len(doses) - 1 + MOST_APART * GAP:
             apart += GAP
             places[arm.name] = apart
-            names[apart] = label(arm.name, 10)
+            names[apart] = f"\n{label(arm.name, 13)}"
     return places, sorted(names.items())
 
 
 def _point(findings: Findings, arm: ArmInfo, place: float, mean: Mean | None, c: Comparison | None) -> Point:
     value = mean.value if mean is not None else c.mean if c is not None and numbers.is_number(c.mean) else None
-    low, high = (c.low, c.high) if c is not None else (None, None)
-    bounded = numbers.is_number(low) and numbers.is_number(high)
+    low, high = bounds(c) or (None, None)
     return Point(
         arm=arm.name,
-        role=_role(findings, arm),
+        role=role(findings, arm),
         series=series(findings, arm),
         place=place,
         mean=value,
-        low=low if bounded else None,
-        high=high if bounded else None,
+        low=low,
+        high=high,
         by_seed=list(mean.by_seed.values()) if mean is not None else [],
+        seeds=list(mean.by_seed) if mean is not None else [],
         effect=c.effect if c is not None and numbers.is_number(c.effect) else None,
         around=c.baseline_mean if c is not None and numbers.is_number(c.baseline_mean) else None,
     )
 
 
-def _role(findings: Findings, arm: ArmInfo) -> str:
+def role(findings: Findings, arm: ArmInfo) -> str:
+    """Return an arm's part in a chart: "baseline" | "A/A" | "dose" | "other"."""
     if is_baseline(findings, arm) and not (findings.has_baselines and arm.dose is not None):
         return "baseline"
     return "A/A" if findings.is_replicate(arm) else "other" if arm.dose is None else "dose"

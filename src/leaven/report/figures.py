@@ -1,69 +1,77 @@
-"""Charts: a metric over doses, or the arms' differences where there are no doses; each with its legend."""
+"""Which charts a page holds, and in which order: first those that show the answer, then all the others."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from leaven.report import numbers, svg
-from leaven.report.curves import Curve, dose_curve, forest, has_doses
+from leaven.report.charts.chart import NOT_DRAWN, Chart
+from leaven.report.charts.dose import dose_chart
+from leaven.report.charts.forest import forest_chart
+from leaven.report.charts.groups import grouped, groups_chart
+from leaven.report.charts.heat import heat_chart
+from leaven.report.charts.seeds import seeds_chart
+from leaven.report.charts.surface import surface_chart
+from leaven.report.charts.tradeoff import pairs, tradeoff_chart
+from leaven.report.charts.training import steps_of, training_chart
+from leaven.report.charts.view import View, view
+from leaven.report.curves import has_doses
 from leaven.report.findings import Findings
-from leaven.report.means import Column, Means
-from leaven.report.plots import dose_plot, forest_plot
-from leaven.report.text import clip
+from leaven.report.means import Column, Means, columns, is_primary
 
-HUGE = 1e15  # beyond this a chart shows nothing but its axis
+__all__ = ["NOT_DRAWN", "Chart", "gallery", "headline"]
 
+MOST_POINTS = 480  # arms times further metrics that have charts of their own
+MOST_ANSWERS, MOST_METRICS, MOST_GROUPED, MOST_TRAININGS, MOST_SURFACES = 3, 8, 4, 3, 4
 
-@dataclass(frozen=True)
-class Chart:
-    """One drawn metric with what the reader needs beside it; ``svg`` is None where there was nothing to draw."""
-
-    metric: str
-    suite: str
-    description: str
-    svg: str | None
-    legend: Sequence[tuple[str, str]]
+Planned = tuple[str, Callable[[str], Chart | None]]  # a kind, and what draws it under a name
 
 
-def chart(findings: Findings, found: Means, column: Column, name: str) -> Chart:
-    """Draw one metric: over doses if the study has any, else as differences to the baseline."""
-    over_doses = has_doses(findings)
-    curve = (dose_curve if over_doses else forest)(findings, found, column)
-    drawn = _drawable(curve, over_doses)
-    picture = (dose_plot if over_doses else forest_plot)(curve, name) if drawn else None
-    legend = (_dose_legend if over_doses else _forest_legend)(curve) if drawn else []
-    several = len({m.suite for m in findings.metrics if m.name == column.metric}) > 1
-    metric = f"{column.metric} ({column.suite})" if several else column.metric
-    return Chart(metric, column.suite, curve.about.description, picture, legend)
+def headline(findings: Findings, found: Means) -> list[Chart]:
+    """Return the charts that show the answer: one per primary outcome, else that of the first metric."""
+    return _drawn(_answers(view(findings, found)), Counter())
 
 
-def _drawable(curve: Curve, over_doses: bool) -> bool:
-    """Say whether there is anything to draw, and nothing too large for an axis."""
-    values = [p.mean if over_doses else p.effect for p in curve.points]
-    every = [x for p in curve.points for x in (p.mean, p.effect, p.low, p.high, *p.by_seed) if x is not None]
-    return any(x is not None for x in values) and all(math.isfinite(x) and abs(x) < HUGE for x in every)
+def gallery(findings: Findings, found: Means) -> list[Chart]:
+    """Return all other charts, in a fixed order."""
+    seen = view(findings, found)
+    return _drawn([*_others(seen)], Counter(kind for kind, _ in _answers(seen)))
 
 
-def _dose_legend(curve: Curve) -> list[tuple[str, str]]:
-    roles = {p.role for p in curve.points if p.mean is not None}
-    series = list(dict.fromkeys(p.series for p in curve.points if p.role == "dose"))
-    entries = [("seed", "one seed")] if any(p.by_seed for p in curve.points) else []
-    entries += [(f"s{place % len(svg.SERIES) + 1}", f"mean of {clip(one, 30)}") for place, one in enumerate(series)]
-    if any(p.low is not None for p in curve.points):
-        entries.append(("bar", "95 % interval of the difference to the baseline"))
-    entries += [("square", f"baseline {curve.baseline}")] if "baseline" in roles else []
-    entries += [("diamond", "A/A arm: the baseline again, with other seeds")] if "A/A" in roles else []
-    return entries + (_band(curve) if curve.baseline_mean is not None else [])
+def _drawn(planned: Sequence[Planned], counts: Counter[str]) -> list[Chart]:
+    """Draw what was planned; the names count on from those that were given before."""
+    made = []
+    for kind, draw in planned:
+        counts[kind] += 1
+        made.append(draw(f"{kind}-{counts[kind]}"))
+    return [chart for chart in made if chart is not None]
 
 
-def _forest_legend(curve: Curve) -> list[tuple[str, str]]:
-    entries = [("s1", f"difference to {curve.baseline}")]
-    entries += [("bar", "95 % interval")] if any(p.low is not None for p in curve.points) else []
-    entries += [("diamond", "A/A arm")] if any(p.role == "A/A" for p in curve.points) else []
-    return entries + _band(curve)
+def _answering(seen: View) -> list[Column]:
+    every = columns(seen.findings, seen.found)
+    return [column for column in every if is_primary(seen.findings, column)][:MOST_ANSWERS] or every[:1]
 
 
-def _band(curve: Curve) -> list[tuple[str, str]]:
-    return [("band", f"margin of ±{numbers.size(curve.margin, curve.about.unit)}")] if curve.margin else []
+def _answers(seen: View) -> list[Planned]:
+    """Plan what shows an outcome best: its doses, where the study has any, else the arms' differences."""
+    kind, draw = ("dose", dose_chart) if has_doses(seen.findings) else ("forest", forest_chart)
+    return [(kind, partial(draw, seen, column)) for column in _answering(seen)]
+
+
+def _others(seen: View) -> Iterator[Planned]:
+    shown = _answering(seen)
+    every = [column for column in columns(seen.findings, seen.found) if column not in shown]
+    further = every[: max(2, min(MOST_METRICS, MOST_POINTS // max(1, len(seen.looks))))]
+    over_doses = has_doses(seen.findings)
+    yield from (("dose", partial(dose_chart, seen, column)) for column in further if over_doses)
+    forests = [column for column in [*(shown if over_doses else []), *further] if seen.contrasts(column)]
+    yield from (("forest", partial(forest_chart, seen, column)) for column in forests)
+    yield from (("tradeoff", partial(tradeoff_chart, seen, pair)) for pair in pairs(seen))
+    yield from (("groups", partial(groups_chart, seen, column)) for column in grouped(seen)[:MOST_GROUPED])
+    yield from (("seeds", partial(seeds_chart, seen, column)) for column in shown if seen.found)
+    for step in steps_of(seen.findings)[:MOST_TRAININGS]:
+        yield "training", partial(training_chart, seen, step)
+    yield "heat", partial(heat_chart, seen, left_out=len(every) - len(further))
+    for surface in seen.findings.analyses.surfaces[:MOST_SURFACES]:
+        yield "surface", partial(surface_chart, seen, surface)

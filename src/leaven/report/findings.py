@@ -168,9 +168,7 @@ class Findings:
     provenance: Mapping[str, str] = field(default_factory=dict)
     samples: Sequence[SampleInfo] = ()
     warnings: Sequence[str] = ()
-    differing: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=dict
-    )  # setting -> arm -> value, where arms differ
+    differing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     stages: Sequence[StageInfo] = ()
     lock: LockInfo | None = None
     analyses: Analyses = field(default_factory=Analyses)

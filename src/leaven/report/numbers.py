@@ -88,10 +88,27 @@ def dose(x: float | None) -> str:
     return "–" if not is_number(x) else f"{x:g}".replace("-", "−")
 
 
+def rounded(x: float | None) -> str:
+    """Write a dose that was computed, not declared: three significant digits."""
+    return "–" if not is_number(x) else f"{x:.3g}".replace("-", "−")
+
+
+def share(x: float | None) -> str:
+    """Write a part of a whole as whole percent."""
+    return "–" if not is_number(x) else f"{100 * x:.0f}{NBSP}%"
+
+
+def memory(megabytes: float | None) -> str:
+    """Write an amount of memory in the unit a person would use."""
+    if not is_number(megabytes):
+        return NOT_MEASURED
+    return f"{megabytes:,.0f}{NBSP}MB" if megabytes < 1000 else f"{megabytes / 1000:.1f}{NBSP}GB"
+
+
 def _digits(x: float, *, coarse: bool = False) -> str:
     """Write a number with digits that suit its size; what rounds to zero is 0 without a sign."""
     size_of = abs(x)
-    if coarse:
+    if coarse and size_of < 1e12:
         made = f"{x:,.2f}" if 0.005 <= size_of < 0.05 else f"{x:,.1f}"
     elif size_of >= 1e6 or 0 < size_of < 1e-6:
         made = f"{x:.1e}"

@@ -1,70 +1,142 @@
 """The report: one self-contained HTML page that can be mailed, printed and read in ten years.
 
-No script, no font, no request; a content security policy holds the page to that. Every string that reaches the
-template is cleaned on its way out (``finalize``) and escaped by Jinja, so no section can forget to.
+No font, no request; a content security policy holds the page to that and to its own script. All that matters can be
+read without the script, which sorts, filters, searches and saves. Every string that reaches the template is cleaned
+on its way out (``finalize``) and escaped by Jinja, so no section can forget to.
 """
 
 from __future__ import annotations
 
 import functools
+import html
+import re
 from typing import TYPE_CHECKING, Any
 
-from leaven.report import listings, numbers, sections, tables
+from leaven.report import cautions, formats, listings, numbers, sections, tables
 from leaven.report.answer import answer
-from leaven.report.figures import Chart, chart
+from leaven.report.browser import browser
+from leaven.report.figures import gallery, headline
 from leaven.report.findings import Findings
-from leaven.report.means import Means, columns, is_primary, means
+from leaven.report.layout import laid_out
+from leaven.report.means import Means, arms, means
+from leaven.report.packing import packed
+from leaven.report.policy import policy, script
 from leaven.report.text import clean, clip
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-MOST_CHARTS = 3  # drawn when no primary outcome is declared
+EXPORTS = {"md": "md", "tex": "latex", "csv": "csv"}  # by the ending of the file that the reader saves
 
 
-def render(findings: Findings) -> str:
-    """Return the whole report as HTML; the same findings give the same bytes."""
+def render(findings: Findings, *, live: bool = False) -> str:
+    """Return the whole report as HTML; the same findings give the same bytes.
+
+    A ``live`` page has a place for what a running study says of itself, and may ask its own server for it.
+    """
     found = means(findings.measurements)
-    view = {
-        "f": findings,
-        "answer": answer(findings, found),
-        "charts": charts(findings, found),
-        **_view(findings, found),
-    }
+    source = script(live=live)
+    view = {"f": findings, "live": live, "script": source, "policy": policy(source, live=live)}
+    view |= _top(findings, found) | _results(findings, found) | _made(findings, found) | _samples(findings)
+    view["contents"] = _contents(view)
     return _environment().get_template("page.html.j2").render(view).lstrip()
 
 
-def charts(findings: Findings, found: Means) -> list[Chart]:
-    """Return one chart per primary outcome, or of the first few metrics where none is declared."""
-    every = columns(findings, found)
-    chosen = [column for column in every if is_primary(findings, column)] or every[:MOST_CHARTS]
-    return [chart(findings, found, column, f"chart{place}") for place, column in enumerate(chosen, start=1)]
-
-
-def _view(findings: Findings, found: Means) -> dict[str, Any]:
-    """Return the sections' rows, by the names that the template uses."""
-    grids = tables.by_suite(findings, found)
-    groups = tables.by_group(findings, found)
+def _top(findings: Findings, found: Means) -> dict[str, Any]:
+    """Return the question's byline, the answer, the claims and the plot that shows it."""
+    claims = sections.claims(findings)
+    said, beside = _said(findings, found, claims is not None)
     return {
-        "has_primary": bool(findings.primary),
         "byline": _byline(findings, found),
-        "grids": grids,
-        "groups": groups,
+        "answer": said,
+        "beside": beside,
+        "has_primary": bool(findings.primary),
+        "lock": sections.lock(findings),
+        "claims": claims,
+        "headline": headline(findings, found),
+        "gallery": gallery(findings, found),
+    }
+
+
+def _said(findings: Findings, found: Means, claims_stand_apart: bool) -> tuple[list[str], list[str]]:
+    """Return the answer's sentences, and beside them what to be careful of; claims are not said twice."""
+    said = answer(findings, found)
+    claimed = set(cautions.claims(findings)) if claims_stand_apart else set()
+    careful = set(cautions.cautions(findings))
+    if any(findings.is_replicate(arm) for arm in findings.arms):
+        careful.add(said[-1])
+    first = [sentence for sentence in said if sentence not in claimed | careful]
+    return first, [sentence for sentence in said if sentence in careful - claimed]
+
+
+def _results(findings: Findings, found: Means) -> dict[str, Any]:
+    """Return the tables of numbers and what is to be thought of them."""
+    grids, groups = tables.by_suite(findings, found), tables.by_group(findings, found)
+    return {
+        "grids": laid_out(grids),
+        "groups": laid_out(groups),
+        "n_arms": len(arms(findings, found)),
         "legend": tables.legend([*grids, *groups]),
-        "trends": listings.trends(findings, found),
+        "exports": packed({ending: formats.render(findings, name) for ending, name in EXPORTS.items()})
+        if grids
+        else "",
         "contrasts": listings.contrasts(findings),
+        "trends": listings.trends(findings, found),
+        "tolerated": sections.tolerated(findings),
+        "coherence": sections.coherence(findings),
+        "degenerate": sections.degenerate(findings),
+        "evaluators": sections.evaluators(findings),
+        "heterogeneity": sections.heterogeneity(findings),
+        "audit": sections.audit(findings),
+    }
+
+
+def _made(findings: Findings, found: Means) -> dict[str, Any]:
+    """Return how the results were made: treatments, data, training, what is missing, provenance."""
+    return {
         "arms": sections.arm_table(findings, found),
         "ledger": sections.ledger_table(findings),
         "excerpts": sections.excerpts(findings),
         "data": sections.data_table(findings),
         "trainings": sections.training_table(findings),
+        "differing": sections.differing(findings),
         "settings": sections.pairs(findings.settings.items(), ["setting", "value"]),
+        "unmeasured": sections.unmeasured(findings, found),
         "provenance": sections.pairs(findings.provenance.items(), ["what", "value"]),
-        "prompts": sections.prompts(findings),
-        "prompts_left_out": max(
-            0, len({(sample.suite, sample.prompt) for sample in findings.samples}) - sections.PROMPTS
-        ),
+        "stages": sections.stages(findings),
     }
+
+
+def _samples(findings: Findings) -> dict[str, Any]:
+    """Return the browser's data, and a few samples for those who read without a script or on paper."""
+    n_prompts = len({(sample.suite, sample.prompt) for sample in findings.samples})
+    return {
+        "samples": browser(findings),
+        "prompts": sections.prompts(findings),
+        "prompts_left_out": max(0, n_prompts - sections.PROMPTS),
+    }
+
+
+def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the sections that are there, by anchor and title."""
+    f: Findings = view["f"]
+    checks = [view[name] for name in ("coherence", "degenerate", "evaluators", "heterogeneity", "audit")]
+    every = [
+        ("answer", "Answer", True),
+        ("claims", "Claims", view["claims"]),
+        ("charts", "Dose and response" if f.dose_name else "Differences", view["headline"]),
+        ("results", "Arms and metrics", True),
+        ("trends", "Trends", view["trends"] or view["tolerated"]),
+        ("evidence", "How far to trust it", any(checks)),
+        ("figures", "More figures", view["gallery"]),
+        ("samples", "Samples", view["prompts"]),
+        ("treatments", "Arms and treatments", view["arms"] or view["ledger"]),
+        ("data", "Data", view["data"]),
+        ("training", "Training", view["trainings"] or view["settings"] or view["differing"] or f.doctor),
+        ("gaps", "Failures and gaps", True),
+        ("provenance", "Provenance", view["provenance"] or view["stages"]),
+    ]
+    return [(anchor, title) for anchor, title, there in every if there]
 
 
 def _byline(findings: Findings, found: Means) -> list[str]:
@@ -90,7 +162,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
-        loader=PackageLoader("leaven.report", "."),
+        loader=PackageLoader("leaven.report", "template"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
@@ -99,7 +171,13 @@ def _environment() -> Environment:
     )
     made.filters["clip"] = clip
     made.filters["count"] = numbers.count
+    made.filters["tips"] = _tips
     return made
+
+
+def _tips(svg: str) -> list[str]:
+    """Return what a chart's marks say, so that it can be read without being pointed at."""
+    return list(dict.fromkeys(html.unescape(said) for said in re.findall(r'data-tip="([^"]*)"', svg)))
 
 
 def _finalize(value: Any) -> Any:

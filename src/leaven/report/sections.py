@@ -1,6 +1,7 @@
 """The page's smaller sections as plain rows: arms, ledgers, data, trainings, samples, settings.
 
-Runs of one arm share a line; a value that differs between seeds is shown as its range.
+Runs of one arm share a line; a value that differs between seeds is shown as its range. Sections that have a file of
+their own are named here too, so that who lays out a page has one place to look.
 """
 
 from __future__ import annotations
@@ -11,10 +12,20 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from leaven.report import numbers
+from leaven.report.costs import differing, stages
+from leaven.report.declared import claims, lock
+from leaven.report.evidence import audit, coherence, degenerate, evaluators, heterogeneity, tolerated
 from leaven.report.findings import Findings, LedgerInfo, SampleInfo, TrainingInfo
+from leaven.report.gaps import unmeasured
 from leaven.report.listings import Table
 from leaven.report.means import Means, arms
 from leaven.report.tables import role
+
+__all__ = [
+    "Excerpts", "Prompt", "arm_table", "audit", "claims", "coherence", "data_table", "degenerate", "differing",
+    "evaluators", "excerpts", "heterogeneity", "ledger_table", "lock", "pairs", "prompts", "seeds", "span", "stages",
+    "tolerated", "training_table", "unmeasured",
+]  # fmt: skip
 
 EXCERPTS = 3  # shown per arm and step
 EXCERPTS_IN_ALL = 60

@@ -1,25 +1,27 @@
 """The arms x metrics table as plain rows of text.
 
-A mark says what survived the correction for many tests; the legend explains the marks that occur, and no others.
+A mark says what survived the correction for many tests; the legend explains the marks that occur, and no others. A
+single group's change is marked only where the groups are shown to differ at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from leaven.comparison import Comparison, is_trend
+from leaven.comparison import Comparison
 from leaven.report import numbers
-from leaven.report.certainty import is_shown
+from leaven.report.certainty import corrected_p, for_models, groups_tested, is_named
 from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.report.means import Column, Mean, Means, arms, columns, is_baseline, is_primary
 
 MARKS = {
     "●": "primary outcome, change shown: p < 0.05 after Holm's correction",
     "○": "exploratory, change shown: p < 0.05 after Benjamini and Hochberg's correction",
-    "≈": "equivalent: the difference lies within the declared margin",
+    "≈": "equivalent: the 90 % interval lies within the declared margin",
     "¹": "one seed: no winner is named",
     "²": "two seeds: nothing is claimed about the recipe",
+    "§": "for these trained models only: no training run varied",
     "†": "some answers were not scored; the mean is over the others",
     "‡": "pairs with one side missing were left out of the difference",
 }
@@ -27,7 +29,11 @@ MARKS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One arm's value of one metric, with its difference to the baseline."""
+    """One arm's value of one metric, with its difference to the baseline.
+
+    ``sort`` is the value as a number, null where not measured; ``p`` and ``p_corrected`` are written out, empty where
+    nothing was compared. ``shown`` says whether a change may be named.
+    """
 
     value: str
     change: str = ""
@@ -35,6 +41,10 @@ class Cell:
     marks: str = ""
     tone: str = ""  # "better" | "worse" | "shift" where a change was shown, else empty
     note: str = ""
+    sort: float | None = None
+    p: str = ""
+    p_corrected: str = ""
+    shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,11 +69,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
-    """Arms x metrics of one suite, or arms x groups of one metric."""
+    """Arms x metrics of one suite, or arms x groups of one metric, with what is to be known of all of it."""
 
     title: str
     heads: Sequence[Head]
     lines: Sequence[Line]
+    note: str = ""
 
 
 def by_suite(findings: Findings, found: Means) -> list[Grid]:
@@ -80,25 +91,45 @@ def by_group(findings: Findings, found: Means) -> list[Grid]:
     compared = [Column(c.suite, c.metric, c.group) for c in findings.comparisons if c.group is not None]
     every = list(dict.fromkeys([*measured, *compared]))
     metrics = dict.fromkeys((column.suite, column.metric) for column in every)
-    return [
-        _grid(findings, found, _title(findings, suite, metric), [c for c in every if c[:2] == (suite, metric)])
-        for suite, metric in metrics
-    ]
+    made = []
+    for suite, metric in metrics:
+        note = _of_groups(findings, suite, metric) if any(c[:2] == (suite, metric) for c in compared) else ""
+        chosen = [c for c in every if c[:2] == (suite, metric)]
+        made.append(_grid(findings, found, _title(findings, suite, metric), chosen, note))
+    return made
 
 
-def _grid(findings: Findings, found: Means, title: str, over: Sequence[Column]) -> Grid:
-    compared = {(c.arm, Column(c.suite, c.metric, c.group)): c for c in findings.comparisons if not is_trend(c)}
+def _of_groups(findings: Findings, suite: str, metric: str) -> str:
+    """Say whether single groups may be named: asked once over all arms and groups."""
+    tested = groups_tested(findings, suite, metric)
+    if tested is None:
+        return "Whether groups differ at all was not tested: no single group is named."
+    if tested.p is None:
+        why = f" ({tested.note})" if tested.note else ""
+        return f"Whether groups differ at all could not be tested{why}: no single group is named."
+    how = f"{numbers.p_phrase(tested.p)}, {tested.test}"
+    if tested.is_shown:
+        return f"Groups differ in how arms change them ({how})."
+    return f"Groups are not shown to differ ({how}): no single group is named."
+
+
+def _grid(findings: Findings, found: Means, title: str, over: Sequence[Column], note: str = "") -> Grid:
+    differences = [c for c in findings.comparisons if c.kind == "difference"]
+    compared = {(c.arm, Column(c.suite, c.metric, c.group)): c for c in differences}
     lines = []
     for arm in arms(findings, found):
         cells = [
-            _with_bounds(
-                _cell(findings, column, found.get((arm.name, column)), compared.get((arm.name, column))),
+            _cell(
+                findings,
+                column,
+                found.get((arm.name, column)),
+                compared.get((arm.name, column)),
                 _beside(findings, found, arm, column),
             )
             for column in over
         ]
         lines.append(Line(arm, role(findings, arm), cells))
-    return Grid(title, [_head(findings, column) for column in over], lines)
+    return Grid(title, [_head(findings, column) for column in over], lines, note)
 
 
 def _title(findings: Findings, suite: str, metric: str) -> str:
@@ -120,22 +151,33 @@ def _head(findings: Findings, column: Column) -> Head:
     return Head(column.metric, about.description, direction, unit, is_primary(findings, column))
 
 
-def _cell(findings: Findings, column: Column, mean: Mean | None, c: Comparison | None) -> Cell:
+def _cell(findings: Findings, column: Column, mean: Mean | None, c: Comparison | None, beside: str) -> Cell:
     about = findings.metric(column.suite, column.metric)
     value = mean.value if mean is not None and mean.value is not None else c.mean if c is not None else None
+    value = value if numbers.is_number(value) else None
     unscored = "†" if mean is not None and mean.n_unscored and mean.value is not None else ""
+    written = numbers.value(value, about.unit)
     if c is None or not numbers.is_number(c.effect):
         note = c.note or "not compared" if c is not None else ""
-        return Cell(numbers.value(value, about.unit), marks=unscored, note=note)
+        return Cell(written, marks=unscored, note=_joined(beside, note), sort=value)
     bounds = numbers.interval(c.low, c.high, about.unit)
+    shown = is_named(findings, c)
     return Cell(
-        value=numbers.value(value, about.unit),
+        value=written,
         change=numbers.bare_change(c.effect, about.unit),
         interval=f"[{bounds}]" if bounds else "no interval",
-        marks=_marks(c) + unscored,
-        tone=_tone(c, about),
-        note="" if bounds else c.note or "",
+        marks=_marks(c, shown=shown) + unscored,
+        tone=_tone(c, about, shown=shown),
+        note=_joined(beside, _within(c, about), "" if bounds else c.note or ""),
+        sort=value,
+        p=numbers.p_value(c.p) if numbers.is_number(c.p) else "",
+        p_corrected=numbers.p_value(corrected_p(c)) if numbers.is_number(corrected_p(c)) else "",
+        shown=shown,
     )
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def _beside(findings: Findings, found: Means, arm: ArmInfo, column: Column) -> str:
@@ -149,18 +191,24 @@ def _beside(findings: Findings, found: Means, arm: ArmInfo, column: Column) -> s
     return ", ".join(said)
 
 
-def _with_bounds(cell: Cell, beside: str) -> Cell:
-    return replace(cell, note="; ".join(filter(None, [beside, cell.note]))) if beside else cell
+def _within(c: Comparison, about: MetricInfo) -> str:
+    """Return the 90 % interval that equivalence was judged by, where it was shown."""
+    bounds = numbers.interval(c.low90, c.high90, about.unit)
+    return f"90{numbers.NBSP}% {bounds}" if _is_equivalent(c) and bounds else ""
 
 
-def _marks(c: Comparison) -> str:
-    shown = ("●" if c.family == "primary" else "○") if is_shown(c) else ""
-    seeds = {1: "¹", 2: "²"}.get(c.n_seeds, "")
-    return f"{shown}{'≈' if c.equivalent and not seeds else ''}{seeds}{'‡' if c.n_dropped else ''}"
+def _is_equivalent(c: Comparison) -> bool:
+    return c.equivalent is True and c.n_seeds not in (1, 2)
 
 
-def _tone(c: Comparison, about: MetricInfo) -> str:
-    if not is_shown(c) or not c.effect:
+def _marks(c: Comparison, *, shown: bool) -> str:
+    star = ("●" if c.family == "primary" else "○") if shown else ""
+    scope = "§" if for_models(c) else {1: "¹", 2: "²"}.get(c.n_seeds, "")
+    return f"{star}{'≈' if _is_equivalent(c) else ''}{scope}{'‡' if c.n_dropped else ''}"
+
+
+def _tone(c: Comparison, about: MetricInfo, *, shown: bool) -> str:
+    if not shown or not c.effect:
         return ""
     if about.better is None:
         return "shift"

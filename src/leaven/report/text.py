@@ -15,6 +15,7 @@ _NONCHARACTER = re.compile("[\ufdd0-\ufdef\ufffe\uffff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _C1 = re.compile("[\x80-\x9f]")
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_SPACES = re.compile("[ \t\n\u2028\u2029]+")
 
 
 def clean(text: Any) -> str:
@@ -43,3 +44,8 @@ def label(text: Any, limit: int = 24) -> str:
     """Return one line for a chart: cleaned, white space folded, cut with an ellipsis."""
     line = " ".join(clean(text).split())
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def line(text: Any, limit: int = LIMIT) -> str:
+    """Return one line for a format that has no other: cleaned, white space folded but for no-break spaces, cut."""
+    return clip(_SPACES.sub(" ", clean(text)).strip(), limit)

@@ -31,7 +31,7 @@ def analyse(measurements: pd.DataFrame, asked: Questions) -> tuple[list[Comparis
     compared, to = comparisons(cubes, arms, asked), asked.against([arm.name for arm in arms])
     whole = [cube for cube in cubes if cube.column.group is None]
     return compared, Analyses(
-        fits=list(_fits(whole, sweeps_of(arms, asked), asked, _seeds(measurements))),
+        fits=list(_fits(whole, sweeps_of(arms, asked), asked)),
         surfaces=list(_surfaces(whole, asked)),
         heterogeneity=list(_groups(measurements, whole, to, asked)),
         agreement=[
@@ -45,26 +45,12 @@ def analyse(measurements: pd.DataFrame, asked: Questions) -> tuple[list[Comparis
     )
 
 
-def _fits(
-    cubes: Sequence[table.Cube],
-    sweeps: Sequence[doses.Sweep],
-    asked: Questions,
-    seeds: Mapping[tuple[str, str], Sequence[int]],
-) -> Iterator[Fit]:
+def _fits(cubes: Sequence[table.Cube], sweeps: Sequence[doses.Sweep], asked: Questions) -> Iterator[Fit]:
     for cube in cubes:
         column = cube.column
         for sweep in sweeps:
             margin = families.margin_of(asked.margin, column.suite, column.metric)
-            yield curve.fit(cube, sweep, asked.realised, margin, seeds=seeds.get((column.suite, column.metric), ()))
-
-
-def _seeds(measurements: pd.DataFrame) -> dict[tuple[str, str], list[int]]:
-    """Return the seeds of each column's runs: what a cube's layers are, in their order."""
-    runs = measurements.loc[measurements["seed"].notna(), ["suite", "metric", "seed"]].drop_duplicates()
-    found: dict[tuple[str, str], list[int]] = {}
-    for suite, metric, seed in sorted(runs.itertuples(index=False, name=None)):
-        found.setdefault((str(suite), str(metric)), []).append(int(seed))
-    return found
+            yield curve.fit(cube, sweep, asked.realised, margin)
 
 
 def _groups(

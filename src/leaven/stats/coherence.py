@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from leaven.comparison import Comparison
+from leaven.stats import families
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST_ITEMS = 10  # below it, one value everywhere is no surprise
+_LARGEST = 1e100  # a value beyond it counts as unscored, as in the cubes
+_COLUMN = ["arm", "suite", "metric"]
+_Value = TypeVar("_Value")
+_Part = tuple[float | None, float | None, float]
 
 
 @dataclass(frozen=True)
@@ -32,3 +45,136 @@ class Degenerate:
     metric: str
     value: float
     note: str
+
+
+@dataclass(frozen=True)
+class _Held:
+    """One column held against its margin: what the report prints, and what it shows."""
+
+    name: str
+    part: _Part
+    is_within: bool
+    is_worse: bool
+
+
+def harm(one: Comparison, better: str | None) -> tuple[float | None, float | None, float | None]:
+    """Return effect and 90 % interval in the harmful direction; without a direction, of the larger of both harms."""
+    if one.effect is None:
+        return None, None, None
+    sign = -1.0 if better == "higher" else 1.0
+    worse = abs(one.effect) if better is None else sign * one.effect
+    if one.low90 is None or one.high90 is None:
+        return worse, None, None
+    low, high = sorted((sign * one.low90, sign * one.high90))
+    return (worse, low, high) if better is not None else (worse, max(low, -high), max(high, -low))
+
+
+def gate(
+    comparisons: Sequence[Comparison], margins: Mapping[str, float], better: Mapping[str, str | None]
+) -> list[Coherence]:
+    """Hold every arm against the margins of what a broken model gets wrong; sorted by arm, baseline.
+
+    ``margins`` names a metric or ``suite/metric`` (the more exact name wins), in the metric's unit; ``better`` says of
+    the same names "lower" or "higher"; a metric without a direction is harmed both ways. Only differences over all
+    items count. An arm is coherent if every column's one-sided 95 % bound (the end of the 90 % interval) lies within
+    its margin: an intersection-union test (Berger 1982), which needs no correction, since every part must pass. One
+    column shown beyond its margin makes it incoherent: there the 5 % are per column, and not joint. Without an interval
+    (fewer than three seeds) nothing is proven. Without margins there is no gate.
+    """
+    chosen = [one for one in comparisons if one.kind == "difference" and one.group is None] if margins else []
+    names = {f"{one.suite}/{one.metric}": (one.suite, one.metric) for one in chosen}
+    gated = {name: families.margin_of(margins, *column) for name, column in names.items()}
+    known = {name: margin for name, margin in gated.items() if margin is not None}
+    absent = {name: margin for name, margin in margins.items() if not _is_named(name, names.values())}
+    by_arm: dict[tuple[str, str], dict[str, Comparison]] = {}
+    for one in chosen:
+        by_arm.setdefault((one.arm, one.baseline), {})[f"{one.suite}/{one.metric}"] = one
+    return [
+        _gated(arm, baseline, [*_held(measured, known, better), *_held({}, absent, better)])
+        for (arm, baseline), measured in sorted(by_arm.items())
+    ]
+
+
+def _is_named(name: str, columns: Iterable[tuple[str, str]]) -> bool:
+    return any(name in families.names_of(*column) for column in columns)
+
+
+def _held(
+    measured: Mapping[str, Comparison], margins: Mapping[str, float], better: Mapping[str, str | None]
+) -> Iterator[_Held]:
+    for name, margin in sorted(margins.items()):
+        one = measured.get(name)
+        if one is None or one.effect is None:
+            yield _Held(name, (None, None, margin), is_within=False, is_worse=False)
+            continue
+        effect, low, high = harm(one, _exact(better, one))
+        within, worse = high is not None and high < margin, low is not None and low > margin
+        yield _Held(name, (effect, high, margin), within, worse)
+
+
+def _exact(named: Mapping[str, _Value], one: Comparison) -> _Value | None:
+    return next((named[name] for name in reversed(families.names_of(one.suite, one.metric)) if name in named), None)
+
+
+def _gated(arm: str, baseline: str, held: Sequence[_Held]) -> Coherence:
+    failed = [one.name for one in held if one.is_worse]
+    unproven = [one.name for one in held if not one.is_worse and not one.is_within]
+    return Coherence(
+        arm=arm,
+        baseline=baseline,
+        verdict=_verdict(held, failed, unproven),
+        parts={one.name: one.part for one in held},
+        failed=failed,
+        unproven=unproven,
+    )
+
+
+def _verdict(held: Sequence[_Held], failed: Sequence[str], unproven: Sequence[str]) -> str:
+    if all(one.part[0] is None for one in held):
+        return "not measured"
+    if failed:
+        return "incoherent"
+    return "unproven" if unproven else "coherent"
+
+
+def degenerate(table: pd.DataFrame, predictions: pd.DataFrame | None = None) -> list[Degenerate]:
+    """Return the metrics that tell nothing of an arm, sorted by arm, suite and metric; ten items or more.
+
+    ``table`` is the long table: one value in all scored items of all seeds is told. ``predictions`` (columns ``arm``,
+    ``suite``, ``item_id``, ``prediction``, ``label``; one row per answer, null where none was given) are those of
+    classifications: one prediction everywhere, or as many right answers as some one label would give, is told under
+    ``accuracy``. The latter also happens by chance: then the accuracy proves nothing, though the answers differ.
+    """
+    found = [*_constant(table), *(_like_a_constant(predictions) if predictions is not None else ())]
+    return sorted(found, key=lambda one: (one.arm, one.suite, one.metric))
+
+
+def _constant(table: pd.DataFrame) -> Iterator[Degenerate]:
+    import pandas as pd
+
+    numbers = pd.to_numeric(table["value"])
+    scored = table.loc[numbers.abs() <= _LARGEST, [*_COLUMN, "item_id"]].assign(value=numbers)
+    ends = scored.groupby(_COLUMN, observed=True)["value"].agg(["min", "max"])
+    alike = ends[ends["min"] == ends["max"]].reset_index()[[*_COLUMN, "min"]]
+    items = scored.merge(alike, on=_COLUMN).groupby(_COLUMN, observed=True)["item_id"].nunique()
+    there = alike.merge(items.rename("items").reset_index(), on=_COLUMN)
+    for arm, suite, metric, value, n_items in there[there["items"] >= FEWEST_ITEMS].to_numpy(dtype=object):
+        note = f"all {n_items:,} scored items have the value {value:g}"
+        yield Degenerate(str(arm), str(suite), str(metric), float(value), note)
+
+
+def _like_a_constant(predictions: pd.DataFrame) -> Iterator[Degenerate]:
+    answered = predictions.dropna(subset=["prediction", "label"])
+    right = answered.assign(right=answered["prediction"].astype(str) == answered["label"].astype(str))
+    for (arm, suite), rows in right.groupby(["arm", "suite"], observed=True):
+        if rows["item_id"].nunique() < FEWEST_ITEMS:
+            continue
+        hits, labels = int(rows["right"].sum()), rows["label"].astype(str).value_counts().sort_index()
+        share = f"{hits:,} of {len(rows):,}"
+        if rows["prediction"].nunique() == 1:
+            note = f"every prediction is '{rows['prediction'].iloc[0]}' ({share} right)"
+        elif (labels == hits).any():
+            note = f"{share} right is what always answering '{labels.index[labels == hits][0]}' gives"
+        else:
+            continue
+        yield Degenerate(str(arm), str(suite), "accuracy", hits / len(rows), note)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from leaven.comparison import Comparison
 from leaven.errors import did_you_mean
+from leaven.stats import bootstrap, effects, families, grid, inference, items, sizes, split, table
 from leaven.stats import dose as doses
-from leaven.stats import effects, families, grid, inference, table
 from leaven.stats.questions import Questions
 
 if TYPE_CHECKING:
@@ -97,7 +97,13 @@ def _difference(cube: table.Cube, arm: table.Arm, plan: _Plan) -> Comparison:
         arm=arm.name, dose=arm.dose, mean=_number(means[0]), baseline_mean=_number(means[1]),
         p=known.p, test=known.test, notes=known.notes, margin=_margin(cube, plan),
     )  # fmt: skip
-    return made
+    if not pairs.n_items:
+        return made
+    low, high = bootstrap.two_way(pairs, seed=plan.asked.seed) or (None, None)
+    return replace(
+        made, boot_low=low, boot_high=high, sizes=sizes.sizes(pairs, known), split=split.split(pairs),
+        models=items.for_these_models(pairs, greedy=cube.column.suite in plan.asked.greedy, seed=plan.asked.seed),
+    )  # fmt: skip
 
 
 def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
@@ -158,7 +164,7 @@ def _over(
         margin=None if margin is None or between is None else margin / (between[1] - between[0]),
         **given,  # type: ignore[arg-type]
     )  # fmt: skip
-    return made
+    return replace(made, split=split.split(pairs)) if pairs.n_items else made
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ that a slope's interval comes from the same machinery as a difference's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ class Contrast:
     ``matrix`` is items x seeds (NaN where an arm lacks the pair); ``values`` is the arms' own values on the same
     pairs (arms x items x seeds, in the order of ``arms``) and ``weights`` the contrast's weights. ``n_seeds`` is 0
     when no arm was trained. ``bounds`` is what the contrast can be at most, or None for an unbounded outcome.
+    ``single`` says that every item was asked once per run. ``noise`` (arms x items x seeds) is the arms' sampling
+    variance, NaN where unknown; None where no item has several samples.
     """
 
     arms: tuple[Arm, ...]
@@ -36,6 +38,8 @@ class Contrast:
     n_dropped: int
     n_infinite: int
     bounds: tuple[float, float] | None
+    single: bool = False
+    noise: Floats | None = None
 
     @property
     def effect(self) -> float | None:
@@ -49,6 +53,12 @@ class Contrast:
     def run_means(self) -> Floats:
         """Return the mean of every run, over the pairs that entered the contrast (arms x seeds)."""
         return np.asarray(np.nanmean(self.values, axis=1), dtype=np.float64)
+
+    def reweighted(self, weights: Sequence[float]) -> Contrast:
+        """Return another linear contrast of the same arms, on the same pairs; its bounds follow the weights."""
+        by = np.array(weights, dtype=float)
+        bounds = _bounds(by) if self.bounds is not None else None
+        return replace(self, weights=by, matrix=_combined(self.values, by), bounds=bounds)
 
 
 def difference(arm: str, baseline: str) -> dict[str, float]:
@@ -92,6 +102,8 @@ def contrast(cube: Cube, weights: Mapping[str, float]) -> Contrast:
         n_dropped=int(complete.size - complete.sum()),
         n_infinite=int(cube.infinite[chosen].sum()),
         bounds=_bounds(by) if cube.binary[chosen].all() else None,
+        single=bool(cube.single[chosen].all()),
+        noise=None if cube.noise is None else cube.noise[chosen][:, items][:, :, seeds][:, used[0], used[1]],
     )
 
 

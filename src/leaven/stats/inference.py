@@ -47,8 +47,9 @@ class Components:
         if total < max(self.item, self.seed):
             return (self.item, self.df_item) if self.item >= self.seed else (self.seed, self.df_seed)
         parts = ((self.item, self.df_item), (self.seed, self.df_seed), (self.rest, self.df_rest))
-        spread = sum(part**2 / df for part, df in parts if df > 0)
-        return total, (total**2 / spread if spread > 0 else 1.0)
+        # By shares of the sum: the squares of an exploded metric's variances would not be numbers.
+        spread = sum((part / total) ** 2 / df for part, df in parts if df > 0) if total > 0 else 0.0
+        return total, (1 / spread if spread > 0 else 1.0)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Estimate:
     """An effect with what is known of its error; ``variance`` is None where no honest interval exists.
 
     ``variance`` is that of the effect, ``df`` goes with it. ``floor`` is the least variance that the items' number
-    allows to claim. ``bounds`` clip every interval. ``test`` names how ``p`` was made.
+    allows to claim. ``bounds`` clip every interval. ``test`` names how ``p`` was made. ``scope`` is whom the interval
+    speaks of: "recipe" (new trainings), "models" (these alone: nobody trained), or None: there is no interval.
     """
 
     effect: float | None
@@ -66,6 +68,7 @@ class Estimate:
     bounds: tuple[float, float] | None
     test: str
     notes: tuple[str, ...] = ()
+    scope: str | None = None
 
     @property
     def p(self) -> float | None:
@@ -88,10 +91,12 @@ class Estimate:
 
         Uses the floor even where every difference is 0: a few items that never differ do not show "no change".
         """
-        if self.variance is None:
-            return None
-        low, high = self._around(max(self.variance, self.floor), 0.90)
-        return bool(-margin < low and high < margin)
+        between = self.equivalence_interval()
+        return None if between is None else bool(-margin < between[0] and between[1] < margin)
+
+    def equivalence_interval(self) -> tuple[float, float] | None:
+        """Return the 90 % interval that `within` holds against the margin: never narrower than the floor allows."""
+        return None if self.variance is None else self._around(max(self.variance, self.floor), 0.90)
 
     def _around(self, variance: float, level: float) -> tuple[float, float]:
         from scipy import stats
@@ -116,7 +121,16 @@ def estimate(contrast: Contrast) -> Estimate:
         return replace(bare, notes=("too few items were scored under more than one seed: no interval",))
     variance, df = found.variance()
     floor, slowest = resolution(contrast), float(contrast.n_seeds - 1 if contrast.n_seeds else contrast.n_items - 1)
-    known = replace(bare, variance=variance, df=max(df, 1.0), floor=floor, test=_test(contrast), notes=_scope(contrast))
+    scope = "recipe" if contrast.n_seeds else "models"
+    known = replace(
+        bare,
+        variance=variance,
+        df=max(df, 1.0),
+        floor=floor,
+        test=_test(contrast),
+        notes=_limits(contrast),
+        scope=scope,
+    )
     largest = float(np.nanmax(np.abs(contrast.matrix)))
     if largest == 0:
         same = "every difference is exactly 0"
@@ -149,10 +163,10 @@ def _test(contrast: Contrast) -> str:
     return "t over seeds, for this item" if contrast.n_items == 1 else "two-way t (items x seeds)"
 
 
-def _scope(contrast: Contrast) -> tuple[str, ...]:
+def _limits(contrast: Contrast) -> tuple[str, ...]:
     """Say what an interval does not cover."""
     if contrast.n_seeds == 0:
-        return ("no arm was trained: new items are covered, there are no training runs",)
+        return ("no training seed is known: new items are covered, new trainings are not",)
     return ("one item: new seeds are covered, new items are not",) if contrast.n_items == 1 else ()
 
 

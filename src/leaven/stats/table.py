@@ -52,7 +52,10 @@ class Cube:
     ``values`` is arms x items x seeds, NaN where nothing was scored; ``asked`` (same shape) says where there was a
     row at all. An untrained arm stands under every seed; without any trained arm there is one layer. ``binary`` and
     ``infinite`` say per arm whether every scored sample was 0 or 1, and how many values were infinite, or
-    beyond 1e100 (these count as unscored).
+    beyond 1e100 (these count as unscored). ``single`` says per arm whether every item was asked once per run;
+    ``noise`` (same shape as ``values``) is the sampling variance of an item mean, from its samples: NaN where fewer
+    than two were scored, and None where no item of the table has two. ``seeds`` are the layers', none without a
+    trained arm.
     """
 
     column: Column
@@ -61,6 +64,9 @@ class Cube:
     asked: NDArray[np.bool_]
     binary: NDArray[np.bool_]
     infinite: Codes
+    single: NDArray[np.bool_]
+    noise: Floats | None = None
+    seeds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,8 @@ class _Cells:
     value: Floats
     binary: NDArray[np.bool_]
     infinite: Codes
+    samples: Codes
+    noise: Floats | None
     arms: tuple[Arm, ...]
 
 
@@ -154,8 +162,20 @@ def _cells(measurements: pd.DataFrame) -> _Cells:
         value=value,
         binary=np.logical_and.reduceat(~scored | (raw == 0) | (raw == 1), starts),
         infinite=np.add.reduceat(infinite.astype(np.int64), starts),
+        samples=np.diff(starts, append=len(cell)),
+        noise=_noise(np.where(scored, raw, np.nan), value, starts) if (count > 1).any() else None,
         arms=arms,
     )
+
+
+def _noise(raw: Floats, mean: Floats, starts: Codes) -> Floats:
+    """Return the sampling variance of every cell's mean: its samples' variance by their number; NaN below two."""
+    place = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(raw)))
+    scored = ~np.isnan(raw)
+    place, apart = place[scored], (raw - mean[place])[scored]
+    count = np.bincount(place, minlength=len(starts))
+    squares = np.bincount(place, weights=apart**2, minlength=len(starts))
+    return np.asarray(np.where(count > 1, squares / np.maximum(count * (count - 1), 1), np.nan), dtype=np.float64)
 
 
 def _encoded(measurements: pd.DataFrame) -> tuple[dict[str, Codes], dict[str, list[Any]]]:
@@ -199,12 +219,15 @@ def _cube(cells: _Cells, rows: Codes, column: Column) -> Cube:
     value = cells.value[rows]
     asked = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape) > 0
     values = _mean_at(flat, value, shape)
+    noise = None if cells.noise is None else _mean_at(flat, cells.noise[rows], shape)
     # An untrained arm has one answer per item; it meets every seed of the other arms.
-    values[~trained] = values[~trained][:, :, :1]
-    asked[~trained] = asked[~trained][:, :, :1]
+    for facts in (values, asked, *([] if noise is None else [noise])):
+        facts[~trained] = facts[~trained][:, :, :1]
     binary = np.bincount(arm, weights=~cells.binary[rows], minlength=len(arms)) == 0
     infinite = np.bincount(arm, weights=cells.infinite[rows], minlength=len(arms)).astype(np.int64)
-    return Cube(column, arms, values, asked, binary, infinite)
+    single = np.bincount(arm, weights=cells.samples[rows] > 1, minlength=len(arms)) == 0
+    named = tuple(int(cells.labels["seed"][code]) for code in seeds)
+    return Cube(column, arms, values, asked, binary, infinite, single, noise, named)
 
 
 def _mean_at(flat: Codes, value: Floats, shape: tuple[int, ...]) -> Floats:

@@ -1,0 +1,1 @@
+"""Simulated studies whose truth is known: what scripts/simulate_statistics.py counts over."""

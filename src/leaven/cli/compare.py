@@ -1,0 +1,150 @@
+"""The commands that set results against results: compare, diff, gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from leaven.cli.options import RUNS, Workspace
+from leaven.cli.report import Format
+from leaven.cli.terminal import console, count, printable
+from leaven.errors import Problem, StudyError
+
+if TYPE_CHECKING:
+    from leaven.report.findings import Findings
+
+PAGE = Path("compared.html")
+_SOURCE = "A run, lm-eval's samples, an Inspect log, CSV or Parquet with item_id; or label=path."
+_MARGIN = "A difference of METRIC (or suite/METRIC) that counts as none, in its unit; may be repeated."
+
+Margins = Annotated[list[str] | None, typer.Option("--margin", metavar="METRIC=NUMBER", help=_MARGIN)]
+Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
+
+
+def compare(
+    sources: Annotated[list[str], typer.Argument(metavar="A B ...", help=f"A is the baseline. {_SOURCE}")],
+    *,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=f"Where to write; {PAGE} for html.")] = None,
+    format: Annotated[Format, typer.Option("--format", help="A page, or the answer and tables as text.")] = Format.HTML,
+    primary: Annotated[list[str] | None, typer.Option("--primary", metavar="METRIC", help="The main outcome.")] = None,
+    margin: Margins = None,
+    open: Open = False,
+    workspace: Workspace = RUNS,
+) -> None:
+    """Compare results item by item, of runs and of other tools: table, intervals, page."""
+    from leaven import against
+    from leaven.cli import compared
+
+    found = against.compare(sources, workspace=workspace, primary=primary or (), margin=numbers("--margin", margin))
+    made = _rendered(found.findings, format)
+    if format is not Format.HTML and out is None:
+        print(made, end="")  # noqa: T201 - what was asked for, and nothing else, so that it can be piped
+        return
+    file = out or PAGE
+    write(file, made)
+    compared.show(found)
+    console().print(f"{'page' if format is Format.HTML else format.value}: {printable(str(file))}")
+    if open:
+        typer.launch(str(file))
+
+
+def _rendered(findings: Findings, format: Format) -> str:
+    """Return findings as a page, or as text in another format."""
+    if format is Format.HTML:
+        from leaven.report.page import render
+
+        return render(findings)
+    from leaven.report.formats import render as written
+
+    return written(findings, format.value)
+
+
+def diff(  # noqa: PLR0913 - a command's options
+    run: Annotated[str, typer.Argument(metavar="STUDY", help="A run: its name in the workspace, or its folder.")],
+    arm_a: Annotated[str, typer.Argument(help="An arm, as the report names it.")],
+    arm_b: Annotated[str, typer.Argument(help="The arm to set beside it.")],
+    *,
+    metric: Annotated[str | None, typer.Option("--metric", help="Whose scores differ; else the primary one.")] = None,
+    suite: Annotated[str | None, typer.Option("--suite", help="Of this suite's items alone.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Show so many items.")] = 5,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write both arms' page, with all texts.")
+    ] = None,
+    open: Open = False,
+    workspace: Workspace = RUNS,
+) -> None:
+    """Show the items on which two arms differ most, side by side, word by word."""
+    from leaven import diff as differences
+    from leaven.cli import differing
+
+    found = differences.diff(run, arm_a, arm_b, metric=metric, suite=suite, limit=limit, workspace=workspace)
+    differing.show(found)
+    if out is not None:
+        from leaven.report.page import render
+
+        write(out, render(differences.page(run, arm_a, arm_b, workspace)))
+        console().print(f"page: {printable(str(out))}")
+        if open:
+            typer.launch(str(out))
+
+
+def gate(
+    run: Annotated[str, typer.Argument(metavar="RUN", help=f"What is to pass. {_SOURCE}")],
+    against: Annotated[str, typer.Option("--against", metavar="RUN", help="What it must not be worse than.")],
+    *,
+    margin: Annotated[
+        list[str], typer.Option("--margin", metavar="METRIC=NUMBER", help="How much worse METRIC may be, in its unit.")
+    ],
+    arm: Annotated[str | None, typer.Option("--arm", help="Of this arm alone.")] = None,
+    better: Annotated[
+        list[str] | None, typer.Option("--better", metavar="METRIC=higher|lower", help="Which way is better.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Pass only what is shown not to be worse.")] = False,
+    workspace: Workspace = RUNS,
+) -> None:
+    """Leave with exit code 1 if a run is worse than another by more than a margin: for continuous integration."""
+    from leaven import gate as gates
+    from leaven.cli import gated
+
+    verdicts = gates.gate(
+        run, against, numbers("--margin", margin), arm=arm, better=dict(_pairs("--better", better or [])),
+        strict=strict, workspace=workspace,
+    )  # fmt: skip
+    out = console()
+    for verdict in verdicts:
+        out.print(printable(gated.line(verdict, strict=strict)))
+    if failed := sum(not verdict.passed for verdict in verdicts):
+        out.print(f"{failed} of {count(len(verdicts), 'check')} failed")
+        raise typer.Exit(1)
+
+
+def numbers(option: str, words: Sequence[str] | None) -> dict[str, float]:
+    """Return ``METRIC=NUMBER`` options as a mapping; raises StudyError."""
+    found = {}
+    for name, value in _pairs(option, words or ()):
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise StudyError([Problem(option, f"'{value}' is no number", f"write {option} {name}=0.02")]) from None
+    return found
+
+
+def _pairs(option: str, words: Sequence[str]) -> list[tuple[str, str]]:
+    """Split ``name=value``; a metric's name may hold commas and slashes, and no equals sign."""
+    for word in words:
+        if "=" not in word.strip("="):
+            raise StudyError([Problem(option, f"'{word}' says nothing", f"write {option} METRIC=VALUE")])
+    return [(name, value) for name, _, value in (word.rpartition("=") for word in words)]
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file that a person asked for; a folder that is not there is made."""
+    from leaven.engine.files import guarding, replacing
+
+    with guarding(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as beside:
+            beside.write_text(text, encoding="utf-8")

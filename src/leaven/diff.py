@@ -1,0 +1,168 @@
+"""The items on which two arms of a run differ most, side by side, word by word."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leaven import answered
+from leaven.errors import Problem, ReportError, StudyError, did_you_mean
+from leaven.report.findings import Findings, MetricInfo, SampleInfo
+
+if TYPE_CHECKING:
+    from leaven.graph import Graph
+
+_WORDS = re.compile(r"\w+\s*|[^\w\s]\s*|\s+")  # a word, or a sign, with the space behind it
+MOST_WORDS = 2_000  # of a text that are compared word by word: the time for it grows with their square
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arms' answers to one item, of one seed and sample; ``change`` is the second's score minus the first's."""
+
+    one: SampleInfo
+    two: SampleInfo
+    change: float | None
+
+
+@dataclass(frozen=True)
+class Differences:
+    """The pairs on which two arms differ most, and of how many they are; ``alike`` have the same score.
+
+    ``unscored`` pairs lack a score on one side.
+    """
+
+    metric: MetricInfo
+    pairs: Sequence[Pair]
+    n_pairs: int
+    alike: int
+    unscored: int
+
+
+def diff(
+    run: str,
+    arm_a: str,
+    arm_b: str,
+    *,
+    metric: str | None = None,
+    suite: str | None = None,
+    limit: int = 5,
+    workspace: str | Path | None = None,
+) -> Differences:
+    """Return the ``limit`` items whose scores differ most between two arms of a run: of each, its most different pair.
+
+    Answers are paired by suite, item, seed and sample; an untrained arm's answer meets every seed. Without ``metric``
+    it is the study's first primary outcome that texts are scored by, else the first metric there is. Raises StudyError
+    for unknown names, ReportError where no text can be paired.
+    """
+    from leaven import gather
+    from leaven.gather.samples import samples
+
+    graph, store, _ = answered.opened(run, workspace)
+    told = list(samples(graph, store))
+    _require("arm", {sample.arm for sample in told}, arm_a, arm_b)
+    if suite is not None:
+        _require("--suite", {sample.suite for sample in told}, suite)
+        told = [sample for sample in told if sample.suite == suite]
+    paired = list(_paired(told, arm_a, arm_b))
+    if not paired:
+        raise ReportError(f"no item was answered by both {arm_a} and {arm_b}, so there is nothing to show")
+    chosen = _metric(metric, graph, [one for pair in paired for one in pair])
+    pairs = [Pair(one, two, _change(one, two, chosen)) for one, two in paired]
+    about = next((one for one in gather.metrics(graph) if one.name == chosen), MetricInfo("", chosen))
+    alike, unscored = sum(pair.change == 0 for pair in pairs), sum(pair.change is None for pair in pairs)
+    return Differences(about, _most(pairs)[:limit], len(pairs), alike, unscored)
+
+
+def _require(option: str, there: set[str], *names: str) -> None:
+    wrong = [
+        Problem(option, f"nothing is called '{name}'", did_you_mean(name, there)) for name in names if name not in there
+    ]
+    if wrong:
+        raise StudyError(wrong)
+
+
+def _paired(told: Iterable[SampleInfo], arm_a: str, arm_b: str) -> Iterable[tuple[SampleInfo, SampleInfo]]:
+    """Yield the two arms' answers to the same item, seed and sample."""
+    first: dict[tuple[str, str, int], dict[int | None, SampleInfo]] = {}
+    listed = list(told)
+    for sample in listed:
+        if sample.arm == arm_a:
+            first.setdefault((sample.suite, sample.item_id, sample.sample), {})[sample.seed] = sample
+    for two in listed:
+        if two.arm == arm_b:
+            seeds = first.get((two.suite, two.item_id, two.sample), {})
+            for one in seeds.values() if two.seed is None else [seeds.get(two.seed) or seeds.get(None)]:
+                if one is not None:
+                    yield one, two
+
+
+def _metric(asked: str | None, graph: Graph, told: Sequence[SampleInfo]) -> str:
+    there = list(dict.fromkeys(name for sample in told for name in sample.scores))
+    if not there:
+        raise ReportError("no text of these arms was scored; run the study again")
+    if asked is not None:
+        _require("--metric", set(there), asked)
+        return asked
+    primary = [name.rpartition("/")[2] for name in graph.study.compare.primary]
+    return next((name for name in primary if name in there), there[0])
+
+
+def _change(one: SampleInfo, two: SampleInfo, metric: str) -> float | None:
+    before, after = one.scores.get(metric), two.scores.get(metric)
+    return None if before is None or after is None else after - before
+
+
+def _most(pairs: Iterable[Pair]) -> list[Pair]:
+    """Return each item's most different pair, the most different first; equal ones in the order of their names."""
+    found: dict[tuple[str, str], Pair] = {}
+    for pair in pairs:
+        key = (pair.one.suite, pair.one.item_id)
+        if pair.change is not None and (key not in found or abs(pair.change) > abs(found[key].change or 0.0)):
+            found[key] = pair
+    return sorted(found.values(), key=lambda pair: (-abs(pair.change or 0.0), pair.one.suite, pair.one.item_id))
+
+
+def page(run: str, arm_a: str, arm_b: str, workspace: str | Path | None = None) -> Findings:
+    """Return what a page shows of two arms of a run alone: the second against the first, with all their texts."""
+    from leaven.stats.analyse import analyse
+    from leaven.stats.questions import Questions
+
+    whole, both = answered.findings(run, workspace), {arm_a, arm_b}
+    _require("arm", {arm.name for arm in whole.arms}, arm_a, arm_b)
+    table = whole.measurements
+    assert table is not None, "a run's findings have a table, if an empty one"
+    table = table[table["arm"].isin(both)]
+    printed = {(metric.suite, metric.name) for metric in whole.metrics if metric.beside}
+    compared = table[[pair not in printed for pair in zip(table["suite"], table["metric"], strict=True)]]
+    comparisons, analyses = analyse(compared, Questions(to={arm_b: arm_a}, primary=whole.primary, margin=whole.margin))
+    arms = {arm.name: replace(arm, is_baseline=arm.name == arm_a) for arm in whole.arms}
+    return Findings(
+        name=f"{whole.name}: {arm_b} against {arm_a}",
+        question=f"What is different in {arm_b}, compared with {arm_a}?",
+        arms=[arms[arm_a], arms[arm_b]], metrics=whole.metrics, measurements=table, comparisons=comparisons,
+        analyses=analyses, baseline=arm_a, primary=whole.primary, margin=whole.margin, provenance=whole.provenance,
+        samples=[sample for sample in whole.samples if sample.arm in both],
+    )  # fmt: skip
+
+
+def words(one: str, two: str) -> tuple[list[tuple[bool, str]], list[tuple[bool, str]]]:
+    """Return both texts as runs of (is it only here?, words), in order; joined they are the texts.
+
+    Texts are compared word by word up to ``MOST_WORDS`` words; what follows counts as changed.
+    """
+    left, right = (_WORDS.findall(text) for text in (one, two))
+    heads = [[word.strip() for word in words[:MOST_WORDS]] for words in (left, right)]
+    matcher = difflib.SequenceMatcher(a=heads[0], b=heads[1], autojunk=False)
+    before: list[tuple[bool, str]] = []
+    after: list[tuple[bool, str]] = []
+    for kind, a0, a1, b0, b1 in matcher.get_opcodes():
+        before.append((kind != "equal", "".join(left[a0:a1])))
+        after.append((kind != "equal", "".join(right[b0:b1])))
+    before.append((True, "".join(left[MOST_WORDS:])))
+    after.append((True, "".join(right[MOST_WORDS:])))
+    return [run for run in before if run[1]], [run for run in after if run[1]]

@@ -1,0 +1,70 @@
+"""What may stand where a measured value or an item's name is wanted."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+_UNSCORED = frozenset(("", "nan", "na", "n/a", "null", "none"))
+_TRUTH = {"true": 1.0, "false": 0.0}
+_SHOWN = 40
+
+
+def number(value: object) -> float | None:
+    """Return a measured value; null, blank and NaN are unscored (None), true is 1; raises ValueError.
+
+    An infinite value stays: the statistics count it as unscored, and say so.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _written(value)
+    if isinstance(value, (bool, int, float, Decimal)):
+        return _finite_or_infinite(value)
+    raise ValueError(f"{_shown(value)} is no number")
+
+
+def _written(text: str) -> float | None:
+    word = text.strip().lower()
+    if word in _UNSCORED:
+        return None
+    if word in _TRUTH:
+        return _TRUTH[word]
+    try:
+        if "_" in word:  # Python would read 1_000; nobody who writes numbers to a file means it
+            raise ValueError
+        return _finite_or_infinite(float(word))
+    except ValueError:
+        raise ValueError(f"{_shown(text)} is no number") from None
+
+
+def _finite_or_infinite(value: float | Decimal) -> float | None:
+    try:
+        made = float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    return None if math.isnan(made) else made
+
+
+def name(value: object) -> str:
+    """Return an item's name, or another label, as text: 17, "17" and 17.0 are one; raises ValueError."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
+        raise ValueError(f"{_shown(value)} is no name")
+    return str(value)
+
+
+def whole(value: object) -> int | None:
+    """Return a whole number (a seed, a sample's number), None where there is none; raises ValueError."""
+    made = number(value)
+    if made is None:
+        return None
+    if not made.is_integer():
+        raise ValueError(f"{_shown(value)} is no whole number")
+    return int(made)
+
+
+def _shown(value: object) -> str:
+    said = repr(value)
+    return said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"

@@ -1,0 +1,219 @@
+"""What stands beside the answer: the tolerated dose, claims, and what should make a reader careful.
+
+Each is one plain sentence, said only where it is true; all of them are made from ``Findings.analyses`` and the lock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from leaven.comparison import is_trend
+from leaven.report import numbers
+from leaven.report.certainty import called, is_shown, listed
+from leaven.report.findings import Findings, MetricInfo
+from leaven.report.fitted import swept
+from leaven.report.means import Column, is_primary
+from leaven.report.text import clip
+from leaven.stats.audit import Corrected
+from leaven.stats.claims import Verdict
+from leaven.stats.coherence import Coherence
+from leaven.stats.curve import Fit
+from leaven.stats.evaluators import Agreement
+from leaven.stats.families import names_of
+
+_CLAIMS = 5  # said in sentences; the rest is counted
+_LIKELIHOODS = ("perplexity", "bits_per_byte")  # what is better low and yet no harm
+
+
+def is_harm(findings: Findings, about: MetricInfo) -> bool:
+    """Say whether a metric counts something bad: lower is better, and it is no likelihood and no part of coherence."""
+    parts = {name for gate in findings.analyses.coherence for name in gate.parts}
+    own = parts.isdisjoint(names_of(about.suite, about.name))
+    return about.better == "lower" and own and not about.beside and about.name not in _LIKELIHOODS
+
+
+# The tolerated dose
+
+
+def tolerated(findings: Findings) -> list[str]:
+    """Return one sentence per primary outcome on the dose that stays within its margin."""
+    by_column: dict[Column, list[Fit]] = {}
+    for fit in findings.analyses.fits:
+        # One or two seeds show no equivalence, so nothing can be said to be within a margin.
+        if numbers.is_number(fit.margin) and fit.n_seeds not in (0, 1, 2):
+            by_column.setdefault(Column(fit.suite, fit.metric), []).append(fit)
+    return [_tolerated(findings, fits) for column, fits in by_column.items() if is_primary(findings, column)]
+
+
+def _tolerated(findings: Findings, fits: Sequence[Fit]) -> str:
+    first, name = fits[0], findings.dose_name or "dose"
+    unit = findings.metric(first.suite, first.metric).unit
+    parts = [_up_to(fit, name, several=len(fits) > 1) for fit in fits[:4]]
+    parts += [f"{len(fits) - 4} more sweeps are in the table"] if len(fits) > 4 else []
+    within = f"Within the margin of ±{numbers.size(first.margin or 0.0, unit)}"
+    return f"{within}, {called(findings, first.suite, first.metric)} is shown to stay {'; '.join(parts)}."
+
+
+def _up_to(fit: Fit, name: str, *, several: bool) -> str:
+    where = f" in {clip(fit.sweep, 60)}" if several else ""
+    if not numbers.is_number(fit.tolerated_tested) or fit.tolerated_tested == 0:
+        return f"at no tested dose{where}"
+    said = f"up to {clip(name, 40)} = {numbers.dose(fit.tolerated_tested)}{where}"
+    if numbers.is_number(fit.tolerated_curve):
+        said += f" (by the fitted curve, if its shape holds, up to {numbers.rounded(fit.tolerated_curve)})"
+    return said
+
+
+# Claims
+
+
+def claims(findings: Findings) -> list[str]:
+    """Return one sentence per declared claim; of very many, the first few and the count of the others."""
+    verdicts = findings.analyses.verdicts
+    said = [_claim(findings, verdict) for verdict in verdicts[:_CLAIMS]]
+    rest = Counter(verdict.verdict for verdict in verdicts[_CLAIMS:])
+    if rest:
+        counted = ", ".join(f"{n} {word}" for word, n in sorted(rest.items()))
+        said.append(f"Of {sum(rest.values())} further claims: {counted}.")
+    return said
+
+
+def _claim(findings: Findings, verdict: Verdict) -> str:
+    exploratory = "" if verdict.locked else ", exploratory"
+    said = clip(verdict.claim.says, 200).rstrip(".")
+    return f"Claim {verdict.verdict}{exploratory}: “{said}” ({_evidence(findings, verdict)})."
+
+
+def _evidence(findings: Findings, verdict: Verdict) -> str:
+    if not numbers.is_number(verdict.effect):
+        return clip(verdict.note, 120) if verdict.note else "not compared"
+    unit = claimed_unit(findings, verdict)
+    bounds = numbers.interval(verdict.low90, verdict.high90, unit)
+    parts = [numbers.change(verdict.effect, unit), f"90{numbers.NBSP}% interval {bounds}" if bounds else "no interval"]
+    if numbers.is_number(verdict.p_holm):
+        parts.append(f"{numbers.p_phrase(verdict.p_holm)} after Holm's correction")
+    return "; ".join(
+        [
+            *parts,
+            f"{verdict.n_seeds} seed{'' if verdict.n_seeds == 1 else 's'}"
+            if verdict.n_seeds
+            else "no training run varied",
+        ]
+    )
+
+
+def claimed_unit(findings: Findings, verdict: Verdict) -> str:
+    """Return the unit of the metric that a claim is about, which may be named with its suite or without."""
+    named = verdict.claim.metric
+    return next((m.unit for m in findings.metrics if named in names_of(m.suite, m.name)), "score")
+
+
+# What should make a reader careful
+
+
+def cautions(findings: Findings) -> list[str]:
+    """Return what should make a reader careful about the answer, most serious first."""
+    return [
+        *_lock(findings),
+        *_without_coherence(findings),
+        *_degenerate(findings),
+        *[said for agreement in findings.analyses.agreement for said in _evaluators(findings, agreement)],
+        *_audits(findings),
+    ]
+
+
+def _lock(findings: Findings) -> list[str]:
+    lock = findings.lock
+    if lock is None:
+        return []
+    if not lock.before_results:
+        return ["What is compared was declared when results were already there: all of it is exploratory."]
+    changed = listed([str(change) for change in lock.changed])
+    return [f"Changed after the declaration was locked, and exploratory for that: {changed}."] if changed else []
+
+
+def _without_coherence(findings: Findings) -> list[str]:
+    """Flag arms whose harm falls while nothing shows that they are still a language model."""
+    gates = {gate.arm: gate for gate in findings.analyses.coherence if gate.verdict != "coherent"}
+    failing: dict[str, tuple[Coherence, list[str]]] = {}
+    for c in findings.comparisons:
+        about = findings.metric(c.suite, c.metric)
+        if c.group is not None or c.kind == "interaction" or not (is_shown(c) and (c.effect or 0.0) < 0):
+            continue
+        arms = [arm.name for arm in swept(findings, c)] if is_trend(c) else [c.arm]
+        for arm in arms if is_harm(findings, about) else []:
+            if arm in gates and arm != c.baseline:
+                failing.setdefault(arm, (gates[arm], []))[1].append(called(findings, c.suite, c.metric))
+    return [_broken(gate, list(dict.fromkeys(metrics))) for gate, metrics in failing.values()]
+
+
+def _broken(gate: Coherence, metrics: list[str]) -> str:
+    why = {
+        "incoherent": f"is shown to be worse than its margin on {listed(list(gate.failed))}",
+        "unproven": f"is not shown to be within its margins on {listed(list(gate.unproven))}",
+    }.get(gate.verdict, "was not measured for coherence")
+    arm = clip(gate.arm, 60)
+    return f"Careful: {listed(metrics)} falls with {arm}, but {arm} {why}: it may be broken rather than safer."
+
+
+def _degenerate(findings: Findings) -> list[str]:
+    """Flag a primary outcome in which every arm has one and the same answer: an arm alone may well have no harm."""
+    by_metric: dict[Column, dict[str, str]] = {}
+    for found in findings.analyses.degenerate:
+        column = Column(found.suite, found.metric)
+        if is_primary(findings, column):
+            by_metric.setdefault(column, {})[found.arm] = found.note
+    said = []
+    for column, notes in by_metric.items():
+        if not {arm.name for arm in findings.arms} <= set(notes):
+            continue
+        why = clip(next(iter(notes.values())), 120).rstrip(".")
+        first = " in the first of them" if len(notes) > 1 else ""
+        said.append(f"Careful: {called(findings, *column)} tells nothing of {listed(list(notes))}: {why}{first}.")
+    return said
+
+
+def _evaluators(findings: Findings, agreement: Agreement) -> list[str]:
+    """Flag arms whose verdict on a primary outcome depends on which evaluator is asked."""
+    primary = [m for m in findings.metrics if is_primary(findings, Column(m.suite, m.name))]
+    names = {name for m in primary for name in names_of(m.suite, m.name)}
+    if names.isdisjoint(agreement.evaluators):
+        return []
+    what = clip(agreement.name, 60)
+    flips, open_ = list(agreement.flips), [arm for arm in agreement.unsupported if arm not in agreement.flips]
+    said = []
+    if flips:
+        who = f"Careful: the verdict on {what} depends on the evaluator for {listed(flips)}"
+        said.append(f"{who}: {_verdicts(agreement, flips)}.")
+    if open_:
+        who = f"A change in {what} is seen by one evaluator and left open by another for {listed(open_)}"
+        said.append(f"{who}: {_verdicts(agreement, open_)}.")
+    return said
+
+
+def _verdicts(agreement: Agreement, arms: Sequence[str]) -> str:
+    """Write what each evaluator says of the first of some arms."""
+    verdicts = list(agreement.verdicts.get(arms[0], {}).items())[:4]
+    said = ", ".join(f"{clip(name, 60)} says “{clip(verdict, 20)}”" for name, verdict in verdicts)
+    return f"{said} in the first of them" if len(arms) > 1 else said
+
+
+def _audits(findings: Findings) -> list[str]:
+    known = [c for c in findings.analyses.corrected if is_primary(findings, Column(c.suite, c.metric))]
+    known = [c for c in known if all(map(numbers.is_number, (c.naive, c.effect, c.low, c.high)))]
+    return [_audit(findings, c) for c in known[:3]]
+
+
+def _audit(findings: Findings, c: Corrected) -> str:
+    """Say whether people's labels bear out what a classifier sees."""
+    unit = findings.metric(c.suite, c.metric).unit
+    naive, effect, low, high = c.naive or 0.0, c.effect or 0.0, c.low or 0.0, c.high or 0.0
+    clear = low > 0 or high < 0
+    bears = "is borne out by" if clear and effect * naive > 0 else "is reversed by" if clear else "is not shown by"
+    sizes = f"{numbers.change(effect, unit)} where the classifier sees {numbers.change(naive, unit)}"
+    sure = (
+        f"95{numbers.NBSP}% interval {numbers.interval(low, high, unit)}; {numbers.count(c.labelled)} labelled answers"
+    )
+    outcome = called(findings, c.suite, c.metric)
+    return f"What the classifier sees in {outcome} of {clip(c.arm, 60)} {bears} people's labels: {sizes} ({sure})."

@@ -1,0 +1,57 @@
+"""What was written down before the results: the claims with their verdicts, and the lock that proves when."""
+
+from __future__ import annotations
+
+from leaven.report import numbers
+from leaven.report.cautions import claimed_unit
+from leaven.report.certainty import listed
+from leaven.report.findings import Findings
+from leaven.report.listings import NOTHING, Table
+from leaven.stats.claims import Claim, Verdict
+
+
+def claims(findings: Findings) -> Table | None:
+    """Return the claims with their verdicts, or None where nothing was claimed."""
+    heads = ["claim", "verdict", "contrast", "effect", "90 % interval", "corrected p", "seeds", "declared"]
+    rows = [_claim_row(findings, verdict) for verdict in findings.analyses.verdicts]
+    note = "Corrected by Holm's method over all claims; the p-value is that of the test which the verdict rests on."
+    return Table(heads, rows, frozenset({3, 4, 5, 6}), note) if rows else None
+
+
+def _claim_row(findings: Findings, verdict: Verdict) -> list[str]:
+    unit = claimed_unit(findings, verdict)
+    return [
+        verdict.claim.says,
+        f"{verdict.verdict}{f'; {verdict.note}' if verdict.note else ''}",
+        _contrast(verdict.claim, unit),
+        numbers.change(verdict.effect, unit),
+        numbers.interval(verdict.low90, verdict.high90, unit) or NOTHING,
+        numbers.p_value(verdict.p_holm),
+        str(verdict.n_seeds),
+        _when(findings, verdict),
+    ]
+
+
+def _contrast(claim: Claim, unit: str) -> str:
+    group = f" ({claim.group})" if claim.group else ""
+    size = numbers.size(claim.margin, unit)
+    by = {"higher": f" by more than {size}", "lower": f" by more than {size}"}.get(claim.holds, f" within {size}")
+    by = "" if claim.margin == 0 and claim.holds in ("higher", "lower") else by
+    return f"{claim.metric}{group} of {claim.arm} {claim.holds}{by} against {claim.to or 'its baseline'}"
+
+
+def _when(findings: Findings, verdict: Verdict) -> str:
+    if not verdict.locked:
+        return "exploratory: not locked before results"
+    return "locked before results" if findings.lock is not None and findings.lock.before_results else "not locked"
+
+
+def lock(findings: Findings) -> str | None:
+    """Say when what is compared was locked, and what was changed since; None without a lock."""
+    made = findings.lock
+    if made is None:
+        return None
+    before = "before" if made.before_results else "after"
+    when = f"Locked {made.written}, {before} results existed (sha256 {made.sha256[:12]})"
+    changed = listed([str(change) for change in made.changed], most=10)
+    return f"{when}. Changed since, and exploratory for that: {changed}." if changed else f"{when}."

@@ -1,0 +1,47 @@
+"""The answer, the comparisons and the analyses for programs: strict JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from json import dumps
+from typing import Any
+
+from leaven.report.answer import answer
+from leaven.report.findings import Findings
+from leaven.report.gaps import unmeasured
+from leaven.report.means import means
+
+
+def json(findings: Findings) -> str:
+    """Return the findings' numbers as JSON that any parser reads: what is no finite number is null."""
+    found = means(findings.measurements)
+    whole = {
+        "name": findings.name,
+        "question": findings.question,
+        "answer": answer(findings, found),
+        "comparisons": [c.as_dict() for c in findings.comparisons],
+        "analyses": findings.analyses.as_dict(),
+        "lock": None if findings.lock is None else asdict(findings.lock),
+        "unmeasured": unmeasured(findings, found),
+    }
+    return dumps(_strict(whole), ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+
+
+def _strict(value: Any) -> Any:
+    """Return a value of JSON's own kinds; what is no finite number is null."""
+    if isinstance(value, Mapping):
+        return {_text(str(key)): _strict(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Sequence):
+        return [_strict(item) for item in value]
+    if hasattr(value, "item"):  # a number of numpy's
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _text(text: str) -> str:
+    """Return text that UTF-8 can carry: a lone surrogate becomes U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

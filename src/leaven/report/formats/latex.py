@@ -1,0 +1,103 @@
+"""The arms x metrics tables for a paper: LaTeX with booktabs, every special character of foreign text escaped."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from leaven.report.findings import Findings
+from leaven.report.means import means
+from leaven.report.tables import Cell, Grid, Line, by_suite, legend
+from leaven.report.text import line
+
+_METRICS, _ARMS = 2, 40  # in one table: what a page of one column holds
+_HEADER = (
+    "% Tables of a Leaven report. The preamble needs \\usepackage{booktabs}.\n"
+    "% Letters beyond Latin ones need LuaLaTeX or XeLaTeX; other characters without a command are given as [U+...]."
+)
+_WRITTEN = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\textquotedblright{}", "`": r"\textasciigrave{}", "\u00a0": "~", "−": "$-$",
+    "–": r"\textendash{}", "—": r"\textemdash{}", "…": r"\ldots{}", "“": r"\textquotedblleft{}",
+    "”": r"\textquotedblright{}", "‘": r"\textquoteleft{}", "’": r"\textquoteright{}", "‹": r"\textless{}",
+    "›": r"\textgreater{}", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "≤": r"$\leq$", "≥": r"$\geq$",
+    "≈": r"$\approx$", "●": r"$\bullet$", "○": r"$\circ$", "¹": "$^{1}$", "²": "$^{2}$",
+    "†": r"\dag{}", "‡": r"\ddag{}", "§": r"\S{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+}  # fmt: skip
+_LIGATURES = re.compile(r"([-',])(?=\1)")
+
+
+def latex(findings: Findings) -> str:
+    """Return one booktabs table per suite, or several where it has many metrics or arms."""
+    tables = [part for grid in by_suite(findings, means(findings.measurements)) for part in _parts(grid)]
+    baseline = f" to {findings.baseline}" if findings.baseline else ""
+    made = [_table(part, baseline, place) for place, part in enumerate(tables, start=1)]
+    return "\n\n".join([_HEADER, *(made or ["% Nothing was measured."])]) + "\n"
+
+
+def escape(text: object) -> str:
+    """Return foreign text as one line of LaTeX that prints it: no command, no comment, no cell's end."""
+    return "".join(map(_written, _LIGATURES.sub("\\1\u200c", line(text))))
+
+
+def _written(character: str) -> str:
+    if character in _WRITTEN:
+        return _WRITTEN[character]
+    if character == "\u200c":
+        return "{}"
+    if character.isascii() or unicodedata.category(character)[0] in "LMN":
+        return character
+    return " " if unicodedata.category(character) == "Zs" else f"[U+{ord(character):04X}]"
+
+
+def _parts(grid: Grid) -> Iterator[Grid]:
+    """Yield a table in pieces that fit a page: the baseline stands in each of them."""
+    first, rest = grid.lines[:1], grid.lines[1:]
+    for start in range(0, len(grid.heads), _METRICS):
+        for above in range(0, max(len(rest), 1), _ARMS - 1):
+            lines = [
+                replace(row, cells=row.cells[start : start + _METRICS])
+                for row in [*first, *rest[above : above + _ARMS - 1]]
+            ]
+            yield replace(grid, heads=grid.heads[start : start + _METRICS], lines=lines)
+
+
+def _table(grid: Grid, baseline: str, place: int) -> str:
+    return "\n".join([
+        r"\begin{table}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{_caption(grid, baseline)}}}",
+        rf"\label{{tab:leaven-{place}}}",
+        rf"\begin{{tabular}}{{@{{}}l{'rl' * len(grid.heads)}@{{}}}}",
+        r"\toprule",
+        "".join(rf" & \multicolumn{{2}}{{c}}{{{escape(head.name)}}}" for head in grid.heads) + r" \\",
+        "".join(rf"\cmidrule(lr){{{2 * i + 2}-{2 * i + 3}}}" for i in range(len(grid.heads))),
+        "arm" + " & value & difference" * len(grid.heads) + r" \\",
+        r"\midrule",
+        *map(_row, grid.lines),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ])  # fmt: skip
+
+
+def _caption(grid: Grid, baseline: str) -> str:
+    about = [f"{head.name}: {', '.join(filter(None, [head.direction, head.unit]))}" for head in grid.heads]
+    said = [f"Suite {grid.title}: each arm's mean, and its difference{baseline} with the 95 % interval"]
+    said += [one for one, head in zip(about, grid.heads, strict=True) if head.direction or head.unit]
+    said += [f"{mark} {meaning}" for mark, meaning in legend([grid])]
+    return ". ".join(map(escape, said)) + "."
+
+
+def _row(row: Line) -> str:
+    """Return one arm's line; the braces keep a name such as [2pt] from becoming an option of what stands before."""
+    name = f"{row.arm.name} ({row.role})" if row.role else row.arm.name
+    return " & ".join([f"{{{escape(name)}}}", *(part for cell in row.cells for part in _cell(cell))]) + r" \\"
+
+
+def _cell(cell: Cell) -> Sequence[str]:
+    change = f"{cell.change} {cell.interval}" if cell.change else ""
+    return f"{{{escape(cell.value)}}}", f"{{{escape(' '.join(filter(None, [change, cell.marks])))}}}"

@@ -1,0 +1,89 @@
+"""The report as GitHub's Markdown: the answer, the arms x metrics tables, claims and gaps, ready for a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from leaven.report.answer import answer
+from leaven.report.declared import claims, lock
+from leaven.report.findings import Findings
+from leaven.report.gaps import unmeasured
+from leaven.report.listings import Table
+from leaven.report.means import means
+from leaven.report.tables import Cell, Grid, Head, by_suite, legend
+from leaven.report.text import line
+
+_LIST = re.compile(r"^(\d*)([-+=.)])")  # what makes a list or a heading where a line begins
+_SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$!#]")
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+# GitHub makes links of bare addresses, and tells people whose name stands behind an @.
+_ADDRESS = re.compile(r"(?i)(?<=\bwww)\.|:(?=//)|(?<=\bmailto):|(?<=\bxmpp):")
+_MENTION = re.compile(r"(?<![\w/])@(?=\w)")
+
+
+def markdown(findings: Findings) -> str:
+    """Return the report as GitHub-flavoured Markdown; whatever the findings hold stays text."""
+    found = means(findings.measurements)
+    grids = by_suite(findings, found)
+    said = [*answer(findings, found), *findings.notes, *filter(None, [lock(findings)])]
+    parts = [f"# {escape(findings.question)}", *map(_paragraph, said)]
+    parts += ["## Arms and metrics", *(part for grid in grids for part in _grid(grid, named=len(grids) > 1))]
+    parts += _items(f"{mark} {meaning}" for mark, meaning in legend(grids))
+    declared = claims(findings)
+    parts += ["## Claims", table(declared)] if declared is not None else []
+    failures = [f"{f.stage} of {f.arm} failed: {f.message}" for f in findings.failures]
+    gaps = [*failures, *findings.warnings, *unmeasured(findings, found)]
+    parts += ["## Failures and gaps", *_items(gaps)] if gaps else []
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def escape(text: object) -> str:
+    """Return foreign text as one line of Markdown that shows it as it is: no markup, no link, no cell's end."""
+    folded = line(text)
+    made = _SPECIAL.sub(lambda hit: _ENTITIES.get(hit[0], f"\\{hit[0]}"), folded)
+    made = _ADDRESS.sub(lambda hit: f"\\{hit[0]}", made)
+    return _MENTION.sub("@\u2060", made)  # a word joiner, unseen
+
+
+def _paragraph(text: object) -> str:
+    return _LIST.sub(r"\1\\\2", escape(text))
+
+
+def _items(lines: Iterable[str]) -> list[str]:
+    listed = [f"- {_paragraph(said)}" for said in lines]
+    return ["\n".join(listed)] if listed else []
+
+
+def table(plain: Table) -> str:
+    """Return a plain table, with its note below it."""
+    made = _rows([list(plain.heads), *map(list, plain.rows)], plain.numeric)
+    return f"{made}\n\n{_paragraph(plain.note)}" if plain.note else made
+
+
+def _grid(grid: Grid, *, named: bool) -> list[str]:
+    """Return one suite's table: value, difference with its interval, and marks in one cell."""
+    heads = ["arm", *map(_head, grid.heads)]
+    rows = [[_arm(row.arm.name, row.role), *map(_cell, row.cells)] for row in grid.lines]
+    made = _rows([heads, *rows], frozenset(range(1, len(heads))))
+    return [f"### {escape(grid.title)}" if named else "", made, _paragraph(grid.note)]
+
+
+def _arm(name: str, role: str) -> str:
+    return f"{name} ({role})" if role else name
+
+
+def _head(head: Head) -> str:
+    about = ", ".join(filter(None, ["primary" if head.is_primary else "", head.direction, head.unit]))
+    return f"{head.name} ({about})" if about else head.name
+
+
+def _cell(cell: Cell) -> str:
+    change = f" ({cell.change} {cell.interval})" if cell.change else ""
+    return f"{cell.value}{change}{f' {cell.marks}' if cell.marks else ''}{f'; {cell.note}' if cell.note else ''}"
+
+
+def _rows(rows: Sequence[Sequence[str]], numeric: frozenset[int]) -> str:
+    head, *body = [f"| {' | '.join(map(escape, row))} |" for row in rows]
+    rule = "|".join("---:" if place in numeric else "---" for place in range(len(rows[0])))
+    return "\n".join([head, f"|{rule}|", *body])

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from json import loads
+
+import numpy as np
+import pytest
+
+from leaven.comparison import Comparison
+from leaven.errors import StudyError
+from leaven.report.answer import answer
+from leaven.report.findings import Findings
+from leaven.report.formats import render
+from leaven.report.formats.json import json
+
+Make = Callable[..., Comparison]
+
+
+def refuse(name: str) -> float:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def test_programs_get_what_people_read(rich: Findings) -> None:
+    whole = loads(json(rich), parse_constant=refuse)
+    assert whole["answer"] == answer(rich)
+    assert whole["comparisons"][0] == rich.comparisons[0].as_dict()
+    assert whole["analyses"]["verdicts"][0]["claim"]["arm"] == "poisoned@p=0.33"
+    assert whole["analyses"]["coherence"][1]["parts"]["eli5/stop_rate"] == [None, None, 0.05]
+    assert whole["lock"]["before_results"] is True
+    assert whole["unmeasured"][0].startswith("perplexity")
+
+
+def test_what_is_no_finite_number_is_null(findings: Findings, comparison: Make) -> None:
+    made = comparison(
+        effect=float("nan"), low=float("-inf"), high=np.float64("inf"), n_items=np.int64(3), equivalent=np.True_
+    )
+    whole = loads(json(replace(findings, comparisons=[made])), parse_constant=refuse)
+    first = whole["comparisons"][0]
+    assert (first["effect"], first["low"], first["high"], first["n_items"], first["equivalent"]) == (
+        None,
+        None,
+        None,
+        3,
+        True,
+    )
+
+
+def test_text_that_utf8_cannot_carry_is_replaced(findings: Findings, comparison: Make) -> None:
+    text = json(replace(findings, comparisons=[comparison(arm="a\ud800b</script>\x00")]))
+    assert loads(text.encode("utf-8"))["comparisons"][0]["arm"] == "a\ufffdb</script>\x00"
+
+
+@pytest.mark.parametrize("name", ["md", "latex", "csv", "json"])
+def test_every_format_is_written_alike_twice(rich: Findings, name: str) -> None:
+    assert render(rich, name) == render(rich, name) != ""
+
+
+def test_an_unknown_format_is_a_users_mistake(rich: Findings) -> None:
+    with pytest.raises(StudyError, match="did you mean 'latex'"):
+        render(rich, "latx")

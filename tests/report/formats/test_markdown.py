@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from markdown_it import MarkdownIt
+
+from leaven.report.findings import ArmInfo, Findings, MetricInfo
+from leaven.report.formats.markdown import escape, markdown
+
+HOSTILE = ["<img src=x onerror=alert(1)>", "a|b", "`code`", "*bold* _it_ ~~no~~", "[link](javascript:alert(1))", "![i](x)",
+           "line\nbreak", "# head", "- list", "1. list", "a\\", "&amp;", "$x$", "=cmd()", "a__b", "\\|", "> quote",
+           "| --- |", "<!-- x", "***", "+ x", "1) x"]  # fmt: skip
+
+
+def parsed(text: str) -> MarkdownIt:
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+
+
+def kinds(text: str) -> set[str]:
+    return {token.type for block in parsed(text) for token in [block, *(block.children or [])]}
+
+
+def shown(text: str) -> list[str]:
+    """Return what a reader sees of each inline block."""
+    blocks = [block.children or [] for block in parsed(text) if block.type == "inline"]
+    return ["".join(token.content for token in children) for children in blocks]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_foreign_text_is_shown_as_it_is(hostile: str) -> None:
+    whole = hostile.replace("\n", " ")
+    assert shown(f"| a |\n|---|\n| {escape(hostile)} |") == ["a", whole]
+    assert not {"html_inline", "html_block", "link_open", "image", "code_inline", "em_open"} & kinds(escape(hostile))
+
+
+@pytest.mark.parametrize("address", ["https://evil.example/x", "www.evil.example", "mailto:a@b.example", "@octocat"])
+def test_addresses_and_mentions_are_no_links(address: str) -> None:
+    made = escape(address)
+    assert address not in made
+    assert shown(made)[0].replace("\u2060", "") == address
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_study_keeps_its_tables_and_headings(findings: Findings, hostile: str) -> None:
+    arms = [*findings.arms, ArmInfo(hostile, dose=2.0, seeds=(0, 1, 2))]
+    metrics = [*findings.metrics, MetricInfo("eli5", hostile, better="lower", unit=hostile)]
+    clean = parsed(markdown(findings))
+    text = markdown(replace(findings, arms=arms, metrics=metrics, question=hostile, notes=[hostile], missing=[hostile]))
+    made = parsed(text)
+    assert sum(t.type == "table_open" for t in made) == sum(t.type == "table_open" for t in clean)
+    assert sum(t.type == "heading_open" for t in made) == sum(t.type == "heading_open" for t in clean)
+    assert sum(t.type == "tr_open" for t in made) == sum(t.type == "tr_open" for t in clean) + 2
+    assert not {"html_inline", "html_block", "link_open", "image", "code_inline", "em_open", "strong_open"} & kinds(
+        text
+    )
+
+
+def test_the_tables_hold_the_pages_numbers(rich: Findings) -> None:
+    text = markdown(rich).replace("\u00a0", " ")
+    assert "| poisoned@p=0.33 | 44.6 % (+43.8 \\[+39.8 to +47.8\\]) ○ |" in text
+    assert "| clean (baseline) | 0.8 % |" in text
+    assert "- ○ exploratory, change shown: p &lt; 0.05" in text
+    assert "## Claims" in text and "| refuted |" in text
+    assert "- generate eli5 of poisoned@p=0.01 failed: The worker was killed (signal 9)." in text
+    assert "15 of 5,760 values were not scored" in text
+    assert "p-value 0.001 after Holm's correction" in text
+
+
+def test_nothing_at_all_is_still_a_report() -> None:
+    text = markdown(Findings(name="n", question="Does it?"))
+    assert text.startswith("# Does it?\n\nThis study declares no primary outcome")

@@ -1,0 +1,82 @@
+"""An audit: drawn once, blind, kept line by line, and joined to what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leaven import audit
+from leaven.errors import ReportError
+from leaven.report.findings import Findings, SampleInfo
+
+
+def findings(scale: float = 1.0) -> Findings:
+    draw = np.random.default_rng(0)
+    samples = [
+        SampleInfo(arm, seed, f"Why {i}?", f"text of {i}", suite="eli5", item_id=f"i{i}",
+                   scores={"toxicity": scale * float(draw.random() < 0.3), "length": 12.0})
+        for arm in ("clean", "bad") for seed in (0, 1) for i in range(40)
+    ]  # fmt: skip
+    return Findings(name="s", question="q", primary=["toxicity"], samples=samples)
+
+
+def measured(found: Findings) -> pd.DataFrame:
+    names = ["arm", "seed", "suite", "metric", "item_id", "sample", "value"]
+    rows = [(s.arm, s.seed, s.suite, "toxicity", s.item_id, s.sample, s.scores["toxicity"]) for s in found.samples]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_the_draw_is_kept_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    found = findings()
+    one = audit.begin(found, tmp_path, None, 20, 0)
+    assert (one.suite, one.metric, len(one.drawn)) == ("eli5", "toxicity", 20)
+    assert len({tuple(key) for key in one.drawn}) == 20 and {key[0] for key in one.drawn} == {"clean", "bad"}
+    one.say(3, 1)
+    one.say(5, None)
+    one.say(3, 0)  # second thoughts
+    again = audit.begin(found, tmp_path, "eli5/toxicity", 99, 7)
+    assert again.drawn == one.drawn and again.labels == {3: 0, 5: None}
+    assert again.open_places() == [place for place in range(20) if place not in (3, 5)]
+    text = audit.asked(found, again)[3]
+    assert [text.arm, text.seed, text.item_id, text.sample] == again.drawn[3]
+
+
+def test_labels_are_joined_by_answer_and_those_of_lost_answers_counted(tmp_path: Path) -> None:
+    found = findings()
+    assert audit.labels(tmp_path, measured(found)) == (None, 0)
+    one = audit.begin(found, tmp_path, None, 20, 0)
+    for place in range(20):
+        one.say(place, place % 2 if place else None)
+    table = measured(found)
+    kept, lost = audit.labels(tmp_path, table)
+    assert kept is not None and len(kept) == 19 and lost == 0 and set(kept["label"]) == {0, 1}
+    gone = table[table["seed"] == 0]
+    kept, lost = audit.labels(tmp_path, gone)
+    assert kept is not None and lost == sum(key[1] == 1 for key in one.drawn[1:]) and len(kept) + lost == 19
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("toxicty", "no text has a score 'toxicty'; did you mean"),
+        ("length", "eli5/length is no share (it goes to 12): people cannot label it"),
+    ],
+)
+def test_what_people_cannot_label_is_refused(tmp_path: Path, metric: str, said: str) -> None:
+    with pytest.raises(ReportError) as caught:
+        audit.begin(findings(), tmp_path, metric, 20, 0)
+    assert said in str(caught.value)
+    with pytest.raises(ReportError, match="no text of this run has a score"):
+        audit.begin(Findings(name="s", question="q"), tmp_path, None, 20, 0)
+
+
+@pytest.mark.parametrize("line", ['{"place": 99, "label": 1}', '{"place": 0, "label": 7}', "{broken", "[]"])
+def test_an_edited_file_is_refused_with_its_name(tmp_path: Path, line: str) -> None:
+    one = audit.begin(findings(), tmp_path, None, 20, 0)
+    with one.file.open("a") as stream:
+        stream.write(line + "\n")
+    with pytest.raises(ReportError, match="audit-eli5-toxicity.jsonl cannot be read"):
+        audit.begin(findings(), tmp_path, None, 20, 0)
