@@ -128,10 +128,7 @@ def _with_curve(found: Fit, runs: Runs, at: Mapping[str, float], notes: list[str
     drawn = replace(
         found, points=points, curve=tuple(_drawn(made)), slope=float(made.coefs[1]), slope_low=low, slope_high=high
     )
-    misfit = _misfit(made, points)
-    read = _read_off(drawn, made, [*notes, *made.notes(), misfit])
-    # What is read off a curve is as good as its shape.
-    return read if misfit is None else replace(read, tolerated_curve=None)
+    return _read_off(drawn, made, [*notes, *made.notes(), _misfit(made, points)])
 
 
 def _read_off(found: Fit, made: Line, notes: list[str | None]) -> Fit:
