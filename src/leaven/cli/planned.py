@@ -11,6 +11,7 @@ from leaven.cli.terminal import amount, columns, count, duration, memory, printa
 if TYPE_CHECKING:
     from leaven.engine.machine import Machine
     from leaven.engine.nearest import Explained
+    from leaven.stats.power import Power
 
 _DIFFERENCES = 3
 _WIDEST = 60
@@ -116,3 +117,17 @@ def _largest(to_make: Sequence[Explained], machine: Machine) -> str:
         there = f"{memory(size)} may be used"
     doubt = "" if needed <= size else ": it may not fit"
     return f"memory: the largest stage, {printable(stage.title)}, computes with about {memory(needed)}; {there}{doubt}"
+
+
+def findable(powers: Sequence[Power]) -> Iterator[str]:
+    """Yield what the design can find; metrics of which the same is to be said share the lines."""
+    from leaven.stats.power_words import sentences
+
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for power in powers:
+        name = f"{power.suite}/{power.metric}"
+        said = tuple(line.removeprefix(f"{name}: ") for line in sentences(power))
+        alike.setdefault(said, []).append(name)
+    for (first, *others), names in alike.items():
+        yield f"{', '.join(names)}: {first}"
+        yield from others

@@ -53,7 +53,6 @@ def plan(
     """Show each stage: there, to be run, or blocked; why, what it will cost, what can be found. Runs nothing."""
     from leaven import verbs
     from leaven.cli import planned
-    from leaven.stats.power_words import sentences
 
     used = machine(cores, gpus, memory)
     sound = verbs.check(study, profile, settings or (), workspace)
@@ -61,9 +60,8 @@ def plan(
     out = console()
     for line in (*planned.lines(explained, each=each), *planned.summary(explained, used)):
         out.print(line)
-    for power in verbs.power(sound, workspace):
-        for line in sentences(power):
-            out.print(printable(line))
+    for line in planned.findable(verbs.power(sound, workspace)):
+        out.print(printable(line))
     if loose := verbs.unpinned(sound):
         out.print(f"not pinned to a commit, so a run asks the hub first and keys may move: {', '.join(loose)}")
     if found := verbs.misfits([one.planned.stage for one in explained if one.planned.state == "blocked"], used):

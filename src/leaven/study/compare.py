@@ -19,8 +19,8 @@ class Claim(Declared):
     """A sentence and the contrast that decides on it: what ``arm`` minus ``to`` is said to be in ``metric``.
 
     ``holds`` is "higher" or "lower" (by more than ``margin``, 0 unless given), "same" (within ``margin``), "not higher"
-    or "not lower" (by no more than ``margin``). For the last three the margin is the metric's own unless given; ``to`` is
-    the arm's baseline unless given.
+    or "not lower" (by no more than ``margin``). For the last three the margin is the metric's own unless given;
+    ``to`` is the arm's baseline unless given.
     """
 
     says: Text
