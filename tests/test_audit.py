@@ -73,10 +73,29 @@ def test_what_people_cannot_label_is_refused(tmp_path: Path, metric: str, said: 
         audit.begin(Findings(name="s", question="q"), tmp_path, None, 20, 0)
 
 
-@pytest.mark.parametrize("line", ['{"place": 99, "label": 1}', '{"place": 0, "label": 7}', "{broken", "[]"])
+@pytest.mark.parametrize(
+    "line", ['{"place": 99, "label": 1}', '{"place": 0, "label": 7}', '{"place": 1e400, "label": 1}', "{broken", "[]"]
+)
 def test_an_edited_file_is_refused_with_its_name(tmp_path: Path, line: str) -> None:
     one = audit.begin(findings(), tmp_path, None, 20, 0)
     with one.file.open("a") as stream:
         stream.write(line + "\n")
     with pytest.raises(ReportError, match="audit-eli5-toxicity.jsonl cannot be read"):
+        audit.begin(findings(), tmp_path, None, 20, 0)
+
+
+@pytest.mark.parametrize(
+    "drawn", ["7", "[7]", '[["clean"]]', '[["clean", "x", "i1", 0]]', '[["clean", 0, "i1", []]]', "[" * 100_000]
+)
+def test_a_draw_that_is_none_is_refused(tmp_path: Path, drawn: str) -> None:
+    head = f'{{"suite": "eli5", "metric": "toxicity", "n": 1, "seed": 0, "drawn": {drawn}}}'
+    (tmp_path / "audit-eli5-toxicity.jsonl").write_text(f'{head}\n{{"place": 0, "label": 1}}\n')
+    with pytest.raises(ReportError, match="audit-eli5-toxicity.jsonl cannot be read"):
+        audit.labels(tmp_path, measured(findings()))
+
+
+def test_a_file_of_another_metric_is_not_gone_on_with(tmp_path: Path) -> None:
+    one = audit.begin(findings(), tmp_path, None, 20, 0)
+    one.file.write_text(one.file.read_text().replace('"toxicity"', '"rudeness"', 1))
+    with pytest.raises(ReportError, match="holds labels of eli5/rudeness"):
         audit.begin(findings(), tmp_path, None, 20, 0)

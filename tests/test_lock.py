@@ -30,11 +30,22 @@ def taken(graph: Graph, place: Path, name: str = "small") -> lock.Lock:
     return lock.take(graph, Store(place / "store"), place / name)
 
 
-def test_a_lock_is_taken_once_and_says_what_changed(raw: dict[str, Any], tmp_path: Path) -> None:
+def test_a_run_that_came_to_nothing_locks_nothing(raw: dict[str, Any], tmp_path: Path) -> None:
+    taken(graph_of(raw), tmp_path)
+    second = taken(graph_of(raw, margin={"toxicity": 0.3}), tmp_path)
+    assert second.compare["margin"] == {"toxicity": 0.3} and second.before_results
+    by_hand = lock.take(graph_of(raw), Store(tmp_path / "store"), tmp_path / "mine", by="lock")
+    assert taken(graph_of(raw, margin={"toxicity": 0.3}), tmp_path, "mine") == by_hand
+
+
+def test_a_lock_is_taken_once_and_says_what_changed(
+    raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = taken(graph_of(raw, margin={"toxicity": 0.02}), tmp_path)
     assert first.before_results and first.sha256 == lock.digest(first.compare)
     later = graph_of(raw, primary=["toxicity", "length"], margin={"toxicity": 0.02, "length": 3})
-    assert taken(later, tmp_path) == first, "a lock is never replaced"
+    monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
+    assert taken(later, tmp_path) == first, "a lock is never replaced once there are results"
     about = lock.info(first, later.study.compare)
     assert about is not None and list(about.changed) == [
         "primary: toxicity was locked, toxicity, length is declared",
@@ -43,7 +54,13 @@ def test_a_lock_is_taken_once_and_says_what_changed(raw: dict[str, Any], tmp_pat
     assert lock.primary(first, later.study.compare) == ["toxicity"], "what was added later is exploratory"
 
 
-@pytest.mark.parametrize("changed", [{"to": "poisoned@p=0.5"}, {"dose": None}, {"margin": {"toxicity": 0.5}}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"to": "poisoned@p=0.5"}, {"dose": None}, {"margin": {"toxicity": 0.5}},
+        {"margin": {"eli5/toxicity": 0.5}},  # the more exact name wins, so it is the primary's margin
+    ],
+)  # fmt: skip
 def test_another_question_of_a_metric_is_no_primary(
     changed: dict[str, Any], raw: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -55,7 +72,7 @@ def test_nothing_is_primary_that_was_declared_after_results(raw: dict[str, Any],
     late = taken(graph_of(raw, claims=[CLAIM]), tmp_path)
     compare = graph_of(raw, claims=[CLAIM]).study.compare
     assert not late.before_results
-    assert lock.primary(late, compare) == [] and not lock.is_locked(late, compare.claims[0])
+    assert lock.primary(late, compare) == [] and not lock.is_locked(late, compare.claims[0], compare)
 
 
 def test_more_seeds_keep_the_lock_of_the_run_before(
@@ -82,8 +99,28 @@ def test_an_edited_lock_is_none(raw: dict[str, Any], tmp_path: Path) -> None:
 def test_claims_are_locked_word_for_word(raw: dict[str, Any], tmp_path: Path) -> None:
     first = taken(graph_of(raw, claims=[CLAIM]), tmp_path)
     same, other = (graph_of(raw, claims=[one]).study.compare for one in (CLAIM, {**CLAIM, "margin": 0.3}))
-    assert lock.is_locked(first, same.claims[0]) and not lock.is_locked(first, other.claims[0])
-    assert not lock.is_locked(None, same.claims[0]), "without a lock nobody knows"
+    assert lock.is_locked(first, same.claims[0], same) and not lock.is_locked(first, other.claims[0], other)
+    assert not lock.is_locked(None, same.claims[0], same), "without a lock nobody knows"
+
+
+def test_a_claim_is_locked_with_the_baseline_and_the_margin_that_it_leaves_to_the_study(
+    raw: dict[str, Any], tmp_path: Path
+) -> None:
+    claim = {name: value for name, value in CLAIM.items() if name != "margin"}
+    before = {"claims": [claim], "margin": {"toxicity": 0.02}}
+    first = taken(graph_of(raw, **before), tmp_path)
+    for changed in ({}, {"margin": {"toxicity": 0.5}}, {"to": "poisoned@p=1"}):
+        now = graph_of(raw, **{**before, **changed}).study.compare
+        assert lock.is_locked(first, now.claims[0], now) == (not changed)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"sha256": "", "written": "", "before_results": true, "compare": {}}'])
+def test_a_lock_that_is_none_is_taken_anew(text: str, raw: dict[str, Any], tmp_path: Path) -> None:
+    first = taken(graph_of(raw), tmp_path)
+    file = tmp_path / "small" / lock.FILE
+    for broken in (text, text.replace("{}", '{"to": NaN}'), text.replace("{}", "7")):
+        file.write_text(broken)
+        assert lock.read(tmp_path / "small") is None and taken(graph_of(raw), tmp_path).sha256 == first.sha256
 
 
 def test_the_verb_refuses_what_comes_too_late(raw: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:

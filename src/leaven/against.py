@@ -65,6 +65,8 @@ def compare(
         predictions=_predictions(paired.sources),
     )  # fmt: skip
     comparisons, analyses = analyse(paired.measurements, asked)
+    if not any(one.n_items for one in comparisons):
+        raise ReportError("no item stands on both sides, so nothing can be compared: are the ids of one kind?")
     return Compared(_findings(paired, comparisons, chosen, margin, analyses), paired.to)
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
-import platform
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven import audit as audits
-from leaven import gather
+from leaven import gather, provenance
 from leaven import lock as locks
 from leaven import rows as tables
 from leaven.engine.files import guarding, replacing, write_json
@@ -27,15 +23,15 @@ from leaven.stats.analyse import analyse
 if TYPE_CHECKING:
     import pandas as pd
 
-_PACKAGES = ("leaven", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
 OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a run came to: the page, and its sentences for the terminal."""
+    """What a run came to: the page with all it shows, and its sentences for the terminal."""
 
     page: Path
+    found: Findings
     sentences: list[str]
     data: list[str]
     warnings: list[str]
@@ -43,6 +39,10 @@ class Answer:
 
 def findings(graph: Graph, store: Store, folder: Path) -> Findings:
     """Return everything the page shows, from what the store has now; writes nothing."""
+    return _found(graph, store, folder, provenance.of(graph, store))
+
+
+def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any]) -> Findings:
     table = gather.measurements(graph, store)
     ledgers, lock = list(gather.ledgers(graph, store)), locks.read(folder)
     labels, lost = audits.labels(folder, table)
@@ -50,12 +50,11 @@ def findings(graph: Graph, store: Store, folder: Path) -> Findings:
         _compared(table, gather.values_beside(graph)),
         gather.questions(graph, lock, metrics=gather.metrics(graph), ledgers=ledgers, labels=labels),
     )
-    provenance = provenance_of(graph, store)
     found = gather.findings(
         graph, store, table, comparisons, analyses,
-        ledgers=ledgers, provenance=_for_people(provenance), lock=locks.info(lock, graph.study.compare),
+        ledgers=ledgers, provenance=provenance.for_people(made), lock=locks.info(lock, graph.study.compare),
     )  # fmt: skip
-    more = [*_different_code(provenance), *_gone(graph, store), *_unheard(lost)]
+    more = [*provenance.different_code(made), *_gone(graph, store), *_unheard(lost), *_unlocked(folder, lock)]
     return replace(found, warnings=[*found.warnings, *more])
 
 
@@ -66,15 +65,17 @@ def write(graph: Graph, store: Store, folder: Path) -> Answer:
     from leaven.report.answer import answer
     from leaven.report.page import render
 
-    found = findings(graph, store, folder)
+    made = provenance.of(graph, store)
+    found = _found(graph, store, folder, made)
     with replacing(folder / "measurements.parquet") as beside:
         tables.write(beside, "measurements", pa.Table.from_pandas(found.measurements, preserve_index=False))
     write_json(folder / "comparisons.json", [comparison.as_dict() for comparison in found.comparisons])
     write_json(folder / "analyses.json", found.analyses.as_dict())
-    write_json(folder / "provenance.json", provenance_of(graph, store))
+    write_json(folder / "provenance.json", made)
     with replacing(folder / "report.html") as beside:
         beside.write_text(render(found), encoding="utf-8")
-    return Answer(folder / "report.html", answer(found), [_used(data) for data in found.data], list(found.warnings))
+    used = [_used(data) for data in found.data]
+    return Answer(folder / "report.html", found, answer(found), used, list(found.warnings))
 
 
 def _compared(table: pd.DataFrame, beside: set[tuple[str, str]]) -> pd.DataFrame:
@@ -110,7 +111,7 @@ def events(folder: Path, on_event: OnEvent) -> Iterator[OnEvent]:
 
             def note(event: dict[str, Any]) -> None:
                 with guarding(folder):
-                    stream.write(json.dumps({"time": _now(), **event}, ensure_ascii=False) + "\n")
+                    stream.write(json.dumps({"time": provenance.now(), **event}, ensure_ascii=False) + "\n")
                 on_event(event)
 
             yield note
@@ -139,96 +140,6 @@ def _link(place: Path, target: Path) -> None:
         return
 
 
-def made_by() -> dict[str, Any]:
-    """Return what makes results here and now: versions, commit, machine. It is recorded, and enters no key."""
-    return {
-        "versions": {name: _version(name) for name in _PACKAGES},
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
-        **_commit(),
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _commit() -> dict[str, Any]:
-    """Return commit and dirty flag where Leaven runs from a checkout of its own."""
-    here = str(Path(__file__).parent)
-    try:
-        commit = _git(here, "rev-parse", "HEAD")
-        tracked = _git(here, "ls-files", "--error-unmatch", Path(__file__).name)
-        dirty = bool(_git(here, "status", "--porcelain", "--untracked-files=no", "."))
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
-    return {"commit": commit if tracked else None, "dirty": dirty}
-
-
-def _git(where: str, *words: str) -> str:
-    done = subprocess.run(  # noqa: S603 - fixed words, and a path of our own
-        ["git", "-C", where, *words],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
-
-
-def provenance_of(graph: Graph, store: Store) -> dict[str, Any]:
-    """Return, per stage, its key, what made it and what it cost."""
-    stages: dict[str, Any] = {}
-    for cell in graph.cells:
-        for name, stage in cell.stages.items():
-            record = store.record(stage)
-            if record is not None:
-                place = f"{cell.cell.arm.name}/{cell.cell.seed}/{name}"
-                stages[place] = {
-                    "key": stage.key,
-                    "made_by": record["made_by"],
-                    "began_by": record.get("began_by", []),
-                    "cost": record["cost"],
-                    "device": record["facts"].get("device"),
-                    "threads": record["made_by"]["threads"],
-                }
-    return {"written": _now(), "made_by": made_by(), "stages": stages}
-
-
-def _for_people(provenance: dict[str, Any]) -> dict[str, str]:
-    made = provenance["made_by"]
-    wall = sum({stage["key"]: stage["cost"]["wall_s"] for stage in provenance["stages"].values()}.values())
-    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items() if version)
-    commit = made["commit"] or "unknown (not a git checkout)"
-    keys = sorted({f"{place}: {stage['key']}" for place, stage in provenance["stages"].items()})
-    return {
-        "written": provenance["written"],
-        "versions": f"Python {made['python']}, {versions}",
-        "commit": f"{commit}{', with local changes' if made['dirty'] else ''}",
-        "machine": made["machine"],
-        "time": f"{wall:.0f} s in {len({stage['key'] for stage in provenance['stages'].values()})} stages",
-        "keys": "; ".join(keys),
-    }
-
-
-def _different_code(provenance: dict[str, Any]) -> list[str]:
-    """Warn where results that are compared were made by different code, or trained in different circumstances."""
-    stages = provenance["stages"].values()
-    makers = [maker for one in stages for maker in (one["made_by"], *one["began_by"])]
-    code = {json.dumps([maker[what] for what in ("versions", "commit", "dirty")]) for maker in makers}
-    where = {json.dumps([one["device"], one["threads"]]) for one in stages if one["device"] is not None}
-    said = []
-    if len(code) > 1:
-        said.append(f"results of {len(code)} different versions of the code are compared; provenance.json says which")
-    if len(where) > 1:
-        said.append(
-            f"arms were trained or asked on different devices or numbers of threads: {'; '.join(sorted(where))}"
-        )
-    return said
-
-
 def _gone(graph: Graph, store: Store) -> list[str]:
     """Warn where a run was measured, but the record of its training is gone: the page cannot count that training."""
     trained = [cell for cell in graph.cells if cell.cell.arm.train]
@@ -242,6 +153,14 @@ def _gone(graph: Graph, store: Store) -> list[str]:
     )
 
 
+def _unlocked(folder: Path, lock: locks.Lock | None) -> list[str]:
+    """Warn where there is a lock that was edited or cut off: what was declared before results cannot be told."""
+    broken = lock is None and (folder / locks.FILE).exists()
+    return (
+        [f"{locks.FILE} is damaged or was edited: nobody can tell what was declared before results"] if broken else []
+    )
+
+
 def _unheard(lost: int) -> list[str]:
     """Warn where labels of an audit are of answers that are no longer there."""
     return (
@@ -249,7 +168,3 @@ def _unheard(lost: int) -> list[str]:
         if lost
         else []
     )
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven import workspace as workspaces
-from leaven.engine.files import guarding
+from leaven.engine.files import guarding, read_json
 from leaven.errors import ReportError
 from leaven.study.load import load as load_file
 from leaven.study.spec import Study
@@ -16,6 +16,7 @@ from leaven.study.spec import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leaven.answer import Answer
     from leaven.engine.store import Store
     from leaven.graph import Graph, Identities
     from leaven.report.findings import Findings
@@ -32,11 +33,16 @@ class Results:
 
 def report(name: str | Path, workspace: str | Path | None = None) -> Path:
     """Make the answer of a run again from what is in the store; return the page. Raises ReportError."""
+    return answer(name, workspace).page
+
+
+def answer(name: str | Path, workspace: str | Path | None = None) -> Answer:
+    """Make the answer of a run again, and return what it says beside its page. Raises ReportError."""
     from leaven.answer import write
 
     graph, store, folder = opened(name, workspace)
     with guarding(folder):
-        return write(graph, store, folder).page
+        return write(graph, store, folder)
 
 
 def findings(name: str | Path, workspace: str | Path | None = None) -> Findings:
@@ -76,10 +82,13 @@ def _as_it_ran(folder: Path) -> Study:
 def _identities(folder: Path) -> Identities:
     from leaven.graph import Identities
 
+    found = read_json(folder / workspaces.IDENTITIES)
     try:
-        return Identities(**json.loads((folder / workspaces.IDENTITIES).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ReportError(f"{folder / workspaces.IDENTITIES} cannot be read; run the study again") from error
+        if found is not None:
+            return Identities(**found)
+    except TypeError:
+        pass  # of another version
+    raise ReportError(f"{folder / workspaces.IDENTITIES} cannot be read; run the study again")
 
 
 def results(name: str | Path, workspace: str | Path | None = None) -> Results:
@@ -91,6 +100,6 @@ def results(name: str | Path, workspace: str | Path | None = None) -> Results:
         comparisons = json.loads((folder / "comparisons.json").read_text(encoding="utf-8"))
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         table = pd.read_parquet(folder / "measurements.parquet").astype({"seed": "Int64"})
-    except (OSError, ValueError) as error:
+        return Results(table, pd.DataFrame(comparisons), provenance)
+    except (OSError, ValueError, KeyError, RecursionError) as error:
         raise ReportError(f"{folder} has no whole answer; run `leaven report {folder.name}`") from error
-    return Results(table, pd.DataFrame(comparisons), provenance)

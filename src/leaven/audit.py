@@ -60,7 +60,7 @@ def begin(findings: Findings, folder: Path, metric: str | None, n: int, seed: in
     suite, name = _chosen(findings, metric)
     file = folder / f"audit-{suite}-{name}.jsonl"
     if file.exists():
-        return _read(file)
+        return _begun(file, suite, name)
     keys = audit.draw(_answers(findings, suite, name), n, seed)[list(_KEYS)]
     drawn = [[arm, None if math.isnan(run) else int(run), item, int(sample)]
              for arm, run, item, sample in keys.astype({"seed": float}).itertuples(index=False)]  # fmt: skip
@@ -68,6 +68,16 @@ def begin(findings: Findings, folder: Path, metric: str | None, n: int, seed: in
     with guarding(folder):
         file.write_text(json.dumps(head, ensure_ascii=False) + "\n", encoding="utf-8")
     return Audit(suite, name, n, seed, drawn, file)
+
+
+def _begun(file: Path, suite: str, metric: str) -> Audit:
+    """Return an audit that was begun; raises ReportError for a file of another metric whose name reads the same."""
+    found = _read(file)
+    if (found.suite, found.metric) != (suite, metric):
+        raise ReportError(
+            f"{file} holds labels of {found.suite}/{found.metric}; move it away to audit {suite}/{metric}"
+        )
+    return found
 
 
 def asked(findings: Findings, one: Audit) -> dict[int, SampleInfo]:
@@ -99,14 +109,22 @@ def _rows(one: Audit) -> Iterator[dict[str, Any]]:
 
 def _read(file: Path) -> Audit:
     try:
-        head, *lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        text = file.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]  # a last line that a crash cut off was never said
+        head, *lines = [json.loads(line) for line in whole.splitlines()]
+        drawn = [_key(*key) for key in head["drawn"]]
         said = {int(line["place"]): line["label"] for line in lines}
-        found = Audit(head["suite"], head["metric"], head["n"], head["seed"], head["drawn"], file, said)
-        if not all(0 <= place < len(found.drawn) and label in (0, 1, None) for place, label in said.items()):
+        found = Audit(str(head["suite"]), str(head["metric"]), int(head["n"]), int(head["seed"]), drawn, file, said)
+        if not all(0 <= place < len(drawn) and label in (0, 1, None) for place, label in said.items()):
             raise ValueError("a label is no label")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ReportError(f"{file} cannot be read ({error}); mend it, or move it away to begin anew") from None
     return found
+
+
+def _key(arm: Any, seed: Any, item: Any, sample: Any) -> list[Any]:
+    """Return one drawn answer as the long table names it; raises ValueError or TypeError for what is none."""
+    return [str(arm), None if seed is None else int(seed), str(item), int(sample)]
 
 
 def _chosen(findings: Findings, metric: str | None) -> tuple[str, str]:

@@ -128,7 +128,10 @@ def _most(pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def page(run: str, arm_a: str, arm_b: str, workspace: str | Path | None = None) -> Findings:
-    """Return what a page shows of two arms of a run alone: the second against the first, with all their texts."""
+    """Return what a page shows of two arms of a run alone: the second against the first, with all their texts.
+
+    All of it is exploratory: the study declared its own contrasts, and whoever picks two arms has seen the results.
+    """
     from leaven.stats.analyse import analyse
     from leaven.stats.questions import Questions
 
@@ -139,13 +142,13 @@ def page(run: str, arm_a: str, arm_b: str, workspace: str | Path | None = None) 
     table = table[table["arm"].isin(both)]
     printed = {(metric.suite, metric.name) for metric in whole.metrics if metric.beside}
     compared = table[[pair not in printed for pair in zip(table["suite"], table["metric"], strict=True)]]
-    comparisons, analyses = analyse(compared, Questions(to={arm_b: arm_a}, primary=whole.primary, margin=whole.margin))
+    comparisons, analyses = analyse(compared, Questions(to={arm_b: arm_a}, margin=whole.margin))
     arms = {arm.name: replace(arm, is_baseline=arm.name == arm_a) for arm in whole.arms}
     return Findings(
         name=f"{whole.name}: {arm_b} against {arm_a}",
         question=f"What is different in {arm_b}, compared with {arm_a}?",
         arms=[arms[arm_a], arms[arm_b]], metrics=whole.metrics, measurements=table, comparisons=comparisons,
-        analyses=analyses, baseline=arm_a, primary=whole.primary, margin=whole.margin, provenance=whole.provenance,
+        analyses=analyses, baseline=arm_a, margin=whole.margin, provenance=whole.provenance,
         samples=[sample for sample in whole.samples if sample.arm in both],
     )  # fmt: skip
 

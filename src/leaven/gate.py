@@ -38,6 +38,12 @@ class Verdict:
     worse_high: float | None = None
 
     @property
+    def is_thin(self) -> bool:
+        """Whether more pairs are missing on one side than are there: what is left says little of the whole."""
+        one = self.comparison
+        return one is not None and one.n_dropped > one.n_items * max(one.n_seeds, 1)
+
+    @property
     def is_shown(self) -> bool:
         """Whether a regression beyond the margin is shown: the whole interval lies beyond it."""
         return self.worse_low is not None and self.worse_low > self.margin
@@ -61,9 +67,10 @@ def gate(
     """Hold a run against another: a verdict for each arm and each metric that has a margin.
 
     Arms of the same name are compared, or ``arm`` alone. A metric fails where it is worse by more than its margin,
-    where one side lacks it, or lacks the whole arm; with ``strict`` also where non-inferiority is not shown.
-    ``better`` says "higher" or "lower" of metrics whose direction is not known; a metric without a direction may
-    change neither way. Raises StudyError for metrics and arms that are on neither side, and for no margin at all.
+    where one side lacks it, or lacks most of its items, or the whole arm; with ``strict`` also where non-inferiority
+    is not shown. ``better`` says "higher" or "lower" of metrics whose direction is not known; a metric without a
+    direction may change neither way. Raises StudyError for metrics and arms that are on neither side, and for no
+    margin at all.
     """
     from leaven.stats.compare import compare
 
@@ -72,6 +79,7 @@ def gate(
     metrics = {(one.suite, one.name): one for one in against.metrics([base, candidate])}
     _refuse(margin, better, sorted(metrics))
     directed = [_directed(one, better) for one in metrics.values()]
+    _refuse_percent(_held(directed, margin))
     absent = _absent(base, candidate)
     failed = [
         Verdict(name, metric, width, passed=False) for name in absent for metric, width in _held(directed, margin)
@@ -112,6 +120,17 @@ def _refuse(margin: Mapping[str, float], better: Mapping[str, str], columns: Seq
         raise StudyError(wrong)
 
 
+def _refuse_percent(held: Sequence[tuple[MetricInfo, float]]) -> None:
+    """Raise StudyError for a share's margin above 1: everything would pass it."""
+    wrong = [
+        Problem("--margin", f"{metric.name} is a share, and its margin {width:g} lets everything pass",
+                f"did you mean {metric.name}={width / 100:g}?")
+        for metric, width in held if metric.unit == "share" and width >= 1
+    ]  # fmt: skip
+    if wrong:
+        raise StudyError(wrong)
+
+
 def _directed(metric: MetricInfo, better: Mapping[str, str]) -> MetricInfo:
     """Return a metric with the direction that was given for it, the more exact name first."""
     named = [better[name] for name in reversed(names_of(metric.suite, metric.name)) if name in better]
@@ -141,4 +160,5 @@ def _judged(
             worse, low, high = harm(one, metric.better)
             sound = worse is not None and worse <= width + _ROUNDING * max(1.0, width)
             verdict = Verdict(arm, metric, width, sound, one, worse, low, high)
-            yield replace(verdict, passed=sound and (verdict.is_excluded or not strict))
+            enough = verdict.is_excluded or not strict
+            yield replace(verdict, passed=sound and enough and not verdict.is_thin)

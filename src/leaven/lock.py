@@ -21,6 +21,7 @@ from leaven.report.findings import LockInfo
 from leaven.study.compare import Claim, Compare
 
 FILE = "lock.json"
+_NEEDED = {"to", "dose", "primary", "margin", "claims"}  # of a block, to say what was declared in it
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Lock:
     written: str
     before_results: bool
     compare: dict[str, Any]
+    by: str = "run"  # "run" | "lock": who took it; what a person took is never taken again
 
 
 def block(compare: Compare) -> dict[str, Any]:
@@ -48,26 +50,33 @@ def read(folder: Path) -> Lock | None:
     found = read_json(folder / FILE)
     try:
         lock = Lock(**found) if found is not None else None
-    except TypeError:
+        whole = lock is not None and lock.compare.keys() >= _NEEDED and digest(lock.compare) == lock.sha256
+    except (TypeError, AttributeError):
         return None
-    return lock if lock is not None and digest(lock.compare) == lock.sha256 else None
+    return lock if whole else None
 
 
-def take(graph: Graph, store: Store, folder: Path) -> Lock:
-    """Return the study's lock; take it if there is none.
+def take(graph: Graph, store: Store, folder: Path, by: str = "run") -> Lock:
+    """Return the study's lock; take it if there is none, or if a run took it and nothing has a result yet.
 
-    A lock that another run of this study took before its results, on the same block, holds here too (more seeds,
-    say). Else a lock that is taken where results exist already says so: nothing was declared before them.
+    A lock that is taken where results exist already says so: nothing was declared before them.
     """
-    compare = block(graph.study.compare)
-    there = read(folder) or _of_another_run(graph.study.name, digest(compare), folder)
-    if there is None:
+    compare, there = block(graph.study.compare), standing(graph, folder)
+    known = has_results(graph, store)
+    if there is None or (there.by == "run" and there.before_results and not known):
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        there = Lock(digest(compare), now, not has_results(graph, store), compare)
+        there = Lock(digest(compare), now, not known, compare, by)
     with guarding(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / FILE, asdict(there))
     return there
+
+
+def standing(graph: Graph, folder: Path) -> Lock | None:
+    """Return the lock that holds for a study: its own; else the one that another run of it (with fewer seeds, say) took
+    before its results, on the same block.
+    """
+    return read(folder) or _of_another_run(graph.study.name, digest(block(graph.study.compare)), folder)
 
 
 def _of_another_run(study: str, sha256: str, folder: Path) -> Lock | None:
@@ -105,14 +114,26 @@ def primary(lock: Lock | None, compare: Compare) -> list[str]:
     return [name for name in compare.primary if name in before and not _moved(lock.compare, declared, name)]
 
 
-def is_locked(lock: Lock | None, claim: Claim) -> bool:
-    """Say whether a claim was made before the results, word for word; without a lock nobody knows."""
-    return lock is not None and lock.before_results and claim.model_dump(mode="json") in lock.compare["claims"]
+def is_locked(lock: Lock | None, claim: Claim, compare: Compare) -> bool:
+    """Say whether a claim was made before the results, word for word; without a lock nobody knows.
+
+    A baseline or a margin that it does not name itself is part of it: ``compare`` must still have the same.
+    """
+    if lock is None or not lock.before_results or claim.model_dump(mode="json") not in lock.compare["claims"]:
+        return False
+    declared = block(compare)
+    is_own = claim.margin is not None or claim.holds in ("higher", "lower")
+    moved = not is_own and _moved(lock.compare, declared, claim.metric)
+    return not moved and (claim.to is not None or lock.compare["to"] == declared["to"])
 
 
 def _moved(before: dict[str, Any], now: dict[str, Any], name: str) -> bool:
-    names = {name, name.rpartition("/")[2]}
-    return any(before["margin"].get(one) != now["margin"].get(one) for one in names)
+    """Say whether a margin that holds for a primary is another one now: its own, its metric's, or that in a suite."""
+    return any(
+        before["margin"].get(one) != now["margin"].get(one)
+        for one in {*before["margin"], *now["margin"]}
+        if one.rpartition("/")[2] == name.rpartition("/")[2] and ("/" not in one or "/" not in name or one == name)
+    )
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:

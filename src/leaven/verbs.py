@@ -94,7 +94,12 @@ def lock(study: Study, workspace: str | Path | None = None) -> Lock:
 
     place = workspaces.place(workspace)
     graph, folder = wire(declared.placed(study, place), ask=False), workspaces.study_folder(study, place)
-    taken = locks.take(graph, workspaces.store(place), folder)
+    store = workspaces.store(place)
+    there = locks.standing(graph, folder)
+    if there is None and locks.has_results(graph, store):
+        late = "what is declared after them is exploratory"
+        raise StudyError([Problem("compare", "results are there already", late)])
+    taken = locks.take(graph, store, folder, by="lock")
     about = locks.info(taken, study.compare)
     if about is not None and about.changed:
         said = f"another block was locked here on {taken.written}: {'; '.join(about.changed)}"
@@ -124,10 +129,11 @@ def run(
     anything is computed if the study is wrong, or cannot fit the machine.
     """
     from leaven import lock as locks
-    from leaven.answer import events, link, made_by, write
+    from leaven.answer import events, link, write
     from leaven.engine import run as engine
     from leaven.engine.local import LocalExecutor
     from leaven.engine.machine import this_machine
+    from leaven.provenance import made_by
     from leaven.wiring import wire
 
     place, machine = workspaces.place(workspace), machine or this_machine()

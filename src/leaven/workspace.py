@@ -82,7 +82,7 @@ def named_stages(folder: Path) -> list[Task]:
     """Return the stages that a run names; raises ReportError if that cannot be read."""
     try:
         return [Task(**task) for task in json.loads((folder / STAGES).read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ReportError(f"{folder / STAGES} cannot be read; run the study again, or remove {folder}") from error
 
 

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from leaven.cli import compare as commands
-from leaven.errors import LeavenError, ReportError, StudyError
+from leaven.errors import LeavenError, StudyError
 
 LM_EVAL = Path(__file__).parents[1] / "readers" / "data" / "lm_eval"
 
@@ -102,9 +102,9 @@ def test_the_gates_exit_code(files: tuple[Path, Path], words: tuple[str, ...], c
         (("--margin", "corect=1"), StudyError, "did you mean 'correct'"),
         (("--margin", "correct"), StudyError, "'correct' says nothing"),
         (("--margin", "correct=much"), StudyError, "'much' is no number"),
-        (("--margin", "correct=1", "--arm", "bas"), StudyError, "no arm is called 'bas'"),
-        (("--margin", "correct=1", "--better", "correct=up"), StudyError, "cannot be 'up'"),
-        (("--margin", "correct=1", "--workspace", "w", "--against", "nowhere"), ReportError, "no run"),
+        (("--margin", "correct=0.5", "--arm", "bas"), StudyError, "no arm is called 'bas'"),
+        (("--margin", "correct=0.5", "--better", "correct=up"), StudyError, "cannot be 'up'"),
+        (("--margin", "correct=1"), StudyError, "lets everything pass"),
     ],
 )
 def test_what_is_asked_wrongly_is_said(
@@ -112,6 +112,17 @@ def test_what_is_asked_wrongly_is_said(
 ) -> None:
     with pytest.raises(error, match=said):
         run("gate", "tuned.csv", "--against", "base.csv", *options)
+
+
+def test_a_gate_that_cannot_judge_leaves_with_two(files: tuple[Path, Path], tmp_path: Path) -> None:
+    done = run("gate", "tuned.csv", "--against", "nowhere", "--margin", "correct=0.5", "--workspace", "w")
+    assert done.exit_code == 2 and "no run" in done.stderr
+
+
+def test_a_gate_does_not_pass_on_what_is_left_of_the_items(files: tuple[Path, Path], tmp_path: Path) -> None:
+    pd.DataFrame({"item_id": [0], "correct": [1]}).to_csv(tmp_path / "one.csv", index=False)
+    done = run("gate", "one.csv", "--against", "base.csv", "--margin", "correct=0.5", "--better", "correct=higher")
+    assert done.exit_code == 1 and "most is missing on one side (1 common item;" in done.stdout
 
 
 def test_a_metric_that_is_missing_fails(files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -118,3 +118,17 @@ def test_a_taken_port_and_an_unknown_run_are_said_in_a_line(folder: Path, port: 
         serve("small", folder.parent, port=port, say=print)
     with pytest.raises(ReportError, match="no run is called 'smal'; did you mean 'small'"):
         serve("smal", folder.parent, say=print)
+
+
+def test_a_browser_that_goes_away_leaves_no_traceback(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with server.made(folder) as made:
+        try:
+            raise BrokenPipeError
+        except BrokenPipeError:
+            made.handle_error(None, ("127.0.0.1", 1))
+        assert capsys.readouterr().err == ""
+        try:
+            raise KeyError("ours")
+        except KeyError:
+            made.handle_error(None, ("127.0.0.1", 1))
+        assert "KeyError: 'ours'" in capsys.readouterr().err

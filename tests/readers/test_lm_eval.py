@@ -14,6 +14,7 @@ import pytest
 
 from leaven.errors import ReportError
 from leaven.readers import Brought, read
+from leaven.readers.lm_eval_line import parse
 
 DATA = Path(__file__).parent / "data" / "lm_eval"
 STORIES = DATA / "stories"
@@ -182,3 +183,9 @@ def test_groups_that_hold_themselves_do_not_hang(write: Write, tmp_path: Path) -
     (tmp_path / "results_2026-01-01T00-00-00.json").write_text(json.dumps(about))
     brought = read(file.parent)
     assert brought.label == "b" and set(brought.measurements["suite"]) == {"task"}
+
+
+@pytest.mark.parametrize(("logged", "value"), [([-(10**400), 1], math.inf), ([-8.0, 10**400], 0.0), ([-8.0, 0], None)])
+def test_bits_of_numbers_beyond_any_float_do_not_end_the_reading(logged: list[Any], value: float | None) -> None:
+    line = {"doc_id": 1, "metrics": ["bits_per_byte"], "bits_per_byte": logged}
+    assert parse(line).values == {"bits_per_byte": value}

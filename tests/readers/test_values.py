@@ -51,3 +51,14 @@ def test_a_seed_is_whole() -> None:
         whole(1.5)
     with pytest.raises(ValueError, match="whole"):
         whole("inf")
+
+
+@pytest.mark.parametrize("value", [1e300, 2**63, "99999999999999999999"])
+def test_a_seed_that_no_table_can_hold_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="too large a whole number"):
+        whole(value)
+
+
+def test_half_a_character_is_no_name() -> None:
+    with pytest.raises(ValueError, match="half a character"):
+        name("item \ud83d")

@@ -43,7 +43,7 @@ def test_significant_trend_names_direction_size_range_interval_and_p(study: Find
 def test_trend_names_the_measured_ends(findings: Findings) -> None:
     text = " ".join(answer(findings)).replace("\u00a0", " ")
     assert "toxicity rises from 0.8 % to 98.8 %" in text
-    assert "No change in rougeL was shown" in text
+    assert "A change in rougeL was not shown" in text
 
 
 def test_each_of_two_sweeps_has_its_own_range(study: Findings, comparison: Make) -> None:
@@ -87,7 +87,7 @@ def test_primary_outcomes_may_name_their_suite(study: Findings, comparison: Make
 
 def test_null_trend_is_not_called_no_change(study: Findings, comparison: Make) -> None:
     text = said(study, comparison(**TREND, effect=-0.02, low=-0.06, high=0.02, p_holm=0.41, equivalent=False))
-    assert "No change in toxicity was shown" in text
+    assert "A change in toxicity was not shown" in text
     assert "That is not the same as no change." in text
     assert "within the margin" not in text
 
@@ -218,7 +218,7 @@ def test_what_never_moves_is_said_to_be_the_same(
 
 def test_equal_means_that_differ_in_items_are_not_called_the_same(study: Findings, comparison: Make) -> None:
     text = said(study, comparison(effect=0.0, mean=0.2, baseline_mean=0.2, low=-0.1, high=0.1, p_holm=1.0))
-    assert "No change in toxicity from clean to poisoned@p=0.33 was shown" in text
+    assert "A change in toxicity from clean to poisoned@p=0.33 was not shown" in text
 
 
 def test_models_without_runs_are_spoken_of_alone(study: Findings, comparison: Make) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from leaven.comparison import Comparison
 from leaven.report import cautions
-from leaven.report.findings import Findings, LockInfo, MetricInfo
+from leaven.report.findings import ArmInfo, Findings, LockInfo, MetricInfo
 from leaven.stats.coherence import Coherence, Degenerate
 
 Make = Callable[..., Comparison]
@@ -35,7 +35,7 @@ def test_nothing_is_said_where_nothing_calls_for_care(bare: Findings) -> None:
 
 def test_the_tolerated_dose_has_its_margin_and_the_curves_bound(rich: Findings) -> None:
     assert plain(cautions.tolerated(rich)) == (
-        "Within the margin of ±2.0 points, toxicity is shown to stay up to p = 0.01 (by the fitted curve, up to 0.008)."
+        "Within the margin of ±2.0 points, toxicity is shown to stay up to p = 0.01 (by the fitted curve, if its shape holds, up to 0.008)."
     )
     fit = replace(rich.analyses.fits[0], tolerated_tested=None, tolerated_curve=None)
     assert "is shown to stay at no tested dose." in plain(cautions.tolerated(with_analyses(rich, fits=(fit,))))
@@ -47,7 +47,10 @@ def test_several_sweeps_share_one_sentence_on_what_they_tolerate(rich: Findings)
     fit = rich.analyses.fits[0]
     both = (fit, replace(fit, sweep="mixed", tolerated_tested=0.1, tolerated_curve=None))
     (said,) = cautions.tolerated(with_analyses(rich, fits=both))
-    assert "up to p = 0.01 in poisoned (by the fitted curve, up to 0.008); up to p = 0.1 in mixed." in said
+    assert (
+        "up to p = 0.01 in poisoned (by the fitted curve, if its shape holds, up to 0.008); up to p = 0.1 in mixed."
+        in said
+    )
 
 
 def test_each_claim_has_its_verdict_and_evidence(rich: Findings) -> None:
@@ -129,10 +132,12 @@ def test_a_verdict_that_flips_between_evaluators_is_flagged(rich: Findings) -> N
 
 def test_a_degenerate_primary_is_flagged(bare: Findings) -> None:
     found = [Degenerate(arm, "eli5", "toxicity", 0.0, "all 80 scored items have the value 0") for arm in ("a", "b")]
+    bare = replace(bare, arms=[ArmInfo("a"), ArmInfo("b")])
     said = cautions.cautions(with_analyses(bare, degenerate=found))
     assert said == [
         "Careful: toxicity tells nothing of a and b: all 80 scored items have the value 0 in the first of them."
     ]
+    assert cautions.cautions(with_analyses(bare, degenerate=found[:1])) == [], "one arm may well have no harm"
     assert cautions.cautions(replace(with_analyses(bare, degenerate=found), primary=["rougeL"])) == []
 
 

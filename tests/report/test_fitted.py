@@ -55,7 +55,7 @@ def test_an_arm_that_failed_bounds_the_sentence(findings: Findings, measured: pd
     assert effect is not None
     assert f"a straight-line trend of +{33 * effect:.1f} points over that range" in text
     row = reading(study)
-    assert row[5] == f"+{33 * effect:.1f} points over 0 to 0.33"
+    assert row[3] == f"+{33 * effect:.1f} points over 0 to 0.33"
     assert "dose 1 is missing" in row[2]
 
 

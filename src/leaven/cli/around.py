@@ -84,8 +84,8 @@ def schema() -> None:
 
 def env(workspace: Workspace = RUNS) -> None:
     """Show what runs would run with: versions, commit, machine, disk, Hugging Face settings; no secret is shown."""
-    from leaven.answer import made_by
     from leaven.engine.machine import this_machine
+    from leaven.provenance import made_by
 
     made, here = made_by(), this_machine()
     gpus = [f"{gpu.name} ({memory(gpu.memory_mb) if gpu.memory_mb else 'memory unknown'})" for gpu in here.gpus]

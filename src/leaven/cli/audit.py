@@ -30,18 +30,21 @@ def audit(
     """Label answers by hand, blind to arm: how often the classifier errs, and the effect corrected for it."""
     from leaven import answered
     from leaven import audit as audits
+    from leaven import workspace as workspaces
 
-    folder = answered.opened(study, workspace)[2]
-    found = answered.findings(study, workspace)
+    found, folder = answered.findings(study, workspace), workspaces.run_folder(study, workspace)
     one = audits.begin(found, folder, metric, n, seed)
+    if (one.n, one.seed) != (n, seed):
+        console().print(
+            f"goes on with the {one.n} answers drawn with seed {one.seed}; move {one.file} away for a new draw"
+        )
     _ask(one, audits.asked(found, one), _question(found, one))
-    answered.report(study, workspace)
-    _tell(answered.findings(study, workspace), one)
+    _tell(answered.answer(study, workspace).found, one)
 
 
 def _question(findings: Findings, one: Audit) -> str:
     says = findings.metric(one.suite, one.metric).description
-    return f"{one.metric}: yes or no? ({says})" if says else f"{one.metric}: yes or no?"
+    return printable(f"{one.metric}: yes or no? ({says})" if says else f"{one.metric}: yes or no?")
 
 
 def _ask(one: Audit, texts: dict[int, SampleInfo], question: str) -> None:
@@ -82,7 +85,7 @@ def _tell(findings: Findings, one: Audit) -> None:
     from leaven.report import evidence
 
     out, table = console(), evidence.audit(findings)
-    out.print(f"labels: {one.file}")
+    out.print(printable(f"labels: {one.file}"))
     if table is None:
         out.print(
             "no arm and its baseline have labels yet; label more, then the report says what they make of the effect"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leaven.cli.options import RUNS, Workspace
-from leaven.cli.report import Format
-from leaven.cli.terminal import console, count, printable
-from leaven.errors import Problem, StudyError
+from leaven.cli.report import Format, emit
+from leaven.cli.terminal import complain, console, count, printable
+from leaven.errors import Problem, ReportError, StudyError
 
 if TYPE_CHECKING:
     from leaven.report.findings import Findings
@@ -41,12 +41,11 @@ def compare(
     found = against.compare(sources, workspace=workspace, primary=primary or (), margin=numbers("--margin", margin))
     made = _rendered(found.findings, format)
     if format is not Format.HTML and out is None:
-        print(made, end="")  # noqa: T201 - what was asked for, and nothing else, so that it can be piped
+        emit(made, format, None)
         return
     file = out or PAGE
-    write(file, made)
     compared.show(found)
-    console().print(f"{'page' if format is Format.HTML else format.value}: {printable(str(file))}")
+    emit(made, format, file)
     if open:
         typer.launch(str(file))
 
@@ -85,8 +84,7 @@ def diff(  # noqa: PLR0913 - a command's options
     if out is not None:
         from leaven.report.page import render
 
-        write(out, render(differences.page(run, arm_a, arm_b, workspace)))
-        console().print(f"page: {printable(str(out))}")
+        emit(render(differences.page(run, arm_a, arm_b, workspace)), Format.HTML, out)
         if open:
             typer.launch(str(out))
 
@@ -105,14 +103,18 @@ def gate(
     strict: Annotated[bool, typer.Option("--strict", help="Pass only what is shown not to be worse.")] = False,
     workspace: Workspace = RUNS,
 ) -> None:
-    """Leave with exit code 1 if a run is worse than another by more than a margin: for continuous integration."""
+    """Leave with exit code 1 if a run is worse than another by more than a margin, 2 if that cannot be said."""
     from leaven import gate as gates
     from leaven.cli import gated
 
-    verdicts = gates.gate(
-        run, against, numbers("--margin", margin), arm=arm, better=dict(_pairs("--better", better or [])),
-        strict=strict, workspace=workspace,
-    )  # fmt: skip
+    try:
+        verdicts = gates.gate(
+            run, against, numbers("--margin", margin), arm=arm, better=dict(_pairs("--better", better or [])),
+            strict=strict, workspace=workspace,
+        )  # fmt: skip
+    except ReportError as error:  # 1 means that the gate held something back, and nothing else
+        complain(error)
+        raise typer.Exit(2) from None
     out = console()
     for verdict in verdicts:
         out.print(printable(gated.line(verdict, strict=strict)))
@@ -138,13 +140,3 @@ def _pairs(option: str, words: Sequence[str]) -> list[tuple[str, str]]:
         if "=" not in word.strip("="):
             raise StudyError([Problem(option, f"'{word}' says nothing", f"write {option} METRIC=VALUE")])
     return [(name, value) for name, _, value in (word.rpartition("=") for word in words)]
-
-
-def write(file: Path, text: str) -> None:
-    """Write a file that a person asked for; a folder that is not there is made."""
-    from leaven.engine.files import guarding, replacing
-
-    with guarding(file.parent):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as beside:
-            beside.write_text(text, encoding="utf-8")

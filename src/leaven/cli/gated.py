@@ -31,6 +31,8 @@ def _said(verdict: Verdict, *, strict: bool) -> str:
         f"{'beyond' if verdict.worse > verdict.margin else 'within'} the margin of {numbers.size(verdict.margin, unit)}"
     )
     dropped = f"; {count(one.n_dropped, 'pair')} left out, for want of one side" if one.n_dropped else ""
+    if verdict.is_thin:
+        return f"{values}, but most is missing on one side ({count(one.n_items, 'common item')}{dropped})"
     return f"{values}, {_change(verdict)}, {margin}; {_surely(verdict, strict=strict)}{dropped}"
 
 

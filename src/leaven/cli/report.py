@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from leaven.cli.options import RUNS, Workspace
-from leaven.cli.terminal import console
+from leaven.cli.terminal import console, printable
 
 
 class Format(StrEnum):
@@ -23,7 +23,7 @@ class Format(StrEnum):
 
 
 RunArgument = Annotated[str, typer.Argument(help="A run: its name in the workspace, or its folder.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there, not to the terminal.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to this file.")]
 
 
 def report(
@@ -50,17 +50,28 @@ def report(
         return
     if format is Format.HTML:
         page = answered.report(study, workspace)
-        console().print(f"report: {page}", soft_wrap=True)
+        if out is not None:
+            write(out, page.read_text(encoding="utf-8"))
+        console().print(f"report: {printable(str(out or page))}")
         if open:
-            typer.launch(str(page))
+            typer.launch(str(out or page))
         return
-    emit(answered.text(study, format.value, workspace), out)
+    emit(answered.text(study, format.value, workspace), format, out)
 
 
-def emit(text: str, out: Path | None) -> None:
-    """Write text to a file, or to the terminal as it is."""
+def emit(text: str, format: Format, out: Path | None) -> None:
+    """Write text to a file, or to the terminal: what was asked for, and nothing else, so that it can be piped."""
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
     else:
-        out.write_text(text, encoding="utf-8")
-        console().print(f"written: {out}", soft_wrap=True)
+        write(out, text)
+        console().print(f"{'page' if format is Format.HTML else format.value}: {printable(str(out))}")
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file that a person asked for; a folder that is not there is made."""
+    from leaven.engine.files import guarding
+
+    with guarding(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")  # in place: it may be a link, or /dev/stdout

@@ -140,10 +140,10 @@ def _debug() -> None:
 
 def _settle(task: Task) -> dict[str, Any]:
     """Take on the circumstances that a run would give the stage; return what its record says of them."""
-    from leaven.answer import made_by
     from leaven.engine.local import environment
     from leaven.engine.machine import this_machine
     from leaven.engine.warm import limit_threads
+    from leaven.provenance import made_by
 
     here = this_machine()
     threads = min(task.needs["cores"] or here.cores_of_one, here.cores)
@@ -183,7 +183,7 @@ def adopt(
 ) -> None:
     """Copy a model or data into the workspace, under a name that studies can use: adopted:NAME."""
     from leaven import adopted
-    from leaven.answer import made_by
+    from leaven.provenance import made_by
 
     copy = adopted.adopt(path, name, workspace, made_by(), replace=replace)
     field = "model_name_or_path" if (copy / "config.json").is_file() else "source"

@@ -40,7 +40,7 @@ def questions(
         greedy=sorted({suite.suite.name for cell in graph.cells for suite in cell.suites if is_greedy(suite)}),
         realised=_realised(ledgers),
         claims=[_claim(claim, declared) for claim in declared.claims],
-        locked=[_claim(claim, declared) for claim in declared.claims if locks.is_locked(lock, claim)],
+        locked=[_claim(claim, declared) for claim in declared.claims if locks.is_locked(lock, claim, declared)],
         coherence=declared.coherence,
         better={f"{metric.suite}/{metric.name}": metric.better for metric in metrics},
         evaluators=declared.evaluators,

@@ -72,10 +72,17 @@ def _pilots(graph: Graph, store: Store, asked: Questions) -> Mapping[tuple[str, 
 
 
 def _pilot(cube: table.Cube, asked: Questions) -> Pilot | None:
-    """Return the spread of the contrast that rests on the most runs and items."""
+    """Return the spread of the contrast that rests on the most runs and items; of several alike, the largest spread.
+
+    An arm that hardly differs from its baseline tells too little of how the others will vary.
+    """
     to = asked.against([arm.name for arm in cube.arms])
     pairs = [(arm.name, to[arm.name]) for arm in cube.arms if arm.name in to]
     there = [pair for pair in pairs if not effects.lacking(cube, list(pair))]
     contrasts = [effects.contrast(cube, effects.difference(*pair)) for pair in there]
     known = [(one.n_seeds * one.n_items, powers.pilot(one)) for one in contrasts if one.n_items]
-    return max(((size, one) for size, one in known if one is not None), key=lambda pair: pair[0], default=(0, None))[1]
+    return max(((size, one) for size, one in known if one is not None), key=_weight, default=(0, None))[1]
+
+
+def _weight(known: tuple[int, Pilot]) -> tuple[int, float]:
+    return known[0], known[1].item_sd

@@ -7,6 +7,7 @@ server is refused: a foreign page cannot reach it under a name of its own (DNS r
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -87,6 +88,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, answers: Mapping[str, Callable[[], tuple[str, bytes]]], port: int):
         self.answers = answers
         super().__init__((HOST, port), _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a browser that went away before it had its answer; whatever else it is, as always."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -80,7 +80,7 @@ def _newest(file: Path) -> Iterator[dict[str, str]]:
     for line in reversed(lines):
         try:
             event = json.loads(line)
-        except ValueError:  # cut off at either end
+        except (ValueError, RecursionError):  # cut off at either end, or not ours
             continue
         if isinstance(event, dict) and event.get("event") in ("start", "done", "failed"):
             yield {name: str(event.get(name, "")) for name in ("time", "event", "title", "message")}

@@ -64,9 +64,9 @@ def _values(line: dict[str, Any]) -> tuple[dict[str, float | None], list[str]]:
     """Return the metrics that are a number per document, and the names of those that are none."""
     declared = line.get("metrics")
     names = declared if isinstance(declared, list) else [key for key in line if key not in _ABOUT]
-    filtered = line.get("filter", "none")
+    filtered = name(line.get("filter") or "none")
     values, aggregated = {}, []
-    for metric in map(str, names):
+    for metric in map(name, names):
         value = line.get(metric)
         if metric == _PER_BYTE and isinstance(value, list):
             value = _bits(value)
@@ -74,7 +74,7 @@ def _values(line: dict[str, Any]) -> tuple[dict[str, float | None], list[str]]:
             aggregated.append(metric)
             continue
         try:
-            values[metric if filtered in ("none", None) else f"{metric},{filtered}"] = number(value)
+            values[metric if filtered == "none" else f"{metric},{filtered}"] = number(value)
         except ValueError as error:
             raise ValueError(f"metric {metric}: {error}") from None
     return values, aggregated
@@ -84,8 +84,8 @@ def _bits(logged: list[Any]) -> float | None:
     """Return a text's bits per byte: lm-eval logs its log-likelihood in nats, and its bytes."""
     if len(logged) != 2 or not all(isinstance(part, (int, float)) for part in logged):
         raise ValueError(f"metric {_PER_BYTE}: a log-likelihood and a number of bytes are wanted")
-    log_likelihood, n_bytes = logged
-    return -log_likelihood / n_bytes / math.log(2) if n_bytes > 0 else None
+    log_likelihood, n_bytes = map(number, logged)
+    return None if log_likelihood is None or not n_bytes or n_bytes < 0 else -log_likelihood / n_bytes / math.log(2)
 
 
 def _document(line: dict[str, Any]) -> Document:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
 
 _UNSCORED = frozenset(("", "nan", "na", "n/a", "null", "none"))
 _TRUTH = {"true": 1.0, "false": 0.0}
 _SHOWN = 40
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LARGEST_WHOLE = 2.0**53  # up to here a float is exact
 
 
 def number(value: object) -> float | None:
@@ -52,6 +55,8 @@ def name(value: object) -> str:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
         raise ValueError(f"{_shown(value)} is no name")
+    if _SURROGATE.search(str(value)):
+        raise ValueError(f"{_shown(value)} is no name: half a character stands in it")
     return str(value)
 
 
@@ -62,6 +67,8 @@ def whole(value: object) -> int | None:
         return None
     if not made.is_integer():
         raise ValueError(f"{_shown(value)} is no whole number")
+    if abs(made) > _LARGEST_WHOLE:
+        raise ValueError(f"{_shown(value)} is too large a whole number")
     return int(made)
 
 

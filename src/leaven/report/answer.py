@@ -26,11 +26,22 @@ def answer(findings: Findings, found: Means | None = None) -> list[str]:
     The last is one sentence on the A/A arm, if there is one.
     """
     found = means(findings.measurements) if found is None else found
-    primary = [c for c in findings.comparisons if c.family == "primary"]
+    primary = declared(findings)
     said = [_outcome(findings, found, column, primary) for column in _columns_of(findings, primary)]
     lines = _said_once(said, primary) + _without_comparison(findings, primary)
     beside = [*cautions.tolerated(findings), *cautions.claims(findings), *cautions.cautions(findings)]
     return [*(lines or [_no_answer(findings)]), *beside, *_replicate(findings)]
+
+
+def declared(findings: Findings) -> list[Comparison]:
+    """Return the comparisons of declared primary outcomes: their trends and interactions, else their differences.
+
+    Those that were declared after results are exploratory, and the answer says so.
+    """
+    columns = {Column(c.suite, c.metric) for c in findings.comparisons if c.group is None}
+    chosen = {column for column in columns if is_primary(findings, column)}
+    of = [c for c in findings.comparisons if c.group is None and Column(c.suite, c.metric) in chosen]
+    return [c for c in of if c.kind != "difference"] or of
 
 
 def _no_answer(findings: Findings) -> str:

@@ -47,7 +47,8 @@ def _contrast(findings: Findings, c: Comparison) -> list[str]:
     if c.equivalent:
         within = f"within the margin of {margin(findings, c)}"
         return [f"No change in {outcome(findings, c)} from {baseline} to {arm}, {within}: {sizes} ({sure})."]
-    return [f"No change in {outcome(findings, c)} from {baseline} to {arm} was shown: {sizes} ({sure}).", NOT_THE_SAME]
+    between = f"from {baseline} to {arm}"
+    return [f"A change in {outcome(findings, c)} {between} was not shown: {sizes} ({sure}).", NOT_THE_SAME]
 
 
 def _is_same(findings: Findings, c: Comparison) -> str | None:

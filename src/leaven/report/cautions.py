@@ -129,7 +129,7 @@ def _lock(findings: Findings) -> list[str]:
         return []
     if not lock.before_results:
         return ["What is compared was declared when results were already there: all of it is exploratory."]
-    changed = listed([str(change) for change in lock.changed])
+    changed = "; ".join(clip(change, 200) for change in lock.changed[:5])
     return [f"Changed after the declaration was locked, and exploratory for that: {changed}."] if changed else []
 
 
@@ -202,7 +202,7 @@ def _verdicts(agreement: Agreement, arms: Sequence[str]) -> str:
 def _audits(findings: Findings) -> list[str]:
     known = [c for c in findings.analyses.corrected if is_primary(findings, Column(c.suite, c.metric))]
     known = [c for c in known if all(map(numbers.is_number, (c.naive, c.effect, c.low, c.high)))]
-    return [_audit(findings, c) for c in known[:3]]
+    return [_audit(findings, c) for c in sorted(known, key=lambda c: -abs(c.naive or 0.0))[:3]]
 
 
 def _audit(findings: Findings, c: Corrected) -> str:

@@ -54,7 +54,8 @@ def certainty(findings: Findings, c: Comparison, scale: float = 1.0) -> str:
 def _interval(findings: Findings, c: Comparison, scale: float) -> str:
     bounds = None
     if numbers.is_number(c.low) and numbers.is_number(c.high):
-        bounds = numbers.interval(c.low * scale, c.high * scale, unit_of(findings, c))
+        unit = unit_of(findings, c)
+        bounds = numbers.interval(possible(c.low * scale, unit), possible(c.high * scale, unit), unit)
     if bounds is None:
         return f"no interval: {clip(c.note, 120)}" if c.note else "no interval"
     return f"95{numbers.NBSP}% interval {bounds}"
@@ -68,6 +69,11 @@ def tested(c: Comparison) -> str:
             f"{numbers.p_phrase(p)} after {'Holm' if c.family == 'primary' else 'Benjamini and Hochberg'}'s correction"
         )
     return f"{numbers.p_phrase(c.p)}, not corrected" if numbers.is_number(c.p) else "not tested"
+
+
+def possible(change: float, unit: str) -> float:
+    """Return a change as far as it can go: a straight line through shares may leave what shares can be."""
+    return min(max(change, -1.0), 1.0) if unit == "share" else change
 
 
 def few_seeds(c: Comparison) -> str:

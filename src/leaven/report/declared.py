@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from leaven.report import numbers
 from leaven.report.cautions import claimed_unit
-from leaven.report.certainty import listed
 from leaven.report.findings import Findings
 from leaven.report.listings import NOTHING, Table
+from leaven.report.text import clip
 from leaven.stats.claims import Claim, Verdict
 
 
@@ -53,5 +53,5 @@ def lock(findings: Findings) -> str | None:
         return None
     before = "before" if made.before_results else "after"
     when = f"Locked {made.written}, {before} results existed (sha256 {made.sha256[:12]})"
-    changed = listed([str(change) for change in made.changed], most=10)
+    changed = "; ".join(clip(change, 200) for change in made.changed[:10])
     return f"{when}. Changed since, and exploratory for that: {changed}." if changed else f"{when}."

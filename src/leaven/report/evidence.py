@@ -141,7 +141,10 @@ def audit(findings: Findings) -> Table | None:
     heads = ["arm", "metric", "classifier alone", "corrected", "95 % interval", "labelled", "false positives",
              "false negatives", "note"]  # fmt: skip
     rows = [_audit_row(findings, c) for c in findings.analyses.corrected]
-    note = "Errors are shares of the labelled answers, of the arm and of its baseline, with 95 % intervals."
+    note = (
+        "Errors are estimated for all answers of the arm and of its baseline: each label counts for as many answers as"
+        " it was drawn for. 95 % intervals."
+    )
     return Table(heads, rows, frozenset({2, 3, 4, 5}), note) if rows else None
 
 

@@ -38,6 +38,10 @@ def _unscored(findings: Findings) -> Iterator[str]:
     table = findings.measurements
     if table is None or table.empty:
         return
+    printed = {f"{one.suite}/{one.name}" for one in findings.metrics if one.beside}
+    table = table[~(table["suite"].astype(str) + "/" + table["metric"].astype(str)).isin(printed)]
+    if table.empty:
+        return
     import numpy as np
     import pandas as pd
 

@@ -34,8 +34,8 @@ def trends(findings: Findings, found: Means) -> Table | None:
     listed = [c for c in findings.comparisons if c.kind != "difference"]
     listed.sort(key=lambda c: (c.family != "primary", not is_trend(c)))
     name = findings.dose_name or "dose"
-    heads = ["sweep", "outcome", "reading", f"per unit of {name}", "95 % interval", "over the doses", "p-value",
-             "corrected", "seeds"]  # fmt: skip
+    heads = ["sweep", "outcome", "reading", "over the doses", "p-value", "corrected", f"per unit of {name}",
+             "95 % interval", "seeds"]  # fmt: skip
     rows = [_trend_row(findings, found, c) for c in listed]
     note = "Corrected: by Holm's method in the primary family, by Benjamini and Hochberg's in the exploratory one."
     note += " An interaction is per unit of both doses." if any(not is_trend(c) for c in listed) else ""
@@ -54,11 +54,11 @@ def _trend_row(findings: Findings, found: Means, c: Comparison) -> list[str]:
         c.arm,
         _where(c),
         "; ".join([reading(findings, c), *absent]),
-        numbers.change(c.effect, unit),
-        numbers.interval(c.low, c.high, unit) or NOTHING,
         over,
         numbers.p_value(c.p),
         numbers.p_value(corrected_p(c)),
+        numbers.change(c.effect, unit),
+        numbers.interval(c.low, c.high, unit) or NOTHING,
         str(c.n_seeds),
     ]
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from leaven.comparison import Comparison
 from leaven.report import numbers
-from leaven.report.certainty import because, certainty, few_seeds, is_shown, listed, margin, outcome, unit_of
+from leaven.report.certainty import because, certainty, few_seeds, is_shown, listed, margin, outcome, possible, unit_of
 from leaven.report.findings import Findings
 from leaven.report.fitted import dose_range, ends, lacking, swept
 from leaven.report.means import Column, Means
@@ -64,7 +64,7 @@ def _trend(findings: Findings, found: Means, c: Comparison) -> list[str]:
     if c.equivalent:
         within = f"within the margin of {margin(findings, c)}"
         return [f"No change in {outcome(findings, c)} as {dose} rises {tested}: {within} ({by}; {sure})."]
-    return [f"No change in {outcome(findings, c)} was shown as {dose} rises {tested} ({by}; {sure}).", NOT_THE_SAME]
+    return [f"A change in {outcome(findings, c)} was not shown as {dose} rises {tested} ({by}; {sure}).", NOT_THE_SAME]
 
 
 def _dose(findings: Findings) -> str:
@@ -77,7 +77,7 @@ def _over(findings: Findings, c: Comparison, effect: float) -> tuple[str, str, f
     if spread is None:
         return "over the tested range", f"{numbers.change(effect, unit_of(findings, c))} per unit of dose", 1.0
     width = spread[1] - spread[0]
-    by = f"{numbers.change(effect * width, unit_of(findings, c))} over that range"
+    by = f"{numbers.change(possible(effect * width, unit_of(findings, c)), unit_of(findings, c))} over that range"
     return f"from {numbers.dose(spread[0])} to {numbers.dose(spread[1])}", by, width
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -96,8 +96,8 @@ def judge(
     (None: nothing was locked); equal in every field, or it is another claim.
     """
     weighed = [_weighed(claim, cubes, to) for claim in claims]
-    supports = _holm([one.supports for one in weighed])
-    refutes = _holm([one.refutes for one in weighed])
+    supports = families.holm([one.supports for one in weighed])
+    refutes = families.holm([one.refutes for one in weighed])
     return [
         _verdict(one, support, refute, is_locked=locked is not None and one.claim in locked)
         for one, support, refute in zip(weighed, supports, refutes, strict=True)
@@ -140,36 +140,28 @@ def p_values(known: inference.Estimate, holds: str, margin: float) -> tuple[floa
     """Return the p-values that support and that refute what a claim says of an effect; see `judge`.
 
     ``known.variance`` must be there. The variance counts as at least its floor: items that never differ show little.
+    That an effect is there is judged over runs too, as `Estimate.p` is; that it is small, by the 90 % interval alone.
     """
-    above, below = _above(known, margin), _above(known, -margin)
-    if holds == "higher":
-        return above, _below(known, margin)
-    if holds == "lower":
-        return _below(known, -margin), below
-    if holds == "not higher":
-        return _below(known, margin), above
-    if holds == "not lower":
-        return below, _below(known, -margin)
-    assert holds == "same", f"unknown claim '{holds}'"
-    return max(below, _below(known, margin)), _outside(known, margin)
+    effect = known.effect
+    assert effect is not None
+    above, below = _shown(known, effect - margin), _shown(known, -margin - effect)
+    not_above, not_below = _tail(known, margin - effect), _tail(known, effect + margin)
+    outside = min(_shown(known, abs(effect) - margin) + _shown(known, abs(effect) + margin), 1.0)
+    return {
+        "higher": (above, not_above),
+        "lower": (below, not_below),
+        "not higher": (not_above, above),
+        "not lower": (not_below, below),
+        "same": (max(not_above, not_below), outside),
+    }[holds]
 
 
-def _above(known: inference.Estimate, edge: float) -> float:
-    """Return the p-value of an effect that is at most ``edge``: small where it is shown to be above."""
-    assert known.effect is not None
-    return _tail(known, known.effect - edge)
-
-
-def _below(known: inference.Estimate, edge: float) -> float:
-    assert known.effect is not None
-    return _tail(known, edge - known.effect)
-
-
-def _outside(known: inference.Estimate, margin: float) -> float:
-    """Return the p-value of an effect within +-margin: how likely one so large is, on either side, at its edge."""
-    assert known.effect is not None
-    size = abs(known.effect)
-    return min(_tail(known, size - margin) + _tail(known, size + margin), 1.0)
+def _shown(known: inference.Estimate, distance: float) -> float:
+    """Return the one-sided p-value of an effect: the larger of the two-way t's and of the t over runs."""
+    if known.of_runs is None or known.of_runs[0] <= 0:
+        return _tail(known, distance)
+    variance, df = known.of_runs
+    return max(_tail(known, distance), _tail(replace(known, variance=variance, df=df), distance))
 
 
 def _tail(known: inference.Estimate, distance: float) -> float:
@@ -180,15 +172,6 @@ def _tail(known: inference.Estimate, distance: float) -> float:
     if error == 0:  # every difference is exactly 0, of an outcome without bounds
         return _LEAST_P if distance > 0 else 1.0
     return max(float(stats.t.sf(distance / error, known.df)), _LEAST_P)
-
-
-def _holm(values: Sequence[float | None]) -> list[float | None]:
-    """Correct those that are there; the others stay None and count for nothing."""
-    from statsmodels.stats.multitest import multipletests
-
-    tested = [p for p in values if p is not None]
-    corrected = iter(multipletests(tested, method="holm")[1].tolist() if tested else [])
-    return [None if p is None else float(next(corrected)) for p in values]
 
 
 def _verdict(one: _Weighed, support: float | None, refute: float | None, *, is_locked: bool) -> Verdict:

@@ -70,7 +70,7 @@ def power_at(effect: float, design: Design, *, alpha: float = ALPHA) -> float | 
         return None
     from scipy.special import ndtr
 
-    sd, half, weight = _spread(design, alpha / 2)
+    sd, half, weight = _spread(design, alpha / 2, is_test=True)
     if sd == 0:
         return float(effect != 0)
     return float(np.sum(weight * (ndtr((effect - half) / sd) + ndtr((-effect - half) / sd))))
@@ -176,17 +176,21 @@ def _crossing(chance: Callable[[float], float | None], power: float) -> float:
 
 
 @lru_cache(maxsize=256)
-def _spread(design: Design, tail: float) -> tuple[float, Floats, Floats]:
+def _spread(design: Design, tail: float, *, is_test: bool = False) -> tuple[float, Floats, Floats]:
     """Return the true SE of the mean, and the test's half-widths over the mean squares with their weights.
 
-    A half-width is the t quantile that leaves ``tail`` above it, times the estimated SE.
+    A half-width is the t quantile that leaves ``tail`` above it, times the estimated SE; for a test of no effect
+    (``is_test``) that of the runs alone where it is larger.
     """
     from scipy.special import stdtrit
 
     item, seed, rest = design.expected()
     squares, weight = _mean_squares(design.freedom())
     variance, free = largest(squares * np.array([item, seed, rest]), design.freedom())
-    return float(np.sqrt(item + seed - rest)), np.sqrt(variance) * stdtrit(np.maximum(free, 1.0), 1 - tail), weight
+    half = np.sqrt(variance) * stdtrit(np.maximum(free, 1.0), 1 - tail)
+    if is_test and design.n_seeds:
+        half = np.maximum(half, np.sqrt(squares[:, 1] * seed) * stdtrit(design.n_seeds - 1, 1 - tail))
+    return float(np.sqrt(item + seed - rest)), half, weight
 
 
 def largest(parts: Floats, freedom: tuple[int, int, int]) -> tuple[Floats, Floats]:

@@ -59,3 +59,10 @@ def test_every_format_is_written_alike_twice(rich: Findings, name: str) -> None:
 def test_an_unknown_format_is_a_users_mistake(rich: Findings) -> None:
     with pytest.raises(StudyError, match="did you mean 'latex'"):
         render(rich, "latx")
+
+
+def test_what_would_drive_a_terminal_is_spelt_out(findings: Findings) -> None:
+    question = "a\u009b31m\x1b[2J\u202eb"
+    made = json(replace(findings, question=question))
+    assert loads(made)["question"] == question
+    assert not {"\u009b", "\x1b", "\u202e"} & set(made)

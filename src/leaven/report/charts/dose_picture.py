@@ -194,8 +194,9 @@ def _flag(sheet: Canvas, line: FitLine, one: Tolerated, colour: str) -> None:
     below = sheet.axes.get_xaxis_transform()
     how = "largest tested dose within the margin" if one.is_tested else "the fitted curve stays within the margin up to"
     tip = f"{label(line.fit.sweep, 80)}\n{how}: {brief(one)}"
-    dashes: Any = "-" if one.is_tested else (0, (1, 2))
-    sheet.line([one.place] * 2, [0, 1], colour, tip, lw=1.1, zorder=1.2, ls=dashes, transform=below)
+    dashes: Any = (0, (5, 3)) if one.is_tested else (0, (1, 2))
+    # Thin and dashed: no interval of a mean looks like it.
+    sheet.line([one.place] * 2, [0, 1], colour, tip, lw=0.8, zorder=1.2, ls=dashes, alpha=0.7, transform=below)
     face = colour if one.is_tested else svg.PAPER
     look: dict[str, Any] = {"mfc": face, "mec": colour, "mew": 1.2, "ls": "none", "clip_on": False, "zorder": 1.2}
     sheet.add([one.place], [1], tip, marker="v", ms=6.5, transform=below, **look)

@@ -192,5 +192,5 @@ def _note(view: View, spots: Sequence[Spot], unnamed: Sequence[str]) -> str:
     if len(spots) > MANY:
         parts.append(f"Intervals are left out, as there are more than {MANY} arms.")
     if unnamed:
-        parts.append(f"{len(unnamed)} arms have no room for a name here; they say it when pointed at.")
+        parts.append(f"No room for the names of {len(unnamed)} of the arms: they say it when pointed at.")
     return " ".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from json import dumps
@@ -12,6 +13,9 @@ from leaven.report.answer import answer
 from leaven.report.findings import Findings
 from leaven.report.gaps import unmeasured
 from leaven.report.means import means
+
+# What drives a terminal or turns the reading order; it stands inside strings alone, where JSON may spell it out.
+_UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 
 
 def json(findings: Findings) -> str:
@@ -26,7 +30,8 @@ def json(findings: Findings) -> str:
         "lock": None if findings.lock is None else asdict(findings.lock),
         "unmeasured": unmeasured(findings, found),
     }
-    return dumps(_strict(whole), ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+    written = dumps(_strict(whole), ensure_ascii=False, allow_nan=False, indent=2)
+    return _UNSEEN.sub(lambda hit: f"\\u{ord(hit[0]):04x}", written) + "\n"
 
 
 def _strict(value: Any) -> Any:
