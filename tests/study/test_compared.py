@@ -13,6 +13,7 @@ CLAIM = {"says": "Half is harmless.", "arm": "poisoned@p=0.5", "metric": "toxici
 
 
 def said(raw: dict[str, Any], **compare: Any) -> str:
+    raw["evaluate"][0]["generate"]["metrics"].append("stop_rate")
     with pytest.raises(StudyError) as caught:
         Study(**{**raw, "compare": {**raw["compare"], **compare}})
     return str(caught.value)
@@ -51,6 +52,7 @@ def test_a_claim_that_cannot_be_judged_is_refused(raw: dict[str, Any], wrong: di
         ({"coherence": {"perplexty": 1}}, "compare.coherence.perplexty: nothing measures 'perplexty'"),
         ({"evaluators": {"harm": ["toxicity"]}}, "at least 2 items"),
         ({"evaluators": {"harm": ["toxicity", "toxicty"]}}, "compare.evaluators.harm.1: nothing measures 'toxicty'"),
+        ({"evaluators": {"harm": ["toxicity", "stop_rate"]}}, "compare.evaluators.harm: measure opposite things"),
         ({"dose": ["p", "q"]}, "no arm sweeps 'q'"),
         ({"dose": ["p", "p"]}, "'p' stands 2 times"),
         ({"dose": ["p"]}, "at least 2 items"),

@@ -9,7 +9,7 @@ from leaven.errors import did_you_mean
 from leaven.study.compare import Claim, Compare
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm, baselines
-from leaven.study.measured import known_values
+from leaven.study.measured import better_of, known_values
 from leaven.study.problems import Check
 
 
@@ -25,6 +25,8 @@ def compared(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) ->
         for steps, name in _named(compare):
             if name not in known:
                 check.say(("compare", *steps), f"nothing measures '{name}'", did_you_mean(name, known))
+    for name, metrics in compare.evaluators.items():
+        _alike(name, metrics, check)
     for index, claim in enumerate(compare.claims):
         _claim(claim, ("compare", "claims", index), compare, arms, check)
 
@@ -50,6 +52,14 @@ def _named(compare: Compare) -> Iterator[tuple[Steps, str]]:
     yield from ((("claims", index, "metric"), claim.metric) for index, claim in enumerate(compare.claims))
     for name, metrics in compare.evaluators.items():
         yield from ((("evaluators", name, index), metric) for index, metric in enumerate(metrics))
+
+
+def _alike(name: str, metrics: list[str], check: Check) -> None:
+    """Check that evaluators of one thing go the same way: or agreement would look like contradiction."""
+    ways = {metric: better_of(metric) for metric in metrics}
+    if {"higher", "lower"} <= set(ways.values()):
+        said = ", ".join(f"{metric} ({way} is better)" for metric, way in ways.items() if way)
+        check.say(("compare", "evaluators", name), f"measure opposite things: {said}", "name metrics of one direction")
 
 
 def _claim(claim: Claim, at: Steps, compare: Compare, arms: list[ExpandedArm], check: Check) -> None:

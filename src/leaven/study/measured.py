@@ -118,6 +118,14 @@ def metric_values(metric: Step) -> tuple[str, ...]:
     return tuple(METRICS.get(metric.name).traits.get("values", (metric.name,)))
 
 
+def better_of(name: str) -> str | None:
+    """Return which way a value is better, None where no metric says; ``name`` may be ``suite/metric``."""
+    value = name.rpartition("/")[2]
+    plugins = (METRICS.get(metric) for metric in METRICS.names())
+    found = (one for one in plugins if value in one.traits.get("values", (one.name,)))
+    return next((one.traits.get("better") for one in found), None)
+
+
 def known_values(suites: list[Step]) -> set[str]:
     """Return what a study measures, as `metric` and as `suite/metric`."""
     known: set[str] = set()

@@ -48,7 +48,7 @@ function fillSamples(place, data) {
 
   function show() {
     const found = data.samples.filter((s) => Object.keys(wanted).every((key) => key === "words" || wanted[key] === "" || String(s[key]) === wanted[key])
-      && (wanted.words === "" || holds(s, wanted.words)));
+      && (wanted.words === "" || holds(s, wanted.words, data.items[s.item][1])));
     pages.show(found, data.samples.length);
   }
   const pick = (key) => (value) => { wanted[key] = value; show(); };
@@ -69,8 +69,8 @@ function chosenOf(name, options, act) {
   return options.length < 2 ? null : choice(name, [["", "all"], ...options], "", act);
 }
 
-function holds(sample, words) {
-  return whole(sample.text).toLowerCase().includes(words) || whole(sample.asked).toLowerCase().includes(words);
+function holds(sample, words, id) {
+  return String(id).toLowerCase().includes(words) || whole(sample.text).toLowerCase().includes(words) || whole(sample.asked).toLowerCase().includes(words);
 }
 
 // Samples that share a prompt stand side by side under it.
