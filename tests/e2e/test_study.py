@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,8 +78,9 @@ def test_the_contract_of_files_and_columns(whole: Path) -> None:
     folder = whole / "small"
     there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     arms = {"clean", "again", "base", "lora", "poisoned@p=0.3", "poisoned@p=1"}
-    files = {"study.yaml", "report.html", "measurements.parquet", "comparisons.json", "provenance.json", "events.jsonl"}
-    assert there == files | arms
+    tables = {"measurements.parquet", "comparisons.json", "analyses.json"}
+    records = {"study.yaml", "lock.json", "provenance.json", "events.jsonl"}
+    assert there == {"report.html"} | tables | records | arms
     table = leaven.results("small", whole).measurements
     assert list(table) == ["arm", "dose", "seed", "suite", "metric", "group", "item_id", "sample", "value"]
     fields = "arm baseline suite metric group dose mean baseline_mean effect low high p p_holm p_bh family equivalent n_items n_seeds test"
@@ -119,7 +121,8 @@ def test_doses_nest_in_the_ledger(whole: Path) -> None:
 def test_the_page_is_self_contained_and_escaped(whole: Path) -> None:
     page = (whole / "small" / "report.html").read_text()
     assert "Does &lt;poison&gt; show?" in page and "<poison>" not in page
-    assert "<script" not in page and "default-src 'none'" in page.replace("&#39;", "'")
+    assert "default-src 'none'" in page.replace("&#39;", "'")
+    assert not re.findall(r"""<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)="(?!data:)""", page)
 
 
 def test_the_report_can_be_made_again_and_is_the_same(whole: Path) -> None:
