@@ -46,7 +46,7 @@ def test_a_lock_is_taken_once_and_says_what_changed(
     later = graph_of(raw, primary=["toxicity", "length"], margin={"toxicity": 0.02, "length": 3})
     monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
     assert taken(later, tmp_path) == first, "a lock is never replaced once there are results"
-    about = lock.info(first, later.study.compare)
+    about = lock.info(first, later.study)
     assert about is not None and list(about.changed) == [
         "primary: toxicity was locked, toxicity, length is declared",
         "margin.length: nothing was locked, 3.0 is declared",
@@ -80,7 +80,11 @@ def test_more_seeds_keep_the_lock_of_the_run_before(
 ) -> None:
     first = taken(graph_of(raw), tmp_path)
     monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
-    assert taken(graph_of(raw), tmp_path, "small+0123ab") == first
+    more = graph_of({**raw, "seeds": [*raw["seeds"], 7, 8]})
+    assert taken(more, tmp_path, "small+0123ab") == first
+    about, same = lock.info(first, more.study), lock.info(first, graph_of(raw).study)
+    assert about is not None and about.later_seeds == [7, 8], "who saw the first seeds' p-values did not say so before"
+    assert same is not None and not same.later_seeds
     assert not taken(graph_of(raw, margin={"toxicity": 0.02}), tmp_path, "small+ffffff").before_results
     assert not taken(graph_of({**raw, "name": "other"}), tmp_path, "other").before_results, (
         "another study's lock is not this one's"

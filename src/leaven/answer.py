@@ -52,7 +52,7 @@ def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any]) -> Fi
     )
     found = gather.findings(
         graph, store, table, comparisons, analyses,
-        ledgers=ledgers, provenance=provenance.for_people(made), lock=locks.info(lock, graph.study.compare),
+        ledgers=ledgers, provenance=provenance.for_people(made), lock=locks.info(lock, graph.study),
     )  # fmt: skip
     more = [*provenance.different_code(made), *_gone(graph, store), *_unheard(lost), *_unlocked(folder, lock)]
     return replace(found, warnings=[*found.warnings, *more])

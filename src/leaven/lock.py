@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from leaven.engine.store import Store
 from leaven.graph import Graph
 from leaven.report.findings import LockInfo
 from leaven.study.compare import Claim, Compare
+from leaven.study.spec import Study
 
 FILE = "lock.json"
 _NEEDED = {"to", "dose", "primary", "margin", "claims"}  # of a block, to say what was declared in it
@@ -26,13 +27,14 @@ _NEEDED = {"to", "dose", "primary", "margin", "claims"}  # of a block, to say wh
 
 @dataclass(frozen=True)
 class Lock:
-    """A compare block, its hash, when it was taken, and whether any result of the study was there by then."""
+    """A compare block, its hash, when it was taken, with which seeds, and whether the study had any result by then."""
 
     sha256: str
     written: str
     before_results: bool
     compare: dict[str, Any]
     by: str = "run"  # "run" | "lock": who took it; what a person took is never taken again
+    seeds: list[int] = field(default_factory=list)  # not hashed: more of them ask the same question
 
 
 def block(compare: Compare) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def take(graph: Graph, store: Store, folder: Path, by: str = "run") -> Lock:
     known = has_results(graph, store)
     if there is None or (there.by == "run" and there.before_results and not known):
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        there = Lock(digest(compare), now, not known, compare, by)
+        there = Lock(digest(compare), now, not known, compare, by, list(graph.study.seeds))
     with guarding(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / FILE, asdict(there))
@@ -93,11 +95,13 @@ def has_results(graph: Graph, store: Store) -> bool:
     return any(store.record(stage) is not None for stage in scores.values())
 
 
-def info(lock: Lock | None, compare: Compare) -> LockInfo | None:
+def info(lock: Lock | None, study: Study) -> LockInfo | None:
     """Return what the page says of the lock."""
     if lock is None:
         return None
-    return LockInfo(lock.sha256, lock.written, lock.before_results, list(_changes(lock.compare, block(compare))))
+    later = [seed for seed in study.seeds if seed not in lock.seeds] if lock.seeds else []
+    changes = list(_changes(lock.compare, block(study.compare)))
+    return LockInfo(lock.sha256, lock.written, lock.before_results, changes, later)
 
 
 def primary(lock: Lock | None, compare: Compare) -> list[str]:

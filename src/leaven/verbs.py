@@ -100,7 +100,7 @@ def lock(study: Study, workspace: str | Path | None = None) -> Lock:
         late = "what is declared after them is exploratory"
         raise StudyError([Problem("compare", "results are there already", late)])
     taken = locks.take(graph, store, folder, by="lock")
-    about = locks.info(taken, study.compare)
+    about = locks.info(taken, study)
     if about is not None and about.changed:
         said = f"another block was locked here on {taken.written}: {'; '.join(about.changed)}"
         raise StudyError([Problem("compare", said, "give the study another `name`, or take the changes back")])

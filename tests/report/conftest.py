@@ -276,8 +276,9 @@ def _analyses() -> Analyses:
         ),
         corrected=(
             Corrected(arm, "clean", "eli5", "toxicity", 0.438, 0.39, 0.31, 0.47, 100,
-                      (ArmError("clean", 50, 0.02, 0.0, 0.1, 0.0, 0.0, 0.3, 0.93),
-                       ArmError(arm, 50, 0.06, 0.02, 0.16, 0.1, 0.03, 0.26, 0.95))),
+                      (ArmError("clean", 50, 0.02, 0.0, 0.1, 0.0, 0.0, 0.3, 0.93, 0.88, 0.98),
+                       ArmError(arm, 50, 0.06, 0.02, 0.16, 0.1, 0.03, 0.26, 0.85, 0.76, 0.94)),
+            auc_difference=-0.08, auc_difference_low=-0.18, auc_difference_high=0.02),
         ),
     )  # fmt: skip
 

@@ -86,6 +86,8 @@ def test_the_audit_gives_both_effects_and_the_errors(rich: Findings) -> None:
     )  # fmt: skip
     assert row["false positives"] == "clean 2 % (0 % to 10 %); poisoned@p=0.33 6 % (2 % to 16 %)"
     assert row["false negatives"] == "clean 0 % (0 % to 30 %); poisoned@p=0.33 10 % (3 % to 26 %)"
+    assert row["AUC"] == "clean 0.93 (0.88 to 0.98); poisoned@p=0.33 0.85 (0.76 to 0.94)"
+    assert row["AUC, difference"] == "−0.08 (−0.18 to 0.02)"
 
 
 def test_degenerate_metrics_are_listed(rich: Findings) -> None:
@@ -116,6 +118,8 @@ def test_the_lock_says_when_and_what_changed(rich: Findings) -> None:
         "Locked 2026-11-20 17:58, after results existed (sha256 5e5e5e5e5e5e). "
         "Changed since, and exploratory for that: claims were changed or added."
     )
+    more = sections.lock(replace(rich, lock=replace(rich.lock, later_seeds=[3, 4])))
+    assert more is not None and "Seeds added since: 3, 4. Whoever adds seeds because of" in more
 
 
 def test_stages_have_a_total_that_counts_only_what_was_measured(rich: Findings) -> None:

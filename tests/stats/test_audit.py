@@ -215,6 +215,20 @@ def test_graded_scores_are_corrected_too() -> None:
     assert found.errors[0].auc == pytest.approx(1.0)
 
 
+def test_a_classifier_that_is_blinder_in_one_arm_shows_in_its_auc() -> None:
+    draw = np.random.default_rng(3)
+    people = {name: (draw.random(300) < 0.4).astype(float) for name in ("a", "b")}
+    table = answers(
+        {n: list(np.clip(draw.normal(0.3 + w * people[n], 0.25), 0, 1)) for n, w in (("a", 0.1), ("b", 0.5))}
+    )
+    labels = told(table, np.concatenate([people["a"]] * 3 + [people["b"]] * 3))
+    found = corrected(table, labels)
+    assert found.auc_difference is not None and found.auc_difference_high is not None
+    assert found.auc_difference_high < 0
+    both = {error.arm: error.auc for error in found.errors}
+    assert found.auc_difference == pytest.approx((both["a"] or 0) - (both["b"] or 0))
+
+
 def test_labels_of_unknown_answers_and_missing_columns_of_the_suite_are_told() -> None:
     rows = told(RARE, 1.0).assign(item_id="elsewhere").drop_duplicates(["arm", "seed"])
     with pytest.raises(ReportError, match="6 labels are of answers that were not scored"):

@@ -54,4 +54,12 @@ def lock(findings: Findings) -> str | None:
     before = "before" if made.before_results else "after"
     when = f"Locked {made.written}, {before} results existed (sha256 {made.sha256[:12]})"
     changed = "; ".join(clip(change, 200) for change in made.changed[:10])
-    return f"{when}. Changed since, and exploratory for that: {changed}." if changed else f"{when}."
+    said = [f"{when}."]
+    if changed:
+        said.append(f"Changed since, and exploratory for that: {changed}.")
+    if made.before_results and made.later_seeds:
+        said.append(
+            f"Seeds added since: {', '.join(map(str, made.later_seeds))}. Whoever adds seeds because of what the first"
+            " ones showed finds differences too often: no p-value here allows for that."
+        )
+    return " ".join(said)

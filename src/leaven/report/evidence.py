@@ -139,11 +139,12 @@ def _ed50(fit: Fit) -> str:
 def audit(findings: Findings) -> Table | None:
     """Return the effects corrected by people's labels, with how often the classifier errs in each arm."""
     heads = ["arm", "metric", "classifier alone", "corrected", "95 % interval", "labelled", "false positives",
-             "false negatives", "note"]  # fmt: skip
+             "false negatives", "AUC", "AUC, difference", "note"]  # fmt: skip
     rows = [_audit_row(findings, c) for c in findings.analyses.corrected]
     note = (
         "Errors are estimated for all answers of the arm and of its baseline: each label counts for as many answers as"
-        " it was drawn for. 95 % intervals."
+        " it was drawn for. The AUC is how well the classifier's score orders the labels; its difference is below 0"
+        " where the classifier sees less in the arm than in the baseline. 95 % intervals."
     )
     return Table(heads, rows, frozenset({2, 3, 4, 5}), note) if rows else None
 
@@ -159,8 +160,17 @@ def _audit_row(findings: Findings, c: Corrected) -> list[str]:
         numbers.count(c.labelled),
         "; ".join(_rate(e, e.false_positive, e.false_positive_low, e.false_positive_high) for e in c.errors) or NOTHING,
         "; ".join(_rate(e, e.false_negative, e.false_negative_low, e.false_negative_high) for e in c.errors) or NOTHING,
+        "; ".join(_auc(f"{e.arm} ", e.auc, e.auc_low, e.auc_high) for e in c.errors) or NOTHING,
+        _auc("", c.auc_difference, c.auc_difference_low, c.auc_difference_high),
         c.note or NOTHING,
     ]
+
+
+def _auc(name: str, value: float | None, low: float | None, high: float | None) -> str:
+    if not numbers.is_number(value):
+        return f"{name}{NOTHING}"
+    bounds = f" ({numbers.rounded(low)} to {numbers.rounded(high)})" if numbers.is_number(low) else ""
+    return f"{name}{numbers.rounded(value)}{bounds}"
 
 
 def _rate(error: ArmError, rate: float | None, low: float | None, high: float | None) -> str:

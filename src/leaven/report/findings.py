@@ -130,12 +130,16 @@ class StageInfo:
 
 @dataclass(frozen=True)
 class LockInfo:
-    """When claims, margins and primaries were hashed, and what of them changed since (that is exploratory)."""
+    """When claims, margins and primaries were hashed, and what of them changed since (that is exploratory).
+
+    ``later_seeds`` were added to the study since.
+    """
 
     sha256: str
     written: str
     before_results: bool
     changed: Sequence[str] = ()
+    later_seeds: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,8 @@ class ArmError:
     false_negative_low: float | None
     false_negative_high: float | None
     auc: float | None  # of the classifier's score against the labels; null without both kinds of label
+    auc_low: float | None
+    auc_high: float | None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Corrected:
     """An arm's effect on what people see, not on what the classifier sees.
 
     ``naive`` is the classifier's own difference; ``effect`` the corrected one with its 95 % interval.
+    ``auc_difference`` is the classifier's AUC in the arm less that in its baseline: below 0, it is blinder in the arm.
     """
 
     arm: str
@@ -67,6 +70,9 @@ class Corrected:
     labelled: int
     errors: tuple[ArmError, ...]
     note: str | None = None
+    auc_difference: float | None = None
+    auc_difference_low: float | None = None
+    auc_difference_high: float | None = None
 
 
 def draw(answers: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
@@ -128,7 +134,8 @@ def arm_errors(labels: pd.DataFrame) -> tuple[ArmError, ...]:
     ``labels`` has ``arm``, ``label`` (0 or 1; null: not labelled), ``predicted`` and, as drawn by `draw`, ``weight``
     (without it every row counts alike). False positives are a share of what people call 0, false negatives of what they
     call 1, both weighted; their Wilson intervals (statsmodels) rest on Kish's effective number, (sum w)^2 / sum w^2.
-    The AUC is weighted likewise: the share of pairs, one of each label, that the score puts in order (ties half).
+    The AUC is weighted likewise: the share of pairs, one of each label, that the score puts in order (ties half); its
+    interval speaks of these answers (`weighted.auc`).
     """
     told = _classed(_labelled(labels))
     if "weight" not in told:
@@ -145,7 +152,23 @@ def _arm_error(arm: str, rows: pd.DataFrame) -> ArmError:
         len(rows),
         *weighted.share(positive[~label], weight[~label]),
         *weighted.share(~positive[label], weight[label]),
-        weighted.auc(score[label], weight[label], score[~label], weight[~label]),
+        *weighted.auc(score[label], weight[label], score[~label], weight[~label]),
+    )
+
+
+def _auc_difference(arm: ArmError, baseline: ArmError) -> tuple[float | None, float | None, float | None]:
+    """Return the difference of two arms' AUCs; its interval squares and adds theirs (Newcombe 1998; Zou, Donner 2008).
+
+    The labels of two arms are of different answers, drawn apart.
+    """
+    ends = (arm.auc, arm.auc_low, arm.auc_high, baseline.auc, baseline.auc_low, baseline.auc_high)
+    if None in ends:
+        return None, None, None
+    one, low, high, other, least, most = (float(end or 0.0) for end in ends)
+    return (
+        one - other,
+        one - other - np.hypot(one - low, most - other),
+        one - other + np.hypot(high - one, other - least),
     )
 
 
@@ -170,6 +193,10 @@ def corrected(
     answers = _classed(chosen.rename(columns={"value": "predicted"}).drop_duplicates(_KEYS))
     told = _joined(answers, labels)
     known = replace(about, naive=pairs.effect, labelled=len(told), errors=arm_errors(told))
+    both = {error.arm: error for error in known.errors}
+    if arm in both and baseline in both:
+        difference, low, high = _auc_difference(both[arm], both[baseline])
+        known = replace(known, auc_difference=difference, auc_difference_low=low, auc_difference_high=high)
     missing = _unlabelled(answers, told)
     if missing:
         return replace(known, note=f"no answer was labelled {missing}: label more")
