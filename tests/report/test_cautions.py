@@ -166,3 +166,9 @@ def test_what_was_changed_after_the_lock_is_exploratory(bare: Findings) -> None:
     assert "all of it is exploratory" in plain(
         cautions.cautions(replace(bare, lock=replace(changed, before_results=False)))
     )
+
+
+def test_seeds_that_came_after_the_lock_are_named(bare: Findings) -> None:
+    more = LockInfo("ab" * 32, "2026-11-20", before_results=True, later_seeds=[3, 4])
+    (said,) = cautions.cautions(replace(bare, lock=more))
+    assert said.startswith("Seeds added after the declaration was locked: 3 and 4. Whoever adds seeds")

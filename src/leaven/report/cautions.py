@@ -129,8 +129,15 @@ def _lock(findings: Findings) -> list[str]:
         return []
     if not lock.before_results:
         return ["What is compared was declared when results were already there: all of it is exploratory."]
-    changed = "; ".join(clip(change, 200) for change in lock.changed[:5])
-    return [f"Changed after the declaration was locked, and exploratory for that: {changed}."] if changed else []
+    changed, said = "; ".join(clip(change, 200) for change in lock.changed[:10]), []
+    if changed:
+        said.append(f"Changed after the declaration was locked, and exploratory for that: {changed}.")
+    if lock.later_seeds:
+        said.append(
+            f"Seeds added after the declaration was locked: {listed([str(seed) for seed in lock.later_seeds])}. Whoever"
+            " adds seeds because of what the first ones showed finds too much; no p-value here allows for it."
+        )
+    return said
 
 
 def _without_coherence(findings: Findings) -> list[str]:

@@ -6,7 +6,6 @@ from leaven.report import numbers
 from leaven.report.cautions import claimed_unit
 from leaven.report.findings import Findings
 from leaven.report.listings import NOTHING, Table
-from leaven.report.text import clip
 from leaven.stats.claims import Claim, Verdict
 
 
@@ -47,19 +46,9 @@ def _when(findings: Findings, verdict: Verdict) -> str:
 
 
 def lock(findings: Findings) -> str | None:
-    """Say when what is compared was locked, and what was changed since; None without a lock."""
+    """Say when what is compared was locked; None without a lock. What changed since is a caution (`cautions`)."""
     made = findings.lock
     if made is None:
         return None
     before = "before" if made.before_results else "after"
-    when = f"Locked {made.written}, {before} results existed (sha256 {made.sha256[:12]})"
-    changed = "; ".join(clip(change, 200) for change in made.changed[:10])
-    said = [f"{when}."]
-    if changed:
-        said.append(f"Changed since, and exploratory for that: {changed}.")
-    if made.before_results and made.later_seeds:
-        said.append(
-            f"Seeds added since: {', '.join(map(str, made.later_seeds))}. Whoever adds seeds because of what the first"
-            " ones showed finds differences too often: no p-value here allows for that."
-        )
-    return " ".join(said)
+    return f"Locked {made.written}, {before} results existed (sha256 {made.sha256[:12]})."
