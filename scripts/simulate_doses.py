@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from scipy import optimize
 from scipy.special import expit
 
-from leaven.stats import curve, regression, table
-from leaven.stats.dose import Sweep
+from leaven.stats import table
+from leaven.stats.doses import curve, regression
+from leaven.stats.doses.dose import Sweep
 
 Floats = NDArray[np.float64]
 DOSES = np.array([0.0, 0.01, 0.1, 0.33, 1.0])

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from leaven.comparison import Comparison
-from leaven.stats import audit, claims, coherence, effects, inference
-from leaven.stats.heterogeneity import heterogeneity
+from leaven.stats import claims, coherence, effects, inference
+from leaven.stats.groups.heterogeneity import heterogeneity
+from leaven.stats.people import audit
 from leaven.stats.table import Arm, Column, Cube
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from leaven.stats import design, inference
+from leaven.stats import inference
+from leaven.stats.planning import design
 from simulations.powers import RATIOS, Truth
 from simulations.studies import Studies, heading, percent, row
 from simulations.worlds import SEEDS, contrast

@@ -7,7 +7,9 @@ from functools import partial
 import numpy as np
 from scipy.special import expit
 
-from leaven.stats import dose, inference, items
+from leaven.stats import inference
+from leaven.stats.differences import items
+from leaven.stats.doses import dose
 from simulations.studies import Studies, heading, percent, row
 from simulations.worlds import ITEMS, NOISES, SEEDS, Floats, World, contrast
 

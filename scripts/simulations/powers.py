@@ -9,8 +9,10 @@ from functools import partial
 import numpy as np
 from scipy.special import expit
 
-from leaven.stats import design, dose, inference, rise
-from leaven.stats.design import Design
+from leaven.stats import inference
+from leaven.stats.doses import dose
+from leaven.stats.planning import design, rise
+from leaven.stats.planning.design import Design
 from simulations.studies import Studies, heading, percent, row
 from simulations.worlds import NOISES, SEEDS, Floats, World, contrast
 

@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 
 from leaven.comparison import Sizes
-from leaven.stats import inference, sizes, walsh
+from leaven.stats import inference
+from leaven.stats.differences import sizes, walsh
 from simulations.studies import Floats, Studies, heading, percent, row
 from simulations.worlds import NOISES, SEEDS, World, contrast
 

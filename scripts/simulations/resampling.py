@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from leaven.stats import bootstrap, inference
+from leaven.stats import inference
+from leaven.stats.differences import bootstrap
 from simulations.ratios import ITEM_SD, REST_SD, scores
 from simulations.studies import Studies, heading, percent, row
 from simulations.worlds import NOISES, World, contrast

@@ -10,8 +10,9 @@ import pandas as pd
 from scipy.special import expit
 
 from leaven.comparison import Comparison
-from leaven.stats import heterogeneity, table
+from leaven.stats import table
 from leaven.stats.compare import compare
+from leaven.stats.groups import heterogeneity
 from simulations.studies import Floats, Studies, heading, percent, row
 from simulations.worlds import ITEMS, NOISES
 

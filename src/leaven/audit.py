@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from leaven.engine.files import guarding
 from leaven.errors import ReportError, did_you_mean
 from leaven.report.findings import Findings, SampleInfo
-from leaven.stats import audit
 from leaven.stats.families import names_of
+from leaven.stats.people import audit
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from leaven.engine.store import Store
     from leaven.graph import Graph
     from leaven.lock import Lock
-    from leaven.stats.power import Power
+    from leaven.stats.planning.power import Power
 
 __all__ = [
     "Ran",

@@ -24,13 +24,13 @@ from leaven.report.findings import (
     TrainingInfo,
 )
 from leaven.stats.analyses import Analyses
-from leaven.stats.audit import ArmError, Corrected
 from leaven.stats.claims import Claim, Verdict
 from leaven.stats.coherence import Coherence, Degenerate
-from leaven.stats.curve import DosePoint, Fit
+from leaven.stats.doses.curve import DosePoint, Fit
+from leaven.stats.doses.surface import Surface
 from leaven.stats.evaluators import Agreement
-from leaven.stats.heterogeneity import Heterogeneity
-from leaven.stats.surface import Surface
+from leaven.stats.groups.heterogeneity import Heterogeneity
+from leaven.stats.people.audit import ArmError, Corrected
 
 DOSES = {"clean": 0.0, "clean_again": 0.0, "poisoned@p=0.01": 0.01, "poisoned@p=0.1": 0.1, "poisoned@p=0.33": 0.33,
          "poisoned@p=1": 1.0}  # fmt: skip

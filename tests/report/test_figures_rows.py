@@ -16,7 +16,7 @@ from leaven.report.charts.view import View, view
 from leaven.report.figures import Chart
 from leaven.report.findings import Findings
 from leaven.report.means import Column, means
-from leaven.stats.heterogeneity import Heterogeneity
+from leaven.stats.groups.heterogeneity import Heterogeneity
 
 TOXIC = Column("eli5", "toxicity")
 

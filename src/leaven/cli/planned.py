@@ -11,7 +11,7 @@ from leaven.cli.terminal import amount, columns, count, duration, memory, printa
 if TYPE_CHECKING:
     from leaven.engine.machine import Machine
     from leaven.engine.nearest import Explained
-    from leaven.stats.power import Power
+    from leaven.stats.planning.power import Power
 
 _DIFFERENCES = 3
 _WIDEST = 60
@@ -121,7 +121,7 @@ def _largest(to_make: Sequence[Explained], machine: Machine) -> str:
 
 def findable(powers: Sequence[Power]) -> Iterator[str]:
     """Yield what the design can find; metrics of which the same is to be said share the lines."""
-    from leaven.stats.power_words import sentences
+    from leaven.stats.planning.power_words import sentences
 
     alike: dict[tuple[str, ...], list[str]] = {}
     for power in powers:

@@ -11,13 +11,13 @@ from leaven.gather.findings import metrics
 from leaven.gather.measurements import dose, measurements
 from leaven.graph import Graph, WiredSuite
 from leaven.stats import effects, families, table
-from leaven.stats import power as powers
 from leaven.stats.compare import sweeps_of
+from leaven.stats.planning import power as powers
 from leaven.stats.questions import Questions
 from leaven.study.matrix import expand
 
 if TYPE_CHECKING:
-    from leaven.stats.power import Pilot, Power
+    from leaven.stats.planning.power import Pilot, Power
 
 
 def power(graph: Graph, store: Store) -> Iterator[Power]:

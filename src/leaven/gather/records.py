@@ -14,7 +14,7 @@ from leaven.gather.measurements import dose
 from leaven.graph import Graph, WiredCell
 from leaven.registry import Step
 from leaven.report.findings import DataInfo, FailureInfo, LedgerInfo, TrainingInfo
-from leaven.stats.dose import series_of
+from leaven.stats.doses.dose import series_of
 
 _EXCERPTS = 3
 

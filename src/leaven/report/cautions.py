@@ -15,12 +15,12 @@ from leaven.report.findings import Findings, MetricInfo
 from leaven.report.fitted import swept
 from leaven.report.means import Column, is_primary
 from leaven.report.text import clip
-from leaven.stats.audit import Corrected
 from leaven.stats.claims import Verdict
 from leaven.stats.coherence import Coherence
-from leaven.stats.curve import Fit
+from leaven.stats.doses.curve import Fit
 from leaven.stats.evaluators import Agreement
 from leaven.stats.families import names_of
+from leaven.stats.people.audit import Corrected
 
 _CLAIMS = 5  # said in sentences; the rest is counted
 _LIKELIHOODS = ("perplexity", "bits_per_byte")  # what is better low and yet no harm

@@ -7,7 +7,7 @@ from leaven.report import numbers
 from leaven.report.findings import Findings
 from leaven.report.text import clip
 from leaven.stats.families import margin_of
-from leaven.stats.heterogeneity import Heterogeneity
+from leaven.stats.groups.heterogeneity import Heterogeneity
 
 ALPHA = 0.05
 

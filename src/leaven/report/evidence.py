@@ -8,11 +8,11 @@ from leaven.report import numbers
 from leaven.report.certainty import called
 from leaven.report.findings import Findings
 from leaven.report.listings import NOTHING, Table
-from leaven.stats.audit import ArmError, Corrected
 from leaven.stats.coherence import Coherence
-from leaven.stats.curve import Fit
+from leaven.stats.doses.curve import Fit
 from leaven.stats.evaluators import Agreement
 from leaven.stats.families import names_of
+from leaven.stats.people.audit import ArmError, Corrected
 
 
 def coherence(findings: Findings) -> Table | None:

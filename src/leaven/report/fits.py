@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from leaven.report.findings import Findings
 from leaven.report.fitted import series
 from leaven.report.means import Column
-from leaven.stats.curve import Fit
+from leaven.stats.doses.curve import Fit
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from leaven.report.means import Column, Mean, Means, is_baseline
 from leaven.report.numbers import dose as written
 from leaven.report.numbers import is_number
 from leaven.report.text import clip
-from leaven.stats.dose import series_of
+from leaven.stats.doses.dose import series_of
 
 
 def series(findings: Findings, arm: ArmInfo) -> str:

@@ -6,15 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from leaven.comparison import Comparison
-from leaven.stats import audit, claims, coherence, curve, evaluators, families, grid, heterogeneity, surface, table
-from leaven.stats import dose as doses
+from leaven.stats import claims, coherence, evaluators, families, table
 from leaven.stats.analyses import Analyses
-from leaven.stats.audit import Corrected
 from leaven.stats.compare import comparisons, sweeps_of
-from leaven.stats.curve import Fit
-from leaven.stats.heterogeneity import Heterogeneity
+from leaven.stats.doses import curve, grid, surface
+from leaven.stats.doses import dose as doses
+from leaven.stats.doses.curve import Fit
+from leaven.stats.doses.surface import Surface
+from leaven.stats.groups import heterogeneity
+from leaven.stats.groups.heterogeneity import Heterogeneity
+from leaven.stats.people import audit
+from leaven.stats.people.audit import Corrected
 from leaven.stats.questions import Questions
-from leaven.stats.surface import Surface
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from leaven.stats.audit import Corrected
 from leaven.stats.claims import Verdict
 from leaven.stats.coherence import Coherence, Degenerate
-from leaven.stats.curve import Fit
+from leaven.stats.doses.curve import Fit
+from leaven.stats.doses.surface import Surface
 from leaven.stats.evaluators import Agreement
-from leaven.stats.heterogeneity import Heterogeneity
-from leaven.stats.surface import Surface
+from leaven.stats.groups.heterogeneity import Heterogeneity
+from leaven.stats.people.audit import Corrected
 
 
 @dataclass(frozen=True)

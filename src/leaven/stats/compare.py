@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from leaven.comparison import Comparison
 from leaven.errors import did_you_mean
-from leaven.stats import bootstrap, effects, families, grid, inference, items, sizes, split, table
-from leaven.stats import dose as doses
+from leaven.stats import effects, families, inference, table
+from leaven.stats.differences import bootstrap, items, sizes, split
+from leaven.stats.doses import dose as doses
+from leaven.stats.doses import grid
 from leaven.stats.questions import Questions
 
 if TYPE_CHECKING:

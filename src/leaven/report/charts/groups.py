@@ -21,7 +21,7 @@ from leaven.report.charts.scale import SMALL, around, ticks, width
 from leaven.report.charts.view import View
 from leaven.report.means import Column, columns
 from leaven.report.text import label
-from leaven.stats.heterogeneity import Heterogeneity
+from leaven.stats.groups.heterogeneity import Heterogeneity
 
 MOST_ARMS, MOST_ROWS = 6, 48
 

@@ -14,7 +14,7 @@ from leaven.report.charts.view import View
 from leaven.report.findings import Findings
 from leaven.report.means import Column
 from leaven.report.text import label
-from leaven.stats.surface import Surface
+from leaven.stats.doses.surface import Surface
 
 MOST = 12  # doses along either side
 
