@@ -86,7 +86,16 @@ def cube(values: Floats) -> table.Cube:
     arms = tuple(table.Arm(name, dose, True) for name, dose in SWEEP.doses.items())
     yes = np.ones(len(arms), dtype=np.bool_)
     infinite = np.zeros(len(arms), dtype=np.int64)
-    return table.Cube(table.Column("suite", "rate"), arms, values, ~np.isnan(values), yes, infinite, yes)
+    return table.Cube(
+        table.Column("suite", "rate"),
+        arms,
+        values,
+        ~np.isnan(values),
+        yes,
+        infinite,
+        yes,
+        seeds=tuple(range(values.shape[2])),
+    )
 
 
 def truth(world: World) -> Truth:

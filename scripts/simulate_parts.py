@@ -74,7 +74,16 @@ def cube(values: Floats, column: Column | None = None) -> Cube:
     arms = tuple(Arm("base" if place == 0 else f"arm{place}", None, True) for place in range(len(values)))
     binary = np.isin(values, (0, 1)).all(axis=(1, 2))
     asked, none = np.ones(values.shape, dtype=bool), np.zeros(len(values), dtype=np.int64)
-    return Cube(column or Column("s", "m"), arms, values, asked, binary, none, np.ones(len(values), dtype=bool))
+    return Cube(
+        column or Column("s", "m"),
+        arms,
+        values,
+        asked,
+        binary,
+        none,
+        np.ones(len(values), dtype=bool),
+        seeds=tuple(range(values.shape[2])),
+    )
 
 
 def groups_found(world: Groups, n: int, *, draws: int = 199, seed: int = 1) -> float:
