@@ -89,8 +89,8 @@ def judge(
 
     "Shown" is p < 0.05 after Holm's correction over all claims that could be tested, for the supporting and for the
     refuting p-values separately: 5 % of studies at most support a false claim, and as many refute a true one. That
-    holds as far as the intervals do: with five claims at their margins' edges, 3 seeds and much run noise it was 8 %
-    and 12 % (``scripts/simulate_parts.py``), from 5 seeds on 2-7 %. The refuting p of "same" is the chance of an
+    holds as far as the intervals do: with five claims at their margins' edges, 3 seeds and much run noise it was 6 %
+    and 8.5 % (``scripts/simulate_parts.py``), from 5 seeds on 2-7 %. The refuting p of "same" is the chance of an
     estimate so far out, on either side, at the margin's edge. Fewer than three training seeds, a column or an arm
     that is not there: undecided, and the note says why. ``locked`` holds the claims that were hashed before results
     (None: nothing was locked); equal in every field, or it is another claim.
