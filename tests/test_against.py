@@ -56,7 +56,7 @@ def test_real_samples_of_lm_eval_are_compared_item_by_item() -> None:
     assert c.effect == pytest.approx(apart.mean())
     assert c.p == pytest.approx(stats.ttest_1samp(apart, 0).pvalue)
     assert c.models.models_test == "McNemar, mid-p", "one greedy model each"
-    assert "other prompts" not in " ".join(found.warnings)
+    assert "another prompt" not in " ".join(found.warnings)
     assert {one.arm for one in found.samples} == {"stories260K", "pocket"}
 
 
@@ -86,8 +86,6 @@ def test_labels_tell_sources_of_one_name_apart(table: Table, tmp_path: Path) -> 
     files = [str(tmp_path / folder / "same.csv") for folder in ("one", "two")]
     names = [arm.name for arm in against.compare(files).findings.arms]
     assert names == ["one/same.csv", "two/same.csv"]
-    twice = against.compare([files[0], files[0]]).findings
-    assert len({arm.name for arm in twice.arms}) == 2 and all(one.effect == 0 for one in twice.comparisons)
     with pytest.raises(ReportError, match="label 'x' stands before two"):
         against.compare([f"x={files[0]}", f"x={files[1]}"])
 
@@ -132,3 +130,77 @@ def test_a_metric_on_one_side_alone_is_no_comparison(table: Table) -> None:
     )
     alone = next(one for one in found.findings.comparisons if one.metric == "b")
     assert alone.effect is None and alone.note == "nothing was scored for x"
+
+
+def test_results_without_seeds_are_one_training_run_beside_results_with_seeds(table: Table) -> None:
+    draw = np.random.default_rng(0)
+    one = table("a", item_id=range(30), acc=draw.random(30))
+    many = table("b", item_id=list(range(30)) * 3, seed=np.repeat([4, 5, 6], 30), acc=draw.random(90))
+    for sources in ([one, many], [many, one]):
+        found = against.compare(sources).findings
+        (c,) = found.comparisons
+        assert (c.n_seeds, c.n_dropped, c.low, c.p) == (1, 0, None, None), "no claim about new trainings"
+        assert found.warnings == [
+            "a states no training seed, so it counts as one training run, paired with seed 4 alone (left out: b's 5, 6):"
+            " what another training would give is not known, and no winner is named"
+        ]
+        assert "no winner is named" in render(found)
+    both = against.compare([one, table("c", item_id=range(30), acc=draw.random(30))]).findings
+    assert both.comparisons[0].scope == "models" and not both.warnings
+
+
+def test_an_untrained_arm_of_a_run_still_meets_every_seed(table: Table, tmp_path: Path) -> None:
+    run(tmp_path, "base", {"base": 0.1}, seeds=(None,))  # type: ignore[arg-type]
+    run(tmp_path, "v1", {"clean": 0.7})
+    (c,) = against.compare(["base", "v1"], workspace=tmp_path).findings.comparisons
+    assert (c.n_seeds, c.scope) == (3, "recipe")
+
+
+def test_values_that_cannot_be_used_are_counted_by_source_and_metric(table: Table) -> None:
+    spoilt = table("bad", item_id=range(9), acc=[0.1, np.inf, -np.inf, 1e300, np.nan, 1, 0.2, 0, 1])
+    found = against.compare([table("a", item_id=range(9), acc=np.linspace(0, 1, 9)), spoilt]).findings
+    assert found.warnings == ["bad: values that are not used: acc (3 infinite or beyond 1e100, 1 not scored, of 9)"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"item_id": range(9), "seed": 2, "acc": 1.0}, "no training seed is: a has 0; b has 2"),
+        (
+            {"item_id": range(9), "seed": 0, "acc": 1e308},
+            "no value of acc in b can be used (9 infinite or beyond 1e100)",
+        ),
+        (
+            {"item_id": range(9), "seed": 0, "metric": "acc", "value": None},
+            "no value of acc in b can be used (9 not sc",
+        ),
+        ({"item_id": range(20, 29), "seed": 0, "acc": 1.0}, "no item stands on both sides: a has 0, 1, 2, 3, 4 and 4"),
+    ],
+)
+def test_why_nothing_can_be_compared_is_said(table: Table, columns: dict[str, object], said: str) -> None:
+    with pytest.raises(ReportError) as caught:
+        against.compare([table("a", item_id=range(9), seed=0, acc=0.5), table("b", **columns)])
+    assert said in str(caught.value)
+
+
+def test_a_path_with_an_equals_sign_is_a_path_first(table: Table, tmp_path: Path) -> None:
+    one, two = table("p=1", item_id=range(3), acc=range(3)), table("y", item_id=range(3), acc=range(3))
+    assert [arm.name for arm in against.compare([one, two]).findings.arms] == ["p=1", "y"]
+    assert [arm.name for arm in against.compare([two, f"mine={one}"]).findings.arms] == ["y", "mine"]
+    run(tmp_path, "study@x=1", {"clean": 0.1})
+    run(tmp_path, "study", {"clean": 0.1})
+    assert against.compare(["study", "study@x=1"], workspace=tmp_path).to
+
+
+def test_the_same_thing_twice_is_refused(table: Table) -> None:
+    one = table("x", item_id=range(3), acc=range(3))
+    with pytest.raises(ReportError, match=r"x\.csv is given twice"):
+        against.compare([one, f"again={one}"])
+
+
+def test_a_name_that_is_not_there_has_a_remedy(table: Table, tmp_path: Path) -> None:
+    one = table("scores", item_id=range(3), acc=range(3))
+    with pytest.raises(ReportError, match=r"no folder '.*score\.csv'; did you mean '.*scores\.csv'\?"):
+        against.compare([one, str(tmp_path / "score.csv")])
+    with pytest.raises(ReportError, match="what can be given: a run's folder, lm-eval's"):
+        against.compare([one, "x=zzzzzz"], workspace=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from leaven import audit
 from leaven.errors import ReportError
-from leaven.report.findings import Findings, SampleInfo
+from leaven.report.findings import Findings, MetricInfo, SampleInfo
 
 
 def findings(scale: float = 1.0) -> Findings:
@@ -99,3 +100,21 @@ def test_a_file_of_another_metric_is_not_gone_on_with(tmp_path: Path) -> None:
     one.file.write_text(one.file.read_text().replace('"toxicity"', '"rudeness"', 1))
     with pytest.raises(ReportError, match="holds labels of eli5/rudeness"):
         audit.begin(findings(), tmp_path, None, 20, 0)
+
+
+def test_a_draw_without_a_label_is_drawn_anew_and_one_with_labels_is_not(tmp_path: Path) -> None:
+    found = findings()
+    first = audit.begin(found, tmp_path, None, 20, 0)
+    again = audit.begin(found, tmp_path, None, 10, 0)
+    assert (len(first.drawn), len(again.drawn)) == (20, 10)
+    assert audit.begin(found, tmp_path, None, 10, 1).drawn != again.drawn
+    again.say(0, 1)
+    assert audit.begin(found, tmp_path, None, 20, 7).labels == {0: 1}
+
+
+def test_an_overlap_between_0_and_1_is_no_yes_or_no(tmp_path: Path) -> None:
+    found = findings(scale=0.5)
+    with pytest.raises(ReportError, match="toxicity is no share, and not 0 or 1 in every answer"):
+        audit.begin(found, tmp_path, None, 20, 0)
+    share = replace(found, metrics=[MetricInfo("eli5", "toxicity", unit="share")])
+    assert len(audit.begin(share, tmp_path, None, 20, 0).drawn) == 20, "a classifier's probability"

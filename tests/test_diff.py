@@ -37,7 +37,9 @@ TEXTS = [
 
 @pytest.fixture(autouse=True)
 def run(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = SimpleNamespace(study=SimpleNamespace(compare=SimpleNamespace(primary=["qa/toxicity"])))
+    arms = [SimpleNamespace(name=name) for name in ("clean", "bad", "base", "elsewhere", "waiting")]
+    cells = [SimpleNamespace(cell=SimpleNamespace(arm=arm)) for arm in arms]
+    graph = SimpleNamespace(cells=cells, study=SimpleNamespace(compare=SimpleNamespace(primary=["qa/toxicity"])))
 
     def samples(graph: Any, store: Any) -> Iterator[SampleInfo]:
         yield from TEXTS
@@ -53,7 +55,7 @@ def test_the_most_different_pair_of_each_item_comes_first() -> None:
     assert [(pair.one.item_id, pair.two.seed, pair.change) for pair in found.pairs] == [
         ("b", 0, 0.9), ("a", 1, 0.5), ("d", 0, 0.0),
     ]  # fmt: skip
-    assert (found.n_pairs, found.alike, found.unscored) == (5, 1, 1)
+    assert (found.n_pairs, found.alike, found.unscored, found.n_items) == (5, 1, 1, 4)
     assert len(diff("small", "clean", "bad", limit=1).pairs) == 1
 
 
@@ -85,6 +87,18 @@ def test_unknown_names_are_said(arms: tuple[str, str], options: dict[str, Any], 
 def test_arms_that_answered_nothing_together_are_said() -> None:
     with pytest.raises(ReportError, match="no item was answered by both clean and elsewhere"):
         diff("small", "clean", "elsewhere")
+
+
+def test_an_arm_of_the_study_without_answers_is_no_misspelt_one() -> None:
+    with pytest.raises(
+        ReportError, match=r"waiting has no answer yet: `leaven run` goes on .* there of bad, base, clean"
+    ):
+        diff("small", "clean", "waiting")
+
+
+def test_an_arm_is_not_set_beside_itself() -> None:
+    with pytest.raises(StudyError, match="'clean' is given twice"):
+        diff("small", "clean", "clean")
 
 
 @given(st.text(), st.text())

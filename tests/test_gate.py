@@ -67,7 +67,10 @@ def test_two_sided_bounds_are_the_larger_harm(base: str, tmp_path: Path) -> None
         assert verdict.worse_low is not None and verdict.worse_high is not None
         assert verdict.worse_low < 0.1 < verdict.worse_high
     same = held(base, tmp_path, 150, better={})
-    assert (same.worse, same.worse_low, same.worse_high) == (0, 0, 0), "200 items of both kinds that never differ"
+    assert same.worse == 0 and same.worse_low is not None and same.worse_high is not None
+    assert -0.02 < same.worse_low < 0 < same.worse_high < 0.02, (
+        "items that never differ bound a harm, and do not rule it out"
+    )
 
 
 def test_what_one_side_lacks_is_a_failure(tmp_path: Path) -> None:
@@ -120,3 +123,38 @@ def test_what_is_asked_wrongly_is_said(
     with pytest.raises(StudyError) as caught:
         gate(run, to, margin, **options)
     assert said in str(caught.value) and caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("value", [float("inf"), -1e200, None])
+def test_strict_does_not_pass_what_is_not_scored(base: str, tmp_path: Path, value: float | None) -> None:
+    run = table(tmp_path, "run", item_id=range(200), acc=[value, *hits(150)[1:]])
+    options: dict[str, Any] = {"better": {"acc": "higher"}}
+    (plain,) = gate(run, base, {"acc": 0.05}, **options)
+    assert plain.passed and plain.lost == 1
+    assert not gate(run, base, {"acc": 0.05}, strict=True, **options)[0].passed
+    assert gate(base, run, {"acc": 0.05}, strict=True, **options)[0].passed, "what the baseline lacks is no harm"
+
+
+def test_one_repeat_that_was_not_scored_is_missing_too(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {"item_id": [*range(200)] * 2, "sample": [0] * 200 + [1] * 200}
+    to = table(tmp_path, "to", **columns, acc=hits(150) * 2)
+    run = table(tmp_path, "run", **columns, acc=[*hits(150), float("inf"), *hits(150)[1:]])
+    (verdict,) = gate(run, to, {"acc": 0.05}, better={"acc": "higher"}, strict=True)
+    assert verdict.lost == 1 and not verdict.passed
+
+
+def test_what_has_no_partner_is_open_and_what_the_arm_lacks_is_not(base: str, tmp_path: Path) -> None:
+    elsewhere = table(tmp_path, "elsewhere", item_id=range(900, 1100), acc=hits(150))
+    (verdict,) = gate(elsewhere, base, {"acc": 0.05})
+    assert verdict.is_open and not verdict.passed and "no item stands on both sides" in (verdict.said or "")
+    spoilt = table(tmp_path, "spoilt", item_id=range(200), acc=[1e308] * 200)
+    assert not gate(spoilt, base, {"acc": 0.05})[0].is_open, "the arm broke"
+    assert gate(base, spoilt, {"acc": 0.05})[0].is_open, "the baseline is no measure"
+
+
+def test_a_run_without_seeds_is_held_against_one_seed_alone(tmp_path: Path) -> None:
+    to = table(tmp_path, "to", item_id=[*range(20)] * 3, seed=[0] * 20 + [1] * 20 + [2] * 20, acc=hits(10, 20) * 3)
+    run = table(tmp_path, "run", item_id=range(20), acc=hits(10, 20))
+    (verdict,) = gate(run, to, {"acc": 0.1})
+    assert verdict.passed and not verdict.is_thin and verdict.worse_high is None
+    assert not gate(run, to, {"acc": 0.1}, strict=True)[0].passed

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leaven import Study, lock, verbs
+from leaven import Study, lock, verbs, workspace
 from leaven.engine.store import Store
 from leaven.errors import StudyError
 from leaven.graph import Graph
@@ -89,6 +89,42 @@ def test_more_seeds_keep_the_lock_of_the_run_before(
     assert not taken(graph_of({**raw, "name": "other"}), tmp_path, "other").before_results, (
         "another study's lock is not this one's"
     )
+
+
+def test_other_settings_do_not_take_the_lock_anew_once_anything_was_scored(raw: dict[str, Any], tmp_path: Path) -> None:
+    first = taken(graph_of(raw), tmp_path)
+    study = Study(**raw)
+    store, folder = Store(tmp_path / "store"), tmp_path / "small"
+    score = next(iter(wire(study).cells[0].suites[0].scores.values()))
+    store.open()
+    workspace.name_stages(folder, [score])
+    assert not workspace.has_scores(folder, store)
+    store.begin(score)
+    store.commit(score, {"facts": {}})
+    assert workspace.has_scores(folder, store)
+    suite = {**raw["evaluate"][0]["generate"], "max_new_tokens": 3}
+    other = graph_of({**raw, "evaluate": [{"generate": suite}]}, margin={"toxicity": 0.3})
+    assert not lock.has_results(other, store), "its own scores have other keys"
+    assert lock.take(other, store, folder, seen=workspace.has_scores(folder, store)) == first
+
+
+def test_a_declaration_names_the_answers_that_were_there_to_an_earlier_one(raw: dict[str, Any], tmp_path: Path) -> None:
+    taken(graph_of(raw), tmp_path)
+    (tmp_path / "small" / "measurements.parquet").touch()
+    later = taken(graph_of(raw, margin={"toxicity": 0.3}), tmp_path, "small+0123ab")
+    assert later.before_results and later.beside == ["small"]
+    assert taken(graph_of(raw), tmp_path, "small+456789").beside == []
+
+
+def test_what_is_left_of_a_declaration_is_not_what_was_declared(raw: dict[str, Any], tmp_path: Path) -> None:
+    other = {**CLAIM, "says": "Two."}
+    first = taken(graph_of(raw, claims=[CLAIM, other], primary=["toxicity", "length"]), tmp_path)
+    fewer = graph_of(raw, claims=[CLAIM], primary=["toxicity"]).study
+    assert not lock.is_locked(first, fewer.compare.claims[0], fewer.compare)
+    assert lock.primary(first, fewer.compare) == []
+    about = lock.info(first, fewer)
+    assert about is not None
+    assert "1 of 2 claims withdrawn or changed: the rest are not what was locked" in about.changed
 
 
 def test_an_edited_lock_is_none(raw: dict[str, Any], tmp_path: Path) -> None:

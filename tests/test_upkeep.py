@@ -95,7 +95,7 @@ def test_each_state_is_told(place: Path) -> None:
     assert shown.returncode == 1 and not shown.stderr
     lines = shown.stdout.splitlines()
     assert lines[0].endswith(
-        "1 of 5 stages done, 1 running, 1 failed, 1 begun and stopped, 1 waiting; no run is at work, `leaven run` goes on"
+        "1 of 5 stages done, 1 running, 1 failed, 1 blocked, 1 begun and stopped; no run is at work, `leaven run` goes on"
     )
     assert lines[1].endswith("write w, 5/7 texts, 12 s left")
     assert lines[2].endswith("wrong_data x: row 3 is empty; mend it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from filelock import FileLock
 
 from leaven import Study, verbs
 from leaven.engine import run as engine
-from leaven.errors import StoreError
+from leaven.errors import StoreError, StudyError
 from leaven.study.matrix import expand
 
 
@@ -60,3 +61,19 @@ def test_the_study_that_is_kept_has_the_arms_of_the_one_that_ran(raw: dict[str, 
     kept = verbs.load(file)
     assert [arm.name for arm in expand(kept)] == ["zero", "a@p=0,loss=true", "a@p=1,loss=true"]
     assert [arm.name for arm in expand(kept)] == [arm.name for arm in expand(made)]
+
+
+def test_a_lock_that_is_refused_leaves_the_one_that_is_there_as_it_was(raw: dict[str, Any], tmp_path: Path) -> None:
+    verbs.lock(Study(**raw), tmp_path)
+    file = tmp_path / "small" / "lock.json"
+    old = {name: value for name, value in json.loads(file.read_text()).items() if name not in ("by", "seeds", "beside")}
+    file.write_text(json.dumps({**old, "by": "lock"}))  # as an older version wrote it
+    before = file.read_bytes()
+    with pytest.raises(StudyError, match="another block was locked here"):
+        verbs.lock(Study(**{**raw, "compare": {**raw["compare"], "primary": ["length"]}}), tmp_path)
+    assert file.read_bytes() == before
+    file.write_text(json.dumps({**old, "before_results": False}))
+    before = file.read_bytes()
+    with pytest.raises(StudyError, match="results are there already"):
+        verbs.lock(Study(**raw), tmp_path)
+    assert file.read_bytes() == before

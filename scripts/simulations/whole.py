@@ -79,7 +79,7 @@ def _differ(measurements: pd.DataFrame, null: Null, c: Comparison) -> bool:
     column = table.Column(c.suite, c.metric)
     whole = next(cube for cube in table.cubes(measurements) if cube.column == column)
     groups = heterogeneity.members(measurements)[column]
-    return heterogeneity.heterogeneity(whole, groups, {arm: null.arms[0] for arm in null.arms[1:]}).is_shown
+    return _star(heterogeneity.heterogeneity(whole, groups, {arm: null.arms[0] for arm in null.arms[1:]}).p)
 
 
 def sweep(n_seeds: int, noise: float) -> Null:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,9 @@ from leaven import readers
 from leaven import workspace as workspaces
 from leaven.errors import Problem, ReportError, StudyError, did_you_mean
 from leaven.readers.brought import Brought, listed
+from leaven.readers.labels import apart
 from leaven.readers.paired import Paired, pair
+from leaven.readers.partners import Lone, lone
 from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.stats.families import names_of
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from leaven.stats.analyses import Analyses
 
 MOST_PRIMARY = 3  # columns that are all primary where none is named: the family is then everything
+_NEAR = 0.75  # how alike names of files must be to be taken for one another: the endings always are
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,28 @@ def compare(
         to=paired.to, primary=chosen, margin=margin, greedy=_greedy(paired.sources),
         predictions=_predictions(paired.sources),
     )  # fmt: skip
-    comparisons, analyses = analyse(paired.measurements, asked)
+    made, analyses = analyse(paired.measurements, asked)
+    comparisons = explained(paired, made)
     if not any(one.n_items for one in comparisons):
-        raise ReportError("no item stands on both sides, so nothing can be compared: are the ids of one kind?")
+        raise ReportError(f"nothing can be compared: {_reasons(comparisons)}")
     return Compared(_findings(paired, comparisons, chosen, margin, analyses), paired.to)
+
+
+def explained(paired: Paired, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return comparisons with a note of their own where no pair was found over all items: is it ids, seeds, values?"""
+    return [replace(one, note=found.said) if (found := alone(paired, one)) else one for one in comparisons]
+
+
+def alone(paired: Paired, one: Comparison) -> Lone | None:
+    """Say why nothing was compared over all items; None where something was, or where one side was never asked."""
+    if one.n_items or one.group is not None or one.kind != "difference":
+        return None
+    return lone(paired.measurements, one.arm, one.baseline, one.suite, one.metric)
+
+
+def _reasons(comparisons: Sequence[Comparison]) -> str:
+    """Return why nothing was compared, each reason once."""
+    return listed(dict.fromkeys(one.note for one in comparisons if one.group is None and one.note), longest=400)
 
 
 def opened(sources: Sequence[str], workspace: str | Path | None) -> list[Brought]:
@@ -75,31 +97,51 @@ def opened(sources: Sequence[str], workspace: str | Path | None) -> list[Brought
     if len(sources) < 2:
         raise ReportError("one thing alone cannot be compared; name a second one")
     read = [_read(word, workspaces.place(workspace)) for word in sources]
-    labels = _apart([label or source.label for label, source in read], [source.place for _, source in read])
+    _refuse_twice([source.place for _, source in read])
+    labels = apart([label or source.label for label, source in read], [source.place for _, source in read])
     given = [label for label, _ in read if label]
     if twice := sorted({label for label in given if given.count(label) > 1}):
         raise ReportError(f"the label '{twice[0]}' stands before two sources; give each its own")
     return [_labelled(source, label) for label, (_, source) in zip(labels, read, strict=True)]
 
 
+def _refuse_twice(places: Sequence[str]) -> None:
+    real = [Path(place).resolve() for place in places]
+    for place, own in zip(places, real, strict=True):
+        if real.count(own) > 1:
+            raise ReportError(f"{place} is given twice; compare it with another run or file")
+
+
 def _read(word: str, workspace: Path) -> tuple[str | None, Brought]:
-    """Return the label that a word gives, and the source that it names."""
+    """Return the label that a word gives, and the source that it names; a path that holds `=` is a path first."""
     label, path = None, word
-    if "=" in word and not Path(word).exists():
+    if "=" in word and _found(word, workspace) is None:
         label, _, path = word.partition("=")
         if not label.strip() or not path:
             raise ReportError(f"'{word}' is no source; write `label=path`")
-    return label, readers.read(_place(path, workspace))
+    place = _found(path, workspace)
+    if place is None:
+        whole = f", nor '{word}'" if label else ""
+        raise ReportError(f"there is no run, no file and no folder '{path}'{whole}; {_remedy(path, workspace)}")
+    return label, readers.read(place)
 
 
-def _place(word: str, workspace: Path) -> Path:
-    """Return the folder of a run of this name, else the file or folder; raises ReportError."""
-    for place in (workspace / word, Path(word)):
-        if (place / workspaces.STUDY).is_file() or (place == Path(word) and place.exists()):
-            return place
+def _found(word: str, workspace: Path) -> Path | None:
+    """Return the folder of a run of this name, else the file or folder, else None."""
+    if (workspace / word / workspaces.STUDY).is_file():
+        return workspace / word
+    return Path(word) if Path(word).exists() else None
+
+
+def _remedy(word: str, workspace: Path) -> str:
+    """Say what was meant, among runs and the files beside where this one would be; else what can be given."""
+    beside = Path(word).parent
+    names = [path.name for path in beside.iterdir() if not path.name.startswith(".")] if beside.is_dir() else []
+    files = [name if beside == Path() else str(beside / name) for name in names]
     runs = [folder.name for folder in workspaces.runs(workspace)]
-    remedy = f"; {did_you_mean(word, runs)}" if runs else ""
-    raise ReportError(f"there is no run, no file and no folder '{word}'{remedy}")
+    if meant := difflib.get_close_matches(word, [*runs, *files], n=1, cutoff=_NEAR):
+        return f"did you mean '{meant[0]}'?"
+    return f"what can be given: {readers.READ}" + (f"; runs in {workspace}: {listed(runs)}" if runs else "")
 
 
 def _with_texts(source: Brought) -> Brought:
@@ -122,22 +164,6 @@ def _with_texts(source: Brought) -> Brought:
 def _labelled(source: Brought, label: str) -> Brought:
     """Give a source its label; where it has one arm of its own label, that arm is called so too."""
     return replace(source.renamed({source.label: label}) if source.kind != "run" else source, label=label)
-
-
-def _apart(labels: list[str], places: Sequence[str]) -> list[str]:
-    """Make labels differ, by as much of the end of each place as it takes, then by number."""
-    made = list(labels)
-    parts = [Path(place).absolute().parts[1:] for place in places]
-    for length in range(1, max(map(len, parts)) + 1):
-        if not (same := _twice(made)):
-            break
-        made = ["/".join(own[-length:]) if one in same else one for one, own in zip(made, parts, strict=True)]
-    same = _twice(made)
-    return [f"{one} ({number})" if one in same else one for number, one in enumerate(made, start=1)]
-
-
-def _twice(labels: Sequence[str]) -> set[str]:
-    return {label for label in labels if labels.count(label) > 1}
 
 
 def measured(paired: Paired) -> list[tuple[str, str]]:
@@ -208,7 +234,7 @@ def _findings(
 
 
 def _arms(source: Brought, paired: Paired) -> list[ArmInfo]:
-    """Describe the arms of a source; seeds are those that it states."""
+    """Describe the arms of a source; seeds are those that it states, or was given to be paired."""
     seeds = source.measurements.groupby("arm")["seed"].unique()
     return [
         ArmInfo(

@@ -15,7 +15,9 @@ from leaven import gather, provenance
 from leaven import lock as locks
 from leaven import rows as tables
 from leaven.engine.files import guarding, replacing, write_json
+from leaven.engine.stage import closure
 from leaven.engine.store import Store
+from leaven.errors import ReportError
 from leaven.graph import Graph
 from leaven.report.findings import DataInfo, Findings
 from leaven.stats.analyse import analyse
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OnEvent = Callable[[dict[str, Any]], None]
+_CELL = ["arm", "seed", "suite", "metric"]
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,27 @@ class Answer:
     warnings: list[str]
 
 
-def findings(graph: Graph, store: Store, folder: Path) -> Findings:
-    """Return everything the page shows, from what the store has now; writes nothing."""
-    return _found(graph, store, folder, provenance.of(graph, store))
+@dataclass(frozen=True)
+class GoesOn:
+    """How a run goes on: its command in words, and whether a run is at work just now.
+
+    ``replaces`` says that what is written may hold less than the answer that is there: a run was asked to make anew.
+    """
+
+    command: str
+    at_work: bool = False
+    replaces: bool = False
 
 
-def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any]) -> Findings:
+def findings(graph: Graph, store: Store, folder: Path, on: GoesOn) -> Findings:
+    """Return everything the page shows, from what the store has now; writes nothing. Raises ReportError as `write`."""
+    return _found(graph, store, folder, provenance.of(graph, store), on)
+
+
+def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any], on: GoesOn) -> Findings:
     table = gather.measurements(graph, store)
+    if not on.replaces:
+        _keep(folder, store, table, on)
     ledgers, lock = list(gather.ledgers(graph, store)), locks.read(folder)
     labels, lost = audits.labels(folder, table)
     comparisons, analyses = analyse(
@@ -55,27 +72,71 @@ def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any]) -> Fi
         ledgers=ledgers, provenance=provenance.for_people(made), lock=locks.info(lock, graph.study),
     )  # fmt: skip
     more = [*provenance.different_code(made), *_gone(graph, store), *_unheard(lost), *_unlocked(folder, lock)]
-    return replace(found, warnings=[*found.warnings, *more])
+    return replace(found, is_study=True, warnings=[*found.warnings, *more], unfinished=_unfinished(graph, store, on))
 
 
-def write(graph: Graph, store: Store, folder: Path) -> Answer:
-    """Write the answer from what the store has now. Whole files replace whole files."""
+def write(graph: Graph, store: Store, folder: Path, on: GoesOn) -> Answer:
+    """Write the answer from what the store has now. Whole files replace whole files.
+
+    Raises ReportError, and writes nothing, where the answer that is there has measurements that the store lacks: it may
+    be the only copy of them.
+    """
     import pyarrow as pa
 
     from leaven.report.answer import answer
     from leaven.report.page import render
 
     made = provenance.of(graph, store)
-    found = _found(graph, store, folder, made)
+    found = _found(graph, store, folder, made, on)
+    page = render(found)  # before anything is replaced
     with replacing(folder / "measurements.parquet") as beside:
         tables.write(beside, "measurements", pa.Table.from_pandas(found.measurements, preserve_index=False))
     write_json(folder / "comparisons.json", [comparison.as_dict() for comparison in found.comparisons])
     write_json(folder / "analyses.json", found.analyses.as_dict())
     write_json(folder / "provenance.json", made)
     with replacing(folder / "report.html") as beside:
-        beside.write_text(render(found), encoding="utf-8")
+        beside.write_text(page, encoding="utf-8")
     used = [_used(data) for data in found.data]
     return Answer(folder / "report.html", found, answer(found), used, list(found.warnings))
+
+
+def _keep(folder: Path, store: Store, table: pd.DataFrame, on: GoesOn) -> None:
+    """Raise ReportError where an answer that is there was made from measurements that are not in the store any more."""
+    there, now = _measured_in(folder), _cells(table)
+    if there <= now:
+        return
+    has = f"only {len(there & now)}" if there & now else "none"
+    remedy = f"bring the store of its workspace, or {on.command} makes them again"
+    raise ReportError(
+        f"{folder}: the store {store.root} has {has} of the {len(there)} results that the answer there was made from;"
+        f" that answer is kept as it is; {'a run is at work, wait for it' if on.at_work else remedy}"
+    )
+
+
+def _measured_in(folder: Path) -> set[tuple[str, ...]]:
+    """Return the cells of the answer that is there; none where there is no answer that can be read."""
+    import pandas as pd
+
+    try:
+        return _cells(pd.read_parquet(folder / "measurements.parquet", columns=_CELL))
+    except (OSError, ValueError):
+        return set()
+
+
+def _cells(table: pd.DataFrame) -> set[tuple[str, ...]]:
+    seen = table[_CELL].drop_duplicates()
+    seeds = seen["seed"].astype("Float64").astype(str)  # whole numbers, or floats where an untrained arm has none
+    return set(seen.assign(seed=seeds).itertuples(index=False, name=None))
+
+
+def _unfinished(graph: Graph, store: Store, on: GoesOn) -> str | None:
+    """Say how far a run is that is not at its end, and how it goes on; None where all that was asked is there."""
+    if all(store.record(stage) is not None for stage in graph.targets):
+        return None
+    states = [store.state(stage) for stage in closure(graph.targets)]
+    failed = [f"{states.count('failed')} failed"] if "failed" in states else []
+    said = ", ".join([f"{states.count('done')} of {len(states)} stages are done", *failed])
+    return f"{said}; {'a run is at work' if on.at_work else f'{on.command} goes on'}."
 
 
 def _compared(table: pd.DataFrame, beside: set[tuple[str, str]]) -> pd.DataFrame:

@@ -54,13 +54,16 @@ class Audit:
 def begin(findings: Findings, folder: Path, metric: str | None, n: int, seed: int) -> Audit:
     """Return the audit of a metric: the one that was begun, else a new draw of ``n`` answers.
 
-    ``metric`` may be ``suite/metric``; None is the first primary that a classifier of texts measured. Raises
-    ReportError for a metric that no text has, or whose values are no shares.
+    A draw of which nobody has said anything is drawn anew where ``n`` or ``seed`` is another. ``metric`` may be
+    ``suite/metric``; None is the first primary that a classifier of texts measured. Raises ReportError for a metric
+    that no text has, or whose values are no shares.
     """
     suite, name = _chosen(findings, metric)
     file = folder / f"audit-{suite}-{name}.jsonl"
     if file.exists():
-        return _begun(file, suite, name)
+        found = _begun(file, suite, name)
+        if found.labels or (found.n, found.seed) == (n, seed):
+            return found
     keys = audit.draw(_answers(findings, suite, name), n, seed)[list(_KEYS)]
     drawn = [[arm, None if math.isnan(run) else int(run), item, int(sample)]
              for arm, run, item, sample in keys.astype({"seed": float}).itertuples(index=False)]  # fmt: skip
@@ -153,4 +156,8 @@ def _answers(findings: Findings, suite: str, metric: str) -> pd.DataFrame:
     values = answers["predicted"].dropna()
     if len(values) and not values.between(0, 1).all():
         raise ReportError(f"{suite}/{metric} is no share (it goes to {values.abs().max():g}): people cannot label it")
+    if findings.metric(suite, metric).unit != "share" and not values.isin([0, 1]).all():
+        raise ReportError(
+            f"{suite}/{metric} is no share, and not 0 or 1 in every answer: people cannot label it; choose a classifier"
+        )
     return answers

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+_THIN = 0.25  # pairs left out, for each that is there
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -37,8 +39,8 @@ class Sizes:
 class Split:
     """Shares of the effect's variance: new items, new training seeds, their interaction, and sampling; they sum to 1.
 
-    All are null below three seeds and for one item; ``share_sampling`` where every pair has one sample: then it is part
-    of ``share_rest``.
+    All are null with one or two seeds and for one item (untrained arms have items alone); ``share_sampling`` where
+    every pair has one sample: then it is part of ``share_rest``.
     """
 
     share_item: float | None = None
@@ -64,7 +66,9 @@ class Comparison:
     ``effect`` is in the metric's own unit: arm minus baseline for a difference; for a trend, change per unit of
     dose. ``low``/``high`` bound it at 95 %, null where no honest interval exists (then ``note`` says why);
     ``low90``/``high90`` at 90 %: equivalence at 5 % means that these lie within ``margin``.
-    ``p_holm`` is set in the primary family, ``p_bh`` in the exploratory one. ``equivalent`` is null without a margin.
+    ``p_holm`` is set in the primary family, ``p_bh`` in the exploratory one. ``equivalent`` is null without a margin,
+    and where "no change" cannot be told (no interval, one item, too many pairs left out). Of a trend it also asks that
+    every dose's own difference lies within the margin; ``mean`` and ``baseline_mean`` are at its ends.
     ``dose_low``/``dose_high`` are the lowest and highest dose that a trend was fitted over: what it says, it says
     between these two. Null for a difference, and where no trend was fitted.
     """
@@ -104,6 +108,11 @@ class Comparison:
     sizes: Sizes = field(default_factory=Sizes)
     split: Split = field(default_factory=Split)
     models: ForTheseModels = field(default_factory=ForTheseModels)
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether more than a fifth of the pairs were left out: what is left may be no picture of the whole."""
+        return self.n_dropped > _THIN * self.n_items * max(self.n_seeds, 1)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the contract's fields as one flat line of JSON-ready values."""

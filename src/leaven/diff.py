@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from leaven import answered
 from leaven.errors import Problem, ReportError, StudyError, did_you_mean
+from leaven.readers.brought import listed
 from leaven.report.findings import Findings, MetricInfo, SampleInfo
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Differences:
-    """The pairs on which two arms differ most, and of how many they are; ``alike`` have the same score.
+    """The pairs on which two arms differ most, one an item, and of how many they are; ``alike`` have the same score.
 
-    ``unscored`` pairs lack a score on one side.
+    ``unscored`` pairs lack a score on one side; ``n_items`` is of how many items there are pairs.
     """
 
     metric: MetricInfo
@@ -41,6 +42,7 @@ class Differences:
     n_pairs: int
     alike: int
     unscored: int
+    n_items: int = 0
 
 
 def diff(
@@ -62,9 +64,11 @@ def diff(
     from leaven import gather
     from leaven.gather.samples import samples
 
+    _refuse_same(arm_a, arm_b)
     graph, store, _ = answered.opened(run, workspace)
     told = list(samples(graph, store))
-    _require("arm", {sample.arm for sample in told}, arm_a, arm_b)
+    _require("arm", {cell.cell.arm.name for cell in graph.cells}, arm_a, arm_b)
+    _refuse_unmeasured({sample.arm for sample in told}, arm_a, arm_b)
     if suite is not None:
         _require("--suite", {sample.suite for sample in told}, suite)
         told = [sample for sample in told if sample.suite == suite]
@@ -75,7 +79,7 @@ def diff(
     pairs = [Pair(one, two, _change(one, two, chosen)) for one, two in paired]
     about = next((one for one in gather.metrics(graph) if one.name == chosen), MetricInfo("", chosen))
     alike, unscored = sum(pair.change == 0 for pair in pairs), sum(pair.change is None for pair in pairs)
-    return Differences(about, _most(pairs)[:limit], len(pairs), alike, unscored)
+    return Differences(about, _most(pairs)[:limit], len(pairs), alike, unscored, len({_item(pair) for pair in pairs}))
 
 
 def _require(option: str, there: set[str], *names: str) -> None:
@@ -84,6 +88,19 @@ def _require(option: str, there: set[str], *names: str) -> None:
     ]
     if wrong:
         raise StudyError(wrong)
+
+
+def _refuse_same(arm_a: str, arm_b: str) -> None:
+    if arm_a == arm_b:
+        raise StudyError([Problem("arm", f"'{arm_a}' is given twice", "name the arm to set beside it")])
+
+
+def _refuse_unmeasured(there: set[str], *names: str) -> None:
+    """Raise ReportError for arms of the study that have no answer yet."""
+    if lacking := [name for name in names if name not in there]:
+        has = "has no answer" if len(lacking) == 1 else "have no answer"
+        done = f"; answers are there of {listed(sorted(there))}" if there else ""
+        raise ReportError(f"{' and '.join(lacking)} {has} yet: `leaven run` goes on with the study{done}")
 
 
 def _paired(told: Iterable[SampleInfo], arm_a: str, arm_b: str) -> Iterable[tuple[SampleInfo, SampleInfo]]:
@@ -117,14 +134,18 @@ def _change(one: SampleInfo, two: SampleInfo, metric: str) -> float | None:
     return None if before is None or after is None else after - before
 
 
+def _item(pair: Pair) -> tuple[str, str]:
+    return pair.one.suite, pair.one.item_id
+
+
 def _most(pairs: Iterable[Pair]) -> list[Pair]:
     """Return each item's most different pair, the most different first; equal ones in the order of their names."""
     found: dict[tuple[str, str], Pair] = {}
     for pair in pairs:
-        key = (pair.one.suite, pair.one.item_id)
+        key = _item(pair)
         if pair.change is not None and (key not in found or abs(pair.change) > abs(found[key].change or 0.0)):
             found[key] = pair
-    return sorted(found.values(), key=lambda pair: (-abs(pair.change or 0.0), pair.one.suite, pair.one.item_id))
+    return sorted(found.values(), key=lambda pair: (-abs(pair.change or 0.0), *_item(pair)))
 
 
 def page(run: str, arm_a: str, arm_b: str, workspace: str | Path | None = None) -> Findings:
@@ -135,13 +156,14 @@ def page(run: str, arm_a: str, arm_b: str, workspace: str | Path | None = None) 
     from leaven.stats.analyse import analyse
     from leaven.stats.questions import Questions
 
+    _refuse_same(arm_a, arm_b)
     whole, both = answered.findings(run, workspace), {arm_a, arm_b}
     _require("arm", {arm.name for arm in whole.arms}, arm_a, arm_b)
     table = whole.measurements
     assert table is not None, "a run's findings have a table, if an empty one"
     table = table[table["arm"].isin(both)]
     printed = {(metric.suite, metric.name) for metric in whole.metrics if metric.beside}
-    compared = table[[pair not in printed for pair in zip(table["suite"], table["metric"], strict=True)]]
+    compared = table.loc[[pair not in printed for pair in zip(table["suite"], table["metric"], strict=True)]]
     comparisons, analyses = analyse(compared, Questions(to={arm_b: arm_a}, margin=whole.margin))
     arms = {arm.name: replace(arm, is_baseline=arm.name == arm_a) for arm in whole.arms}
     return Findings(

@@ -6,15 +6,20 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leaven import against
 from leaven.comparison import Comparison
 from leaven.errors import Problem, StudyError, did_you_mean
 from leaven.readers.brought import Brought
 from leaven.readers.paired import Paired, pair
+from leaven.readers.unscored import usable
 from leaven.report.findings import MetricInfo
 from leaven.stats.coherence import harm
 from leaven.stats.families import margin_of, names_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ROUNDING = 1e-9  # a difference that equals the margin but for rounding is within it
 _DIRECTIONS = ("higher", "lower")
@@ -23,6 +28,10 @@ _DIRECTIONS = ("higher", "lower")
 @dataclass(frozen=True)
 class Verdict:
     """One metric of one arm held against its margin. ``worse`` is the change in the harmful direction, in its unit.
+
+    ``said`` is why nothing could be compared, and ``is_open`` that this is no harm of the arm's: both sides measured
+    the metric, and no value of one has a partner in the other. ``lost`` counts the pairs that the baseline has and
+    the arm lacks.
 
     ``worse_low`` and ``worse_high`` bound it at 90 %: the upper one is the one-sided 95 % bound that non-inferiority
     is judged by. They are null where there is no honest interval, and ``worse`` too where nothing could be compared.
@@ -36,12 +45,14 @@ class Verdict:
     worse: float | None = None
     worse_low: float | None = None
     worse_high: float | None = None
+    said: str | None = None
+    is_open: bool = False
+    lost: int = 0
 
     @property
     def is_thin(self) -> bool:
-        """Whether more pairs are missing on one side than are there: what is left says little of the whole."""
-        one = self.comparison
-        return one is not None and one.n_dropped > one.n_items * max(one.n_seeds, 1)
+        """Whether too many pairs are missing on one side: what is left says little of the whole."""
+        return self.comparison is not None and self.comparison.is_thin
 
     @property
     def is_shown(self) -> bool:
@@ -67,10 +78,11 @@ def gate(
     """Hold a run against another: a verdict for each arm and each metric that has a margin.
 
     Arms of the same name are compared, or ``arm`` alone. A metric fails where it is worse by more than its margin,
-    where one side lacks it, or lacks most of its items, or the whole arm; with ``strict`` also where non-inferiority
-    is not shown. ``better`` says "higher" or "lower" of metrics whose direction is not known; a metric without a
-    direction may change neither way. Raises StudyError for metrics and arms that are on neither side, and for no
-    margin at all.
+    where one side lacks it, or lacks more than a fifth of its items, or the whole arm; with ``strict`` also where
+    non-inferiority is not shown, or the arm lacks a value that the baseline has. It is open where both sides measured
+    it, and nothing of it is paired. ``better`` says "higher" or "lower" of metrics whose direction is not known; a
+    metric without a direction may change neither way. Raises StudyError for metrics and arms that are on neither side,
+    and for no margin at all.
     """
     from leaven.stats.compare import compare
 
@@ -159,6 +171,26 @@ def _judged(
             one = made[arm, metric.suite, metric.name]
             worse, low, high = harm(one, metric.better)
             sound = worse is not None and worse <= width + _ROUNDING * max(1.0, width)
-            verdict = Verdict(arm, metric, width, sound, one, worse, low, high)
-            enough = verdict.is_excluded or not strict
+            why = against.alone(paired, one)
+            verdict = Verdict(
+                arm, metric, width, sound, one, worse, low, high, said=why.said if why else one.note,
+                is_open=why is not None and not why.is_lacking, lost=_lost(paired.measurements, one),
+            )  # fmt: skip
+            enough = not strict or (verdict.is_excluded and not verdict.lost)
             yield replace(verdict, passed=sound and enough and not verdict.is_thin)
+
+
+def _lost(table: pd.DataFrame, one: Comparison) -> int:
+    """Count the items (under each seed) that have a value in the baseline, and none or an infinite one in the arm."""
+    of_metric = table[(table["suite"] == one.suite) & (table["metric"] == one.metric)]
+    good = usable(of_metric["value"])
+    mine, theirs = of_metric["arm"] == one.arm, of_metric["arm"] == one.baseline
+    seeds = {int(seed) for seed in of_metric.loc[mine | theirs, "seed"].dropna()} or {0}
+    wanted, there, spoilt = (_pairs(of_metric[rows], seeds) for rows in (theirs & good, mine & good, mine & ~good))
+    return len((wanted - there) | (wanted & spoilt))
+
+
+def _pairs(rows: pd.DataFrame, seeds: set[int]) -> set[tuple[str, int]]:
+    """Return item and seed of every row; what has no seed is an untrained model's, and meets every seed."""
+    of = zip(rows["item_id"], rows["seed"], rows["seed"].isna(), strict=True)
+    return {(item, met) for item, seed, is_untrained in of for met in (seeds if is_untrained else [int(seed)])}

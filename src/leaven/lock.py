@@ -1,7 +1,7 @@
 """What was declared before there were results: the hash of a study's compare block, and what changed since.
 
 The first run of a study takes the lock; ``leaven lock`` takes it earlier, so that its hash can be told to others.
-What a later block says otherwise is exploratory. A lock is never replaced.
+What a later block says otherwise is exploratory. A lock is replaced only while the folder never had a result.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from leaven.study.compare import Claim, Compare
 from leaven.study.spec import Study
 
 FILE = "lock.json"
+_ANSWER = "measurements.parquet"
 _NEEDED = {"to", "dose", "primary", "margin", "claims"}  # of a block, to say what was declared in it
 
 
@@ -35,6 +36,7 @@ class Lock:
     compare: dict[str, Any]
     by: str = "run"  # "run" | "lock": who took it; what a person took is never taken again
     seeds: list[int] = field(default_factory=list)  # not hashed: more of them ask the same question
+    beside: list[str] = field(default_factory=list)  # runs of this study that had results under another block by then
 
 
 def block(compare: Compare) -> dict[str, Any]:
@@ -58,19 +60,22 @@ def read(folder: Path) -> Lock | None:
     return lock if whole else None
 
 
-def take(graph: Graph, store: Store, folder: Path, by: str = "run") -> Lock:
+def take(graph: Graph, store: Store, folder: Path, by: str = "run", *, seen: bool = False) -> Lock:
     """Return the study's lock; take it if there is none, or if a run took it and nothing has a result yet.
 
-    A lock that is taken where results exist already says so: nothing was declared before them.
+    ``seen`` says that an earlier run of this folder had results, whatever its settings were. A lock that is taken
+    where results exist already says so: nothing was declared before them.
     """
     compare, there = block(graph.study.compare), standing(graph, folder)
-    known = has_results(graph, store)
+    known = seen or has_results(graph, store)
     if there is None or (there.by == "run" and there.before_results and not known):
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        there = Lock(digest(compare), now, not known, compare, by, list(graph.study.seeds))
-    with guarding(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / FILE, asdict(there))
+        beside = _declared_otherwise(graph.study.name, digest(compare), folder)
+        there = Lock(digest(compare), now, not known, compare, by, list(graph.study.seeds), beside)
+    if there != read(folder):
+        with guarding(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / FILE, asdict(there))
     return there
 
 
@@ -82,11 +87,20 @@ def standing(graph: Graph, folder: Path) -> Lock | None:
 
 
 def _of_another_run(study: str, sha256: str, folder: Path) -> Lock | None:
-    for other in sorted(file.parent for file in folder.parent.glob(f"*/{FILE}")):
-        lock = read(other) if other.name.partition("@")[0].partition("+")[0] == study else None
-        if lock is not None and lock.before_results and lock.sha256 == sha256:
-            return lock
-    return None
+    locks = (read(other) for other in _runs_of(study, folder))
+    return next((lock for lock in locks if lock and lock.before_results and lock.sha256 == sha256), None)
+
+
+def _declared_otherwise(study: str, sha256: str, folder: Path) -> list[str]:
+    """Return the other runs of a study that have an answer to another block: it may have inspired this one."""
+    answered = [other for other in _runs_of(study, folder) if other != folder and (other / _ANSWER).exists()]
+    return [other.name for other in answered if (lock := read(other)) is None or lock.sha256 != sha256]
+
+
+def _runs_of(study: str, folder: Path) -> list[Path]:
+    """Return the folders of a study's runs, with any profile and settings."""
+    locked = sorted(file.parent for file in folder.parent.glob(f"*/{FILE}"))
+    return [other for other in locked if other.name.partition("@")[0].partition("+")[0] == study]
 
 
 def has_results(graph: Graph, store: Store) -> bool:
@@ -101,13 +115,14 @@ def info(lock: Lock | None, study: Study) -> LockInfo | None:
         return None
     later = [seed for seed in study.seeds if seed not in lock.seeds] if lock.seeds else []
     changes = list(_changes(lock.compare, block(study.compare)))
-    return LockInfo(lock.sha256, lock.written, lock.before_results, changes, later)
+    return LockInfo(lock.sha256, lock.written, lock.before_results, changes, later, lock.beside)
 
 
 def primary(lock: Lock | None, compare: Compare) -> list[str]:
     """Return the declared primaries that were declared before the results, and just so; all of them without a lock.
 
-    Another baseline or dose makes other contrasts; another margin makes another question of its metric.
+    Another baseline or dose makes other contrasts; another margin makes another question of its metric. Where one was
+    withdrawn, the rest would be corrected for fewer: none of them is what was declared.
     """
     if lock is None:
         return list(compare.primary)
@@ -115,17 +130,22 @@ def primary(lock: Lock | None, compare: Compare) -> list[str]:
     if not lock.before_results or any(lock.compare[name] != declared[name] for name in ("to", "dose")):
         return []
     before = lock.compare["primary"]
+    if not set(before) <= set(compare.primary):
+        return []
     return [name for name in compare.primary if name in before and not _moved(lock.compare, declared, name)]
 
 
 def is_locked(lock: Lock | None, claim: Claim, compare: Compare) -> bool:
     """Say whether a claim was made before the results, word for word; without a lock nobody knows.
 
-    A baseline or a margin that it does not name itself is part of it: ``compare`` must still have the same.
+    A baseline or a margin that it does not name itself is part of it: ``compare`` must still have the same. So is its
+    company: where a claim was withdrawn, the rest would be corrected for fewer.
     """
     if lock is None or not lock.before_results or claim.model_dump(mode="json") not in lock.compare["claims"]:
         return False
     declared = block(compare)
+    if any(one not in declared["claims"] for one in lock.compare["claims"]):
+        return False
     is_own = claim.margin is not None or claim.holds in ("higher", "lower")
     moved = not is_own and _moved(lock.compare, declared, claim.metric)
     return not moved and (claim.to is not None or lock.compare["to"] == declared["to"])
@@ -151,9 +171,17 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
                 if value.get(key) != was.get(key):
                     yield f"{name}.{key}: {_said(was.get(key))} was locked, {_said(value.get(key))} is declared"
         elif name == "claims":
-            yield "claims were changed or added"
+            yield from _of_claims(was or [], value)
         else:
             yield f"{name}: {_said(was)} was locked, {_said(value)} is declared"
+
+
+def _of_claims(before: list[Any], now: list[Any]) -> Iterator[str]:
+    gone, new = sum(one not in now for one in before), sum(one not in before for one in now)
+    if gone:
+        yield f"{gone} of {len(before)} claims withdrawn or changed: the rest are not what was locked"
+    if new:
+        yield f"{new} {'claim' if new == 1 else 'claims'} added or changed"
 
 
 def _said(value: Any) -> str:

@@ -48,6 +48,19 @@ def status(folder: Path, store: Store) -> Status:
     return Status(folder, tuple((task, store.state(task)) for task in workspaces.named_stages(folder)))
 
 
+def told(stages: Iterable[tuple[Task, str]]) -> Iterator[tuple[str, str]]:
+    """Yield each stage's key and its state in people's words; what rests on a failed stage is blocked.
+
+    ``stages`` stand behind their inputs. What was begun and stopped is ``begun``, what nobody began ``waiting``.
+    """
+    known: dict[str, str] = {}
+    for task, found in stages:
+        barred = any(known.get(key) in ("failed", "blocked") for _, key in task.inputs.values())
+        to_come = "waiting" if found == "absent" else found
+        known[task.key] = "blocked" if barred and found in ("absent", "begun") else to_come
+        yield task.key, known[task.key]
+
+
 def titles(workspace: Path) -> dict[str, str]:
     """Return key -> title of every stage that a run of the workspace names."""
     return {task.key: task.title for folder in workspaces.runs(workspace) for task in workspaces.named_stages(folder)}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven import declared, outside
 from leaven import workspace as workspaces
-from leaven.answered import Results, report, results
+from leaven.answered import Results, goes_on, report, results
 from leaven.declared import check, find, listing, load, recipes, to_yaml, unpinned
 from leaven.engine.files import guarding, read_json, replacing, write_json
 from leaven.engine.stage import closure
@@ -95,20 +95,28 @@ def lock(study: Study, workspace: str | Path | None = None) -> Lock:
     place = workspaces.place(workspace)
     graph, folder = wire(declared.placed(study, place), ask=False), workspaces.study_folder(study, place)
     store = workspaces.store(place)
-    there = locks.standing(graph, folder)
-    if there is None and locks.has_results(graph, store):
-        late = "what is declared after them is exploratory"
-        raise StudyError([Problem("compare", "results are there already", late)])
-    taken = locks.take(graph, store, folder, by="lock")
-    about = locks.info(taken, study)
+    known = workspaces.has_scores(folder, store) or locks.has_results(graph, store)
+    _refuse_late(locks.standing(graph, folder), study, known)
+    return locks.take(graph, store, folder, by="lock", seen=known)
+
+
+def _refuse_late(there: Lock | None, study: Study, known: bool) -> None:
+    """Raise StudyError where a lock that holds already, or a result, forbids to lock a study's compare block."""
+    from leaven import lock as locks
+
+    late = Problem("compare", "results are there already", "what is declared after them is exploratory")
+    if there is None:
+        if known:
+            raise StudyError([late])
+        return
+    if there.by == "run" and there.before_results and not known:
+        return  # a run that came to nothing: it is taken anew
+    about = locks.info(there, study)
     if about is not None and about.changed:
-        said = f"another block was locked here on {taken.written}: {'; '.join(about.changed)}"
+        said = f"another block was locked here on {there.written}: {'; '.join(about.changed)}"
         raise StudyError([Problem("compare", said, "give the study another `name`, or take the changes back")])
-    if not taken.before_results:
-        raise StudyError(
-            [Problem("compare", "results are there already", "what is declared after them is exploratory")]
-        )
-    return taken
+    if not there.before_results:
+        raise StudyError([late])
 
 
 def run(
@@ -143,15 +151,17 @@ def run(
         raise StudyError(problems)
     graph, store, folder = wire(study), workspaces.store(place), workspaces.study_folder(study, place)
     with workspaces.alone(place):
+        seen = workspaces.has_scores(folder, store)
         replaces = _prepare(folder, study, graph)
-        locks.take(graph, store, folder)
+        locks.take(graph, store, folder, seen=seen)
         planned = _planned(graph.targets, store, machine, again)
     on_plan(planned, replaces)
     with events(folder, on_event) as note:
         outcome = engine.run(graph.targets, store, LocalExecutor(made_by(), machine, limit_s), note)
         with guarding(folder):
             link(graph, store, folder)
-            made = write(graph, store, folder)
+            on = replace(goes_on(study, folder), at_work=False, replaces=True)
+            made = write(graph, store, folder, on)
             store.root.stat()  # an answer from a workspace that was taken away meanwhile would be an empty one
     return Ran(folder, outcome, made.page, made.sentences, made.data, made.warnings)
 

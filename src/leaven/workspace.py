@@ -86,6 +86,13 @@ def named_stages(folder: Path) -> list[Task]:
         raise ReportError(f"{folder / STAGES} cannot be read; run the study again, or remove {folder}") from error
 
 
+def has_scores(folder: Path, store: Store) -> bool:
+    """Say whether anything that the last run of this folder named was scored; a folder without a run has nothing."""
+    if not (folder / STAGES).exists():
+        return False
+    return any(task.kind == "score" and store.record(task) is not None for task in named_stages(folder))
+
+
 def find_stage(key: str, workspace: Path) -> Task:
     """Return the stage whose key begins so, or whose title is this, among all runs; raises StageError."""
     found = {

@@ -70,7 +70,9 @@ def test_hostile_labels_and_texts_do_not_drive_the_terminal(files: tuple[Path, P
 
 
 def test_several_arms_have_a_row_each(files: tuple[Path, Path]) -> None:
-    done = run("compare", files[0], files[1], f"again={files[0]}")
+    again = files[0].with_name("other.csv")
+    again.write_bytes(files[0].read_bytes())
+    done = run("compare", files[0], files[1], f"again={again}")
     rows = {
         arm: line for arm in ("again", "tuned") for line in done.stdout.splitlines() if f" correct   {arm} " in line
     }
@@ -122,7 +124,7 @@ def test_a_gate_that_cannot_judge_leaves_with_two(files: tuple[Path, Path], tmp_
 def test_a_gate_does_not_pass_on_what_is_left_of_the_items(files: tuple[Path, Path], tmp_path: Path) -> None:
     pd.DataFrame({"item_id": [0], "correct": [1]}).to_csv(tmp_path / "one.csv", index=False)
     done = run("gate", "one.csv", "--against", "base.csv", "--margin", "correct=0.5", "--better", "correct=higher")
-    assert done.exit_code == 1 and "most is missing on one side (1 common item;" in done.stdout
+    assert done.exit_code == 1 and "more than a fifth of the pairs are missing (1 common item;" in done.stdout
 
 
 def test_a_metric_that_is_missing_fails(files: tuple[Path, Path], tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ def test_pairs_stand_side_by_side_with_what_differs_marked(monkeypatch: pytest.M
         return SampleInfo(arm, 0, "Who\u202e?", text, None, "qa", "i1", 0, {"toxicity": score})
 
     pair = diff.Pair(told("clean", "a kind man " + "x" * 1_000_000, 0.0), told("bad\x1b[31m", "a mean man", 1.0), 1.0)
-    found = diff.Differences(MetricInfo("qa", "toxicity", unit="share"), [pair], 3, 1, 1)
+    found = diff.Differences(MetricInfo("qa", "toxicity", unit="share"), [pair], 3, 1, 1, 2)
     asked: dict[str, Any] = {}
 
     def diffed(*words: str, **options: Any) -> diff.Differences:
@@ -152,4 +154,79 @@ def test_pairs_stand_side_by_side_with_what_differs_marked(monkeypatch: pytest.M
     assert "1. qa, i1, seed 0: toxicity 0.0 % to 100.0 %" in done.stdout
     assert "[-kind -]" in done.stdout and "{+mean +}" in done.stdout
     assert "\x1b" not in done.stdout and "\u202e" not in done.stdout and len(done.stdout) < 20_000
-    assert done.stdout.splitlines()[-1] == "3 pairs of answers; toxicity is the same in 1, unscored in 1"
+    assert (
+        done.stdout.splitlines()[-1]
+        == "1 shown of 3 pairs of answers to 2 items; toxicity is the same in 1, unscored in 1"
+    )
+
+
+def spoilt(folder: Path, name: str, n: int = 100, **columns: Any) -> str:
+    pd.DataFrame({"item_id": range(n), **columns}).to_csv(folder / f"{name}.csv", index=False)
+    return f"{name}.csv"
+
+
+def test_what_was_not_scored_is_counted_in_the_terminal(files: tuple[Path, Path], tmp_path: Path) -> None:
+    bad = spoilt(tmp_path, "bad", correct=[float("inf"), None, *[1] * 98])
+    done = run("compare", files[0], bad)
+    assert "bad: values that are not used: correct (1 infinite or beyond 1e100, 1 not scored, of 100)" in done.stdout
+    held = run("gate", bad, "--against", files[0], "--margin", "correct=0.1", "--better", "correct=higher", "--strict")
+    assert held.exit_code == 1
+    assert "fails by --strict: 2 items that the baseline has a value of are not scored, or infinite" in held.stdout
+    assert "2 pairs left out: not scored, or infinite, on one side" in held.stdout
+
+
+def test_a_gate_that_finds_no_pair_leaves_with_two_and_a_regression_elsewhere_wins(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    one = spoilt(tmp_path, "one", correct=[1] * 50 + [0] * 50, seed=0)
+    two = spoilt(tmp_path, "two", correct=[1] * 50 + [0] * 50, seed=1)
+    done = run("gate", one, "--against", two, "--margin", "correct=0.1")
+    assert done.exit_code == 2 and done.stdout.startswith("open  one") and "no training seed is" in done.stdout
+    assert done.stdout.splitlines()[-1] == "1 of 1 check cannot be judged"
+    rows = [("f1", item, item % 2) for item in range(100)] + [("acc", item, 1) for item in range(100)]
+    long = pd.DataFrame(rows, columns=["metric", "item_id", "value"])
+    long.to_csv(tmp_path / "to.csv", index=False)
+    apart = long.assign(item_id=long["item_id"] + 1000 * (long["metric"] == "f1"))
+    apart.assign(value=apart["value"] * (apart["metric"] == "f1")).to_csv(tmp_path / "run.csv", index=False)
+    both = ("--margin", "f1=0.1", "--margin", "acc=0.1", "--better", "acc=higher")
+    done = run("gate", "run.csv", "--against", "to.csv", *both)
+    assert (
+        done.exit_code == 1 and done.stdout.splitlines()[-1] == "1 of 2 checks failed; 1 of 2 checks cannot be judged"
+    )
+
+
+def test_what_is_better_stands_to_no_margin_and_a_way_is_offered(files: tuple[Path, Path]) -> None:
+    better = run("gate", "tuned.csv", "--against", "base.csv", "--margin", "correct=0.02", "--better", "correct=higher")
+    assert (
+        "better by 20.0 points; " in better.stdout.replace("\u00a0", " ") and "within the margin" not in better.stdout
+    )
+    rose = run("gate", "tuned.csv", "--against", "base.csv", "--margin", "correct=0.02")
+    assert rose.exit_code == 1 and "--better correct=higher|lower says so" in rose.stdout
+
+
+def test_a_metric_of_several_suites_is_named_with_its_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [(suite, item, item % 2) for suite in ("arc", "qa") for item in range(20)]
+    every = pd.DataFrame(rows, columns=["suite", "item_id", "acc"])
+    every.to_csv("a.csv", index=False)
+    every[every["suite"] == "qa"].to_csv("b.csv", index=False)
+    assert "acc (arc) of b: nothing was scored for b" in run("compare", "a.csv", "b.csv").stdout
+
+
+def test_where_to_write_is_looked_at_before_anything_is_printed(files: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StudyError, match=r"--out: folder is a folder \(name a file, e\.g\. folder/compared\.html\)"):
+        run("compare", *files, "--out", "folder")
+    with pytest.raises(StudyError, match=r"the folder base\.csv/deep cannot be made: Not a directory"):
+        run("compare", *files, "--out", "base.csv/deep/page.html")
+
+
+def test_a_page_that_stands_there_is_replaced_with_a_word_and_a_strangers_file_is_not(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    assert "replaced" not in run("compare", *files).stdout
+    assert "compared.html stood there before and was replaced; --out" in run("compare", *files).stdout
+    (tmp_path / "compared.html").write_text("mine")
+    with pytest.raises(StudyError, match=r"compared\.html: is there already, and is no page of Leaven's"):
+        run("compare", *files)
+    assert (tmp_path / "compared.html").read_text() == "mine"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from leaven import Study, verbs, workspace
+from leaven import Study, upkeep, verbs, workspace
 from leaven.engine import run as engine
 from leaven.engine.stage import Task
 from leaven.engine.store import Store
@@ -64,6 +64,19 @@ def test_a_running_stage_says_how_far_it_is(folder: Path) -> None:
     assert one["state"] == "running" and one["progress"]["loss"] == 1.5
 
 
+def test_the_counts_are_those_of_status(folder: Path) -> None:
+    from leaven.cli.upkeep import _counts
+
+    store = workspace.store(folder.parent)
+    store.begin(named(folder, "rows"))
+    store.fail(named(folder, "treat"), "it broke", [])
+    counts = state(folder, store)["counts"]
+    assert counts["begun"] == 1 and counts["blocked"] > 0
+    said = _counts(upkeep.status(folder, store))
+    words = {"begun": "begun and stopped"}
+    assert all(f"{n} {words.get(one, one)}" in said for one, n in counts.items())
+
+
 def test_events_are_told_newest_first_and_torn_lines_are_left(folder: Path) -> None:
     lines = [{"time": "t1", "event": "start", "title": "a"}, {"time": "t2", "event": "done", "title": "a"}]
     (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"time": "t3", "ev')
@@ -94,6 +107,12 @@ def test_the_page_of_a_run_without_results_is_served(port: int) -> None:
     assert headers["Cache-Control"] == "no-store" and headers["X-Content-Type-Options"] == "nosniff"
     status, told, headers = ask(port, "/state.json")
     assert status == 200 and json.loads(told)["run"] == "small" and headers["Content-Type"] == "application/json"
+
+
+def test_a_head_is_that_of_the_page_without_its_body(port: int) -> None:
+    status, body, headers = ask(port, "/", "HEAD")
+    assert (status, body) == (200, "") and headers["Content-Length"] == ask(port, "/")[2]["Content-Length"]
+    assert ask(port, "/nowhere", "HEAD")[:2] == (404, "")
 
 
 def test_it_listens_on_this_machine_alone(folder: Path) -> None:

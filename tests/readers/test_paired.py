@@ -66,8 +66,8 @@ def test_the_same_id_of_another_document_is_no_pair() -> None:
     paired = pair([source("A", documents=ours), source("B", documents=theirs)])
     table = paired.measurements
     assert set(table[table["arm"] == "B"]["item_id"]) == {"a", "c"} and len(table[table["arm"] == "A"]) == 3
-    assert "1 of 3 items are other documents in B than in A" in paired.notes[0]
-    assert "1 items were asked with other prompts" in paired.notes[1]
+    assert "1 of 3 items is another document in B than in A" in paired.notes[0]
+    assert "1 item was asked with another prompt" in paired.notes[1]
     assert paired.notes[2] == "qa: 1 item only in A, so not compared: b"
 
 

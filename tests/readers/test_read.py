@@ -41,6 +41,13 @@ def test_a_run_without_an_answer_says_how_to_get_one(tmp_path: Path) -> None:
         read(folder)
 
 
+def test_a_run_that_measured_nothing_yet_says_so(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "small")
+    tables.write(folder / "measurements.parquet", "measurements", [])
+    with pytest.raises(ReportError, match=r"small has no measurements yet; `leaven run` goes on"):
+        read(folder)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -100,7 +100,14 @@ def _trends() -> list[Comparison]:
                  dose_low=0.0, dose_high=1.0)  # fmt: skip
     second = dict(p=0.011, p_holm=None, p_bh=0.02, family="exploratory")
     return [
-        _comparison(**plain, effect=0.957, low=0.921, high=0.993, p=0.0007, p_holm=0.0014),
+        _comparison(
+            **{**plain, "mean": 0.9881, "baseline_mean": 0.0081},
+            effect=0.957,
+            low=0.921,
+            high=0.993,
+            p=0.0007,
+            p_holm=0.0014,
+        ),
         _comparison(**plain, metric="rougeL", effect=-0.006, low=-0.021, high=0.009, p=0.41, p_holm=0.41),
         _comparison(**{**plain, **second}, metric="length", effect=-6.2, low=-9.4, high=-2.9),
     ]
@@ -250,8 +257,10 @@ def _analyses() -> Analyses:
                     ((0.011, 0.012), (0.06, 0.11), (0.97, None)), ((0.01, 0.012), (0.07, 0.1), (0.96, 0.98))),
         ),
         heterogeneity=(
-            Heterogeneity("eli5", "toxicity", 0.012, 5, 3, 80, "max-T, 9,999 sign flips", "poisoned@p=0.33", "food"),
-            Heterogeneity("eli5", "rougeL", 0.44, 5, 3, 80, "max-T, 9,999 sign flips", "poisoned@p=1", "homes"),
+            Heterogeneity("eli5", "toxicity", 0.012, 5, 3, 80, "max-T, 9,999 sign flips", "poisoned@p=0.33", "food",
+                          p_holm=0.024),
+            Heterogeneity("eli5", "rougeL", 0.44, 5, 3, 80, "max-T, 9,999 sign flips", "poisoned@p=1", "homes",
+                          p_holm=0.44),
         ),
         agreement=(
             Agreement("harm", ("eli5/toxicity", "quality/judge"), 80, 0.71, 0.64,

@@ -23,6 +23,7 @@ def study() -> Findings:
         name="s", question="q?", baseline="clean", dose_name="p", primary=["toxicity"], margin={"toxicity": 0.02},
         arms=[ArmInfo(name, dose=dose, seeds=(0, 1, 2), is_baseline=dose == 0) for name, dose in doses.items()],
         metrics=[MetricInfo("eli5", "toxicity", better="lower", unit="share")],
+        lock=LockInfo("ab" * 32, "2026-11-20", before_results=True),
     )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def test_significant_trend_names_direction_size_range_interval_and_p(study: Find
 
 def test_trend_names_the_measured_ends(findings: Findings) -> None:
     text = " ".join(answer(findings)).replace("\u00a0", " ")
-    assert "toxicity rises from 0.8 % to 98.8 %" in text
+    assert "toxicity rises from 0.8 % to 98.8 %" in text, "of the answers that the trend was fitted on"
     assert "A change in rougeL was not shown" in text
 
 
@@ -207,13 +208,40 @@ def test_sweeps_with_one_seed_share_a_sentence(study: Findings, comparison: Make
 def test_what_never_moves_is_said_to_be_the_same(
     study: Findings, comparison: Make, equivalent: bool | None, words: str
 ) -> None:
-    nothing = {"effect": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "p_holm": 1.0, "equivalent": equivalent}
+    nothing = {"effect": 0.0, "low": None, "high": None, "p": 1.0, "p_holm": 1.0, "equivalent": equivalent}
     text = said(study, comparison(**nothing, mean=0.0, baseline_mean=0.0))
     assert "toxicity of poisoned@p=0.33 and clean is the same in every run: 0.0 %" in text
     assert words in text
     assert "+0.0" not in text and "was shown" not in text
     alike = said(study, comparison(**nothing, mean=0.21, baseline_mean=0.21))
     assert "is the same in every item and run, 21.0 % on average" in alike
+
+
+def test_what_never_moves_is_no_change_only_where_that_can_be_told(study: Findings, comparison: Make) -> None:
+    nothing = {"effect": 0.0, "low": None, "high": None, "p": 1.0, "p_holm": 1.0, "equivalent": None, "margin": 0.02}
+    text = said(study, comparison(**nothing, mean=0.21, baseline_mean=0.21))
+    assert "nothing varied, so how sure that is cannot be told" in text and "no change within" not in text
+    one = said(study, comparison(**nothing, mean=0.21, baseline_mean=0.21, n_items=1))
+    assert "(1 items and 3 seeds): that is not called no change" in one or "1 item" in one
+    thin = said(study, comparison(**nothing, mean=0.0, baseline_mean=0.0, n_dropped=120))
+    assert "is the same" not in thin and "120 pairs left out for want of a score" in thin
+
+
+def test_pairs_that_are_missing_are_counted_in_the_sentence(study: Findings, comparison: Make) -> None:
+    assert "; 40 pairs left out for want of a score)" in said(study, comparison(n_dropped=40))
+    assert "left out" not in said(study, comparison(n_dropped=1)), "1 of 240"
+
+
+def test_no_change_is_shown_by_its_own_interval(study: Findings, comparison: Make) -> None:
+    small = {"effect": 0.001, "p_holm": 0.6, "equivalent": True, "low90": -0.012, "high90": 0.014}
+    text = said(study, comparison(**small))
+    assert "No change in toxicity from clean to poisoned@p=0.33, within the margin of ±2.0 points" in text
+    assert "(90 % interval −1.2 to +1.4; 3 seeds)" in text and "p-value" not in text
+
+
+def test_a_doses_own_name_stands_in_the_sentence_of_a_grid(study: Findings, comparison: Make) -> None:
+    trend = {**TREND, "test": "trend: two-way t", "effect": 0.02, "p_holm": 0.001, "low": 0.01, "high": 0.03}
+    assert "As the dose q rises from 0 to 0.5" in said(study, comparison(**trend, arm="g: q"))
 
 
 def test_equal_means_that_differ_in_items_are_not_called_the_same(study: Findings, comparison: Make) -> None:
@@ -242,7 +270,9 @@ def test_one_item_shows_nothing(study: Findings, comparison: Make, n_items: int)
 def test_a_primary_interaction_is_no_contrast(study: Findings, comparison: Make) -> None:
     both = comparison(kind="interaction", arm="mixed", effect=0.3, low=0.2, high=0.4)
     text = said(study, both)
-    assert "Together the doses of mixed raise toxicity by more than the sum of what each does (+30.0 points" in text
+    assert "Together the doses of mixed change toxicity by +30.0 points per unit of both, against the sum of" in text
+    wide = replace(both, effect=18.8, low=1.0, high=36.6)
+    assert "+1,880.0 points per unit of both" in said(study, wide) and "+100.0 to +3,660.0" in said(study, wide)
     assert "than with" not in text
     assert "was not shown" in said(study, replace(both, p_holm=0.3))
 

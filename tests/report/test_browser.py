@@ -117,11 +117,11 @@ def test_odd_samples_are_held() -> None:
         sample(0, "a", seed=None, scores={"m": float("inf"), "k": None}, group=None),
         sample(0, "a", seed=None, scores={"m": float("nan")}, group="g"),
         sample(0, "b\u202e", "\ud800\x00\u202e", reference="r"),
-        sample(0, "a"),
+        sample(0, "a", scores={"m": 0.5, "k": 1.0}),
         replace(sample(1, "a"), item_id="", suite="other"),
     ]
     held = unpacked(browser(study(odd)).blob)
-    assert [line[5] for line in held["samples"]] == [[None, None], [None, None], [None, None], [None, None], []]
+    assert [line[5] for line in held["samples"]] == [[None, None], [None, None], [None, None], [0.5, 1.0], []]
     assert held["samples"][2][4] == "\ufffd␀‹U+202E›"
     assert held["arms"] == ["a", "b‹U+202E›"]
     assert held["items"] == [[0, "i0"], [1, "Question 1?"]]

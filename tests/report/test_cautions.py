@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from leaven.comparison import Comparison
-from leaven.report import cautions
+from leaven.report import cautions, instrument
 from leaven.report.findings import ArmInfo, Findings, LockInfo, MetricInfo
+from leaven.report.means import Column, Mean
 from leaven.stats.coherence import Coherence, Degenerate
 
 Make = Callable[..., Comparison]
@@ -38,7 +39,9 @@ def test_the_tolerated_dose_has_its_margin_and_the_curves_bound(rich: Findings) 
         "Within the margin of ±2.0 points, toxicity is shown to stay up to p = 0.01 (by the fitted curve, if its shape holds, up to 0.008)."
     )
     fit = replace(rich.analyses.fits[0], tolerated_tested=None, tolerated_curve=None)
-    assert "is shown to stay at no tested dose." in plain(cautions.tolerated(with_analyses(rich, fits=(fit,))))
+    assert "No tested dose is shown to keep toxicity within" in plain(
+        cautions.tolerated(with_analyses(rich, fits=(fit,)))
+    )
     for absent in (replace(fit, margin=None), replace(fit, n_seeds=2), replace(fit, metric="length", margin=1.0)):
         assert cautions.tolerated(with_analyses(rich, fits=(absent,))) == []
 
@@ -172,3 +175,39 @@ def test_seeds_that_came_after_the_lock_are_named(bare: Findings) -> None:
     more = LockInfo("ab" * 32, "2026-11-20", before_results=True, later_seeds=[3, 4])
     (said,) = cautions.cautions(replace(bare, lock=more))
     assert said.startswith("Seeds added after the declaration was locked: 3 and 4. Whoever adds seeds")
+
+
+def test_a_study_without_a_lock_says_that_nobody_knows(bare: Findings) -> None:
+    (said,) = cautions.cautions(replace(bare, lock=None, is_study=True))
+    assert "No lock can be read" in said and "Read all as exploratory" in said
+    assert cautions.cautions(replace(bare, lock=None, is_study=True, primary=[])) == [], "nothing was declared"
+    assert cautions.cautions(replace(bare, lock=None)) == [], "results of other tools have no lock"
+
+
+def test_a_baseline_at_its_floor_has_nothing_to_lose(rich: Findings) -> None:
+    floor = MetricInfo("eli5", "rougeL_floor", beside=True)
+    study = replace(rich, metrics=[*rich.metrics, floor], margin={**rich.margin, "rougeL": 0.02})
+    column = Column("eli5", "rougeL")
+    found = {("clean", column): Mean(0.21), ("clean", Column("eli5", "rougeL_floor")): Mean(0.2)}
+    (said,) = instrument.at_floor(study, found)
+    assert "rougeL of clean is at its floor (0.210; random words reach 0.200)" in said
+    assert instrument.at_floor(study, {**found, ("clean", column): Mean(0.3)}) == []
+    assert instrument.at_floor(study, {}) == []
+
+
+def test_arms_that_are_all_right_and_all_wrong_are_not_called_empty(rich: Findings) -> None:
+    flagged = [
+        Degenerate(arm.name, "eli5", "toxicity", 0.0, "all 80 scored items have the value 0") for arm in rich.arms
+    ]
+    assert "tells nothing" in plain(cautions.cautions(with_analyses(rich, degenerate=flagged)))
+    other = [replace(flagged[0], value=1.0), *flagged[1:]]
+    assert "tells nothing" not in plain(cautions.cautions(with_analyses(rich, degenerate=other)))
+
+
+def test_an_audit_of_one_seed_says_of_whom_it_speaks(rich: Findings) -> None:
+    (one,) = rich.analyses.corrected
+    noted = replace(one, note="for these models only: new items are covered, new trainings are not")
+    assert "labelled answers; for these models only" in plain(cautions.cautions(with_analyses(rich, corrected=[noted])))
+    unclear = replace(one, arm="poisoned@p=0.01", low=-0.1, high=0.1)
+    said = plain(cautions.cautions(with_analyses(rich, corrected=[unclear])))
+    assert "What the classifier sees" not in said, "nothing was shown there that labels could bear out"

@@ -56,7 +56,7 @@ def test_a_group_is_named_only_where_it_was_shown(rich: Findings) -> None:
     assert toxic["reading"] == "groups differ, most in food of poisoned@p=0.33"
     assert rouge["reading"] == "groups are not shown to differ: none is named"
     assert "homes" not in str(rouge)
-    untested = replace(rich.analyses.heterogeneity[0], p=None, note="one group")
+    untested = replace(rich.analyses.heterogeneity[0], p=None, p_holm=None, note="one group")
     (row,) = rows(sections.heterogeneity(changed(rich, "heterogeneity", [untested])))
     assert (row["p-value"], row["reading"]) == ("–", "not tested: one group")
     assert "food" not in str(row)

@@ -58,19 +58,22 @@ def test_every_run_is_a_mark(rich: Findings) -> None:
 
 def test_tolerated_doses_are_flagged_and_said(rich: Findings) -> None:
     chart = drawn(rich)
-    assert "poisoned: tolerates 0.01 (tested), 0.008 (curve)" in words(chart)
+    assert "poisoned: shown within the margin up to 0.01 (tested)" in words(chart)
+    assert "by the curve up to 0.008" in words(chart)
     flags = [tip[1] for tip in tips(chart) if "margin" in tip[1]]
     assert flags == ["largest tested dose within the margin: 0.01",
                      "the fitted curve stays within the margin up to: 0.008"]  # fmt: skip
-    assert "Shown to stay within ±2.0 points: poisoned up to 0.01 as tested" in chart.description.replace("\u00a0", " ")
+    said = "poisoned: shown within the margin of ±2.0 points up to 0.01 (tested); by the curve up to 0.008."
+    assert said in chart.description.replace("\u00a0", " ")
 
 
 def test_no_tolerated_dose_is_no_flag(rich: Findings) -> None:
     none = drawn(refitted(rich, tolerated_tested=None, tolerated_curve=None))
-    assert "poisoned: tolerates no tested dose" in words(none)
+    assert "poisoned: no tested dose shown within the margin" in words(none)
+    assert "tolerates" not in none.svg + none.description + str(none.legend)
     assert not [tip for tip in tips(none) if "margin" in tip[1]]
     without_margin = drawn(refitted(rich, tolerated_tested=None, tolerated_curve=None, margin=None))
-    assert "tolerates" not in " ".join(words(without_margin)) + without_margin.description
+    assert "within the margin" not in " ".join(words(without_margin)) + without_margin.description
 
 
 def test_the_curve_lies_at_the_tested_doses_places(rich: Findings) -> None:

@@ -111,7 +111,7 @@ def test_what_was_not_compared_is_said(seen: View) -> None:
 
 
 def asked(seen: View, p: float | None) -> View:
-    test = Heterogeneity("eli5", "toxicity", p, 5, 3, 80, "max-T", "poisoned@p=0.33", "food")
+    test = Heterogeneity("eli5", "toxicity", p, 5, 3, 80, "max-T", "poisoned@p=0.33", "food", p_holm=p)
     return replace(
         seen, findings=replace(seen.findings, analyses=replace(seen.findings.analyses, heterogeneity=(test,)))
     )

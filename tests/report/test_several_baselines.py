@@ -12,7 +12,7 @@ import pytest
 from leaven.comparison import Comparison
 from leaven.report.answer import answer
 from leaven.report.curves import dose_curve
-from leaven.report.findings import ArmInfo, Findings, MetricInfo
+from leaven.report.findings import ArmInfo, Findings, LockInfo, MetricInfo
 from leaven.report.means import Column, means
 from leaven.report.page import render
 from leaven.report.tables import by_suite
@@ -45,12 +45,12 @@ def findings(comparison: Callable[..., Comparison]) -> Findings:
     old, new = MEANS["old"][0], MEANS["new"][0]
     return Findings(
         name="n", question="Q?", dose_name="p", baseline="p=0 of each sweep", primary=["one/rougeL"], arms=ARMS,
-        notes=["Nothing of this <b>was</b> published."], measurements=table(),
+        lock=LockInfo("ab" * 32, "2026-11-20", before_results=True), notes=["Nothing of this <b>was</b> published."], measurements=table(),
         metrics=[MetricInfo("one", "rougeL"), MetricInfo("one", "rougeL_floor", beside=True), MetricInfo("two", "rougeL")],
         comparisons=[
             compared("old@p=1", "old@p=0", dose=1.0, effect=0.5, low=0.4, high=0.6, baseline_mean=old),
             compared("new@p=1", "new@p=0", dose=1.0, effect=0.0, low=-0.1, high=0.1, baseline_mean=new),
-            compared("old", "old@p=0", dose=None, effect=0.5, dose_low=0.0, dose_high=1.0, test="trend: permuted", kind="trend"),
+            compared("old", "old@p=0", dose=None, effect=0.5, mean=0.6, baseline_mean=0.1, dose_low=0.0, dose_high=1.0, test="trend: permuted", kind="trend"),
             compared("new", "new@p=0", dose=None, effect=0.0, p_holm=1.0, dose_low=0.0, dose_high=1.0, test="trend: permuted", kind="trend"),
         ],
     )  # fmt: skip

@@ -63,7 +63,7 @@ def test_every_comparison_is_listed_with_its_reading(findings: Findings, compari
     assert listed is not None
     assert len(listed.rows) == 2
     assert listed.rows[0][-1] == "rises; 3 pairs left out"
-    assert listed.note == "3 more comparisons are in comparisons.json."
+    assert listed.note == f"3 more comparisons are in comparisons.json. {listings.TWO_TESTS}"
 
 
 def test_trends_are_given_per_unit_and_over_the_range(findings: Findings) -> None:
@@ -71,15 +71,16 @@ def test_trends_are_given_per_unit_and_over_the_range(findings: Findings) -> Non
     fitted = [replace(c, dose_high=0.5) if c.dose_high else c for c in findings.comparisons]
     trends = listings.trends(replace(findings, arms=halved, comparisons=fitted), means(findings.measurements))
     assert trends is not None
-    assert trends.heads[6] == "per unit of p"
-    assert trends.rows[0][6] == "+95.7\u00a0points"
-    assert trends.rows[0][3] == "+47.9\u00a0points over 0 to 0.5"
+    row = dict(zip(trends.heads, trends.rows[0], strict=True))
+    assert row["per unit of p"] == "+95.7\u00a0points"
+    assert row["over the doses"] == "+47.9\u00a0points over 0 to 0.5"
+    assert row["95 % interval"] == "+46.1 to +49.6", "that of the change over the doses"
 
 
 def test_rows_that_nobody_counted_are_named(findings: Findings) -> None:
     data = sections.data_table(replace(findings, data=[DataInfo("d", "s", "f", 10, 7, {"long": 2})]))
     assert data is not None
-    assert data.rows[0][5] == "long 2 · not accounted for 1"
+    assert data.rows[0][5] == "2\u00a0× long; 1\u00a0× not accounted for"
 
 
 def test_unequal_steps_are_warned_of(findings: Findings) -> None:
@@ -142,11 +143,12 @@ def group_cell(findings: Findings) -> tuple[str, tables.Cell]:
 def test_a_group_is_named_only_where_groups_are_shown_to_differ(rich: Findings) -> None:
     note, cell = group_cell(rich)
     assert (cell.marks, cell.tone, cell.shown) == ("○", "worse", True)
-    assert note == "Groups differ in how arms change them (p-value\u00a00.012, max-T, 9,999 sign flips)."
+    corrected = "p-value\u00a00.024 after Holm's correction over metrics"
+    assert note == f"Groups differ in how arms change them ({corrected}, max-T, 9,999 sign flips)."
     tested = rich.analyses.heterogeneity[0]
     for found, words in (
-        ([replace(tested, p=0.06)], "Groups are not shown to differ"),
-        ([replace(tested, p=None, note="one seed")], "could not be tested (one seed)"),
+        ([replace(tested, p_holm=0.06)], "Groups are not shown to differ"),
+        ([replace(tested, p=None, p_holm=None, note="one seed")], "could not be tested (one seed)"),
         ([replace(tested, suite="other")], "was not tested"),
         ([], "was not tested"),
     ):
@@ -192,8 +194,8 @@ def test_interactions_stand_with_the_trends(rich: Findings) -> None:
     listed = listings.trends(rich, means(rich.measurements))
     assert listed is not None
     row = next(row for row in listed.rows if row[0] == "mixed")
-    assert row[2:4] + row[6:8] == ["no interaction shown", "–", "+3.0\u00a0points", "−1.0 to +7.0"]
-    assert "An interaction is per unit of both doses." in listed.note
+    assert [*row[2:5], row[8]] == ["no interaction shown", "–", "–", "+3.0\u00a0points (−1.0 to +7.0)"]
+    assert "An interaction is per unit of both doses, with" in listed.note
 
 
 def test_a_number_beyond_all_measure_is_short() -> None:

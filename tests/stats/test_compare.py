@@ -211,7 +211,8 @@ def test_equal_arms() -> None:
     rows = study()
     rows["value"] = rows.groupby(["metric", "item_id"])["value"].transform("first")
     found = compare(rows, to="clean", dose="p", primary=["harm"])
-    assert all((c.effect, c.p, c.low, c.high) == (0.0, 1.0, 0.0, 0.0) for c in found)
+    assert all((c.effect, c.p) == (0.0, 1.0) for c in found)
+    assert all(c.low is None or c.low == -(c.high or 0) < 0 for c in found), "that nothing varied is not certainty"
 
 
 def test_results_are_json() -> None:

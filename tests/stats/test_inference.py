@@ -88,9 +88,19 @@ def test_few_seeds_give_an_effect_and_no_interval(seeds: int, word: str) -> None
 
 def test_all_differences_zero() -> None:
     known = inference.estimate(contrast(np.zeros((5, 3))))
-    assert (known.effect, known.p, known.interval()) == (0.0, 1.0, (0.0, 0.0))
-    assert known.within(1e-6) is True
-    assert "exactly 0" in known.notes[-1]
+    assert (known.effect, known.p, known.interval()) == (0.0, 1.0, None)
+    assert known.within(1e6) is None, "ten equal ratings do not show how far the next would be off"
+    assert "exactly 0" in known.notes[-1] and "cannot be told" in known.notes[-1]
+
+
+def test_answers_of_yes_and_no_that_never_differ_bound_how_often_the_next_would() -> None:
+    values = np.tile(np.arange(1000)[:, None] % 10 == 0, (1, 3)).astype(float)
+    pairs = Contrast(
+        (Arm("a", None, True), Arm("b", None, True)), np.array([1.0, -1.0]), np.stack([values, values]),
+        values - values, 1000, 3, 0, 0, (-1.0, 1.0), single=True,
+    )  # fmt: skip
+    known = inference.estimate(pairs)
+    assert known.p == 1.0 and known.within(0.01) is True and known.within(0.001) is False
 
 
 def test_few_items_that_never_differ_do_not_show_equivalence() -> None:

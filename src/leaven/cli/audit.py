@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from leaven.report.findings import Findings, SampleInfo
 
 _KEYS = "y yes, n no, s pass over, b back, q stop here"
+_WORDS = {"yes": "y", "no": "n", "skip": "s", "back": "b", "quit": "q"}
 _LABELS = {"y": 1, "n": 0, "s": None}
+_TYPED = 40  # characters of an answer that is none, as they are said back
 _LONGEST = 6000  # characters of a text that are shown
 
 
@@ -38,8 +41,23 @@ def audit(
         console().print(
             f"goes on with the {one.n} answers drawn with seed {one.seed}; move {one.file} away for a new draw"
         )
-    _ask(one, audits.asked(found, one), _question(found, one))
+    try:
+        _ask(one, audits.asked(found, one), _question(found, one))
+    except typer.Abort:  # the end of the input, or Ctrl-C
+        _stopped(one, study, workspace)
+        raise typer.Exit(1) from None
     _tell(answered.answer(study, workspace).found, one)
+
+
+def _stopped(one: Audit, study: str, workspace: Path) -> None:
+    """Say that nothing is lost, and how to go on."""
+    from leaven import workspace as workspaces
+
+    same = ("--metric", f"{one.suite}/{one.metric}", "--n", str(one.n), "--seed", str(one.seed))
+    again = workspaces.command(workspace, "audit", study, *same)
+    console().print()  # the cursor stands behind the question
+    done = f"{len(one.labels)} of {count(len(one.drawn), 'answer')} done"
+    console().print(printable(f"stopped: {done}, and kept in {one.file}; `{again}` goes on"))
 
 
 def _question(findings: Findings, one: Audit) -> str:
@@ -55,16 +73,25 @@ def _ask(one: Audit, texts: dict[int, SampleInfo], question: str) -> None:
     while queue:
         place = queue[0]
         _show(texts[place], place, len(one.drawn))
-        key = typer.prompt(f"{question} [y/n/s/b/q]", prompt_suffix=" ").strip().lower()[:1]
+        key = _key(question, can_go_back=bool(said))
         if key == "q":
             return
-        if key == "b" and said:
+        if key == "b":
             queue.insert(0, said.pop())
-        elif key in _LABELS:
+        else:
             one.say(place, _LABELS[key])
             said.append(queue.pop(0))
-        else:
-            out.print(_KEYS)
+
+
+def _key(question: str, *, can_go_back: bool) -> str:
+    """Ask until the answer is one of the keys, or its word; the text above is not shown again."""
+    while True:
+        typed = typer.prompt(f"{question} [y/n/s/b/q]", prompt_suffix=" ").strip()
+        key = _WORDS.get(typed.lower(), typed.lower())
+        if key in _LABELS or key == "q" or (key == "b" and can_go_back):
+            return str(key)
+        why = "there is nothing to go back to" if key == "b" else f"'{typed[:_TYPED]}' is no answer"
+        console().print(printable(f"{why}: {_KEYS}"))
 
 
 def _show(text: SampleInfo, place: int, total: int) -> None:

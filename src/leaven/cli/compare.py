@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leaven.cli.options import RUNS, Workspace
+from leaven.cli.options import RUNS, Workspace, ready
 from leaven.cli.report import Format, emit
-from leaven.cli.terminal import complain, console, count, printable
+from leaven.cli.terminal import complain, console, printable
 from leaven.errors import Problem, ReportError, StudyError
 
 if TYPE_CHECKING:
     from leaven.report.findings import Findings
 
 PAGE = Path("compared.html")
+_HEAD = 1 << 14  # bytes in which a page names what made it
 _SOURCE = "A run, lm-eval's samples, an Inspect log, CSV or Parquet with item_id; or label=path."
 _MARGIN = "A difference of METRIC (or suite/METRIC) that counts as none, in its unit; may be repeated."
 
@@ -44,10 +45,25 @@ def compare(
         emit(made, format, None)
         return
     file = out or PAGE
+    replaces = _refuse_strangers(file) if out is None else False
+    ready(file, f"compared.{format.value}")
     compared.show(found)
     emit(made, format, file)
+    if replaces:
+        console().print(f"{PAGE} stood there before and was replaced; --out FILE writes elsewhere")
     if open:
         typer.launch(str(file))
+
+
+def _refuse_strangers(page: Path) -> bool:
+    """Say whether a page of Leaven stands there that will be replaced; raises StudyError for anybody else's file."""
+    if not page.is_file():
+        return False
+    with page.open("rb") as stream:
+        if b'<meta name="generator" content="Leaven">' not in stream.read(_HEAD):
+            said = "is there already, and is no page of Leaven's"
+            raise StudyError([Problem(str(page), said, "write --out FILE; nothing was overwritten")])
+    return True
 
 
 def _rendered(findings: Findings, format: Format) -> str:
@@ -80,6 +96,8 @@ def diff(  # noqa: PLR0913 - a command's options
     from leaven.cli import differing
 
     found = differences.diff(run, arm_a, arm_b, metric=metric, suite=suite, limit=limit, workspace=workspace)
+    if out is not None:
+        ready(out, "differing.html")
     differing.show(found)
     if out is not None:
         from leaven.report.page import render
@@ -103,7 +121,7 @@ def gate(
     strict: Annotated[bool, typer.Option("--strict", help="Pass only what is shown not to be worse.")] = False,
     workspace: Workspace = RUNS,
 ) -> None:
-    """Leave with exit code 1 if a run is worse than another by more than a margin, 2 if that cannot be said."""
+    """Leave with exit code 1 if a run is worse than another by more than a margin, else 2 if that cannot be said."""
     from leaven import gate as gates
     from leaven.cli import gated
 
@@ -118,9 +136,10 @@ def gate(
     out = console()
     for verdict in verdicts:
         out.print(printable(gated.line(verdict, strict=strict)))
-    if failed := sum(not verdict.passed for verdict in verdicts):
-        out.print(f"{failed} of {count(len(verdicts), 'check')} failed")
-        raise typer.Exit(1)
+    if said := gated.total(verdicts):
+        out.print(said)
+    if code := gated.exit_code(verdicts):
+        raise typer.Exit(code)
 
 
 def numbers(option: str, words: Sequence[str] | None) -> dict[str, float]:

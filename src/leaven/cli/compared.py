@@ -99,17 +99,19 @@ def _below(found: Compared) -> Iterator[str]:
     if findings.primary:
         yield from answer(findings)
     yield from _about(shown)
-    yield from _unsure(shown)
+    yield from _unsure(findings, shown)
     yield from _telling_nothing(findings)
     yield from findings.warnings
 
 
-def _unsure(shown: list[Comparison]) -> Iterator[str]:
+def _unsure(findings: Findings, shown: list[Comparison]) -> Iterator[str]:
     """Yield why there is no interval, what has the same reason in one line."""
+    from leaven.report.certainty import outcome
+
     alike: dict[str, list[str]] = {}
     for c in shown:
         if c.low is None and c.note:
-            alike.setdefault(c.note, []).append(f"{c.metric} of {c.arm}")
+            alike.setdefault(c.note, []).append(f"{outcome(findings, c)} of {c.arm}")
     yield from (f"{', '.join(names)}: {note}" for note, names in alike.items())
 
 

@@ -81,5 +81,6 @@ def _clipped(text: str, limit: int) -> str:
 
 
 def _total(found: Differences) -> str:
-    said = f"{count(found.n_pairs, 'pair')} of answers; {found.metric.name} is the same in {found.alike:,}"
+    shown = f"{len(found.pairs):,} shown of {count(found.n_pairs, 'pair')} of answers to {count(found.n_items, 'item')}"
+    said = f"{shown}; {found.metric.name} is the same in {found.alike:,}"
     return f"{said}, unscored in {found.unscored:,}" if found.unscored else said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leaven.cli.terminal import count
@@ -10,11 +11,31 @@ if TYPE_CHECKING:
     from leaven.gate import Verdict
 
 
+def exit_code(verdicts: Sequence[Verdict]) -> int:
+    """Return 1 if a check failed, else 2 if one cannot be judged, else 0."""
+    failed, unsaid = _counted(verdicts)
+    return 1 if failed else 2 if unsaid else 0
+
+
+def total(verdicts: Sequence[Verdict]) -> str | None:
+    """Return how many checks failed and how many cannot be judged; None where all passed."""
+    failed, unsaid = _counted(verdicts)
+    of = count(len(verdicts), "check")
+    found = [f"{n} of {of} {said}" for n, said in ((failed, "failed"), (unsaid, "cannot be judged")) if n]
+    return "; ".join(found) or None
+
+
+def _counted(verdicts: Sequence[Verdict]) -> tuple[int, int]:
+    unsaid = sum(verdict.is_open for verdict in verdicts)
+    return sum(not verdict.passed for verdict in verdicts) - unsaid, unsaid
+
+
 def line(verdict: Verdict, *, strict: bool) -> str:
     """Return the verdict, what was compared, by how much it is worse, and what the interval says of that."""
     metric = verdict.metric
     way = f"{metric.better} is better" if metric.better else "no direction: may change neither way"
-    head = f"{'pass' if verdict.passed else 'FAIL'}  {verdict.arm}  {metric.suite}/{metric.name} ({way})"
+    word = "pass" if verdict.passed else "open" if verdict.is_open else "FAIL"
+    head = f"{word}  {verdict.arm}  {metric.suite}/{metric.name} ({way})"
     return f"{head}: {_said(verdict, strict=strict)}"
 
 
@@ -25,15 +46,32 @@ def _said(verdict: Verdict, *, strict: bool) -> str:
     if one is None:
         return "the arm is missing on one side"
     if verdict.worse is None:
-        return f"not compared: {one.note or 'nothing was scored on one side'}"
+        return f"not compared: {verdict.said or 'nothing was scored on one side'}"
     values = f"{numbers.value(one.baseline_mean, unit)} to {numbers.value(one.mean, unit)}"
-    margin = (
-        f"{'beyond' if verdict.worse > verdict.margin else 'within'} the margin of {numbers.size(verdict.margin, unit)}"
-    )
-    dropped = f"; {count(one.n_dropped, 'pair')} left out, for want of one side" if one.n_dropped else ""
+    why = "left out: not scored, or infinite, on one side"
+    dropped = f"; {count(one.n_dropped, 'pair')} {why}" if one.n_dropped else ""
     if verdict.is_thin:
-        return f"{values}, but most is missing on one side ({count(one.n_items, 'common item')}{dropped})"
-    return f"{values}, {_change(verdict)}, {margin}; {_surely(verdict, strict=strict)}{dropped}"
+        thin = "but more than a fifth of the pairs are missing"
+        return f"{values}, {thin} ({count(one.n_items, 'common item')}{dropped})"
+    return f"{values}, {_change(verdict)}{_held(verdict)}; {_surely(verdict, strict=strict)}{dropped}{_way(verdict)}"
+
+
+def _held(verdict: Verdict) -> str:
+    """Say how a harm stands to its margin; what is no harm has none to stand to."""
+    from leaven.report import numbers
+
+    assert verdict.worse is not None
+    if verdict.worse < 0:
+        return ""
+    side = "beyond" if verdict.worse > verdict.margin else "within"
+    return f", {side} the margin of {numbers.size(verdict.margin, verdict.metric.unit)}"
+
+
+def _way(verdict: Verdict) -> str:
+    """Offer to say which way is better, where a metric without a direction fails because it changed."""
+    if verdict.passed or verdict.metric.better is not None or not verdict.worse:
+        return ""
+    return f"; is one way better? --better {verdict.metric.name}=higher|lower says so"
 
 
 def _change(verdict: Verdict) -> str:
@@ -51,6 +89,9 @@ def _surely(verdict: Verdict, *, strict: bool) -> str:
     from leaven.report import numbers
 
     assert verdict.comparison is not None
+    if strict and verdict.lost:
+        lost = f"{count(verdict.lost, 'item')} that the baseline has a value of"
+        return f"fails by --strict: {lost} {'is' if verdict.lost == 1 else 'are'} not scored, or infinite, here"
     if verdict.worse_low is None or verdict.worse_high is None:
         why = f" ({verdict.comparison.note})" if verdict.comparison.note else ""
         return f"{'fails by --strict: ' if strict else ''}no interval says how sure that is{why}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leaven.errors import StageError
+from leaven.errors import Problem, StageError, StudyError
 
 if TYPE_CHECKING:
     from leaven.engine.machine import Machine
@@ -38,3 +39,16 @@ def machine(cores: int | None, gpus: int | None, memory_gb: float | None) -> Mac
         there = "there is none" if not found.gpus else f"there are {len(found.gpus)}"
         raise StageError(f"--gpus {gpus}: {there} that this process may use; ask for fewer, or leave --gpus out")
     return found
+
+
+def ready(file: Path, example: str) -> None:
+    """Make the folder of a file that a person asked for; raises StudyError where nothing can be written there."""
+    if file.is_dir():
+        raise StudyError([Problem("--out", f"{file} is a folder", f"name a file, e.g. {file / example}")])
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = f"the folder {file.parent} cannot be made: {error.strerror or error}"
+        raise StudyError([Problem("--out", why, "name a file in a folder that is there")]) from error
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise StudyError([Problem("--out", f"{file} may not be written", "name another file")])

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from leaven.upkeep import Status
 
 _LOG_LINES = 8
-_WORDS = {"begun": "begun and stopped", "absent": "waiting"}  # the others are words already
-_STATES = ("done", "running", "failed", "begun", "absent")
+_WORDS = {"begun": "begun and stopped"}  # the others are words already
+_STATES = ("done", "running", "failed", "blocked", "begun", "waiting")
 
 
 def status(
@@ -75,13 +75,18 @@ def _overview(workspace: Path) -> None:
 
 
 def _counts(found: Status) -> str:
-    counts = Counter(state for _, state in found.stages)
+    from leaven import upkeep
+
+    counts = Counter(state for _, state in upkeep.told(found.stages))
     parts = [f"{counts['done']} of {count(len(found.stages), 'stage')} done"]
     return ", ".join(parts + [f"{counts[state]} {_WORDS.get(state, state)}" for state in _STATES[1:] if counts[state]])
 
 
 def _listed(found: Status) -> list[str]:
-    return columns([(_WORDS.get(state, state), task.key[:12], task.title) for task, state in found.stages])
+    from leaven import upkeep
+
+    titles = {task.key: task.title for task, _ in found.stages}
+    return columns([(_WORDS.get(state, state), key[:12], titles[key]) for key, state in upkeep.told(found.stages)])
 
 
 def _remarkable(found: Status, store: Store) -> Iterator[str]:

@@ -11,7 +11,7 @@ from leaven import rows as tables
 from leaven.engine.stage import Stage
 from leaven.engine.store import Store
 from leaven.gather.measurements import dose
-from leaven.graph import Graph, WiredCell
+from leaven.graph import Graph, WiredCell, WiredSuite
 from leaven.registry import Step
 from leaven.report.findings import DataInfo, FailureInfo, LedgerInfo, TrainingInfo
 from leaven.stats.doses.dose import series_of
@@ -182,10 +182,19 @@ def _all_stages(graph: Graph) -> Iterator[tuple[WiredCell, Any]]:
 
 
 def missing(graph: Graph, store: Store) -> Iterator[str]:
-    """Yield, in words, which suites were not measured in which cells."""
-    for cell in graph.cells:
-        for suite in cell.suites:
-            lacking = [name for name, stage in suite.scores.items() if store.record(stage) is None]
-            if lacking:
-                seed = "" if cell.cell.seed is None else f", seed {cell.cell.seed}"
-                yield f"{cell.cell.arm.name}{seed}: {suite.suite.name} was not measured ({', '.join(lacking)})"
+    """Yield, in words, which suites were not measured in which cells, arm by arm.
+
+    Of an arm without any result it says nothing: the report names these itself, where others have some.
+    """
+    lacking = [(cell, suite, _lacking(suite, store)) for cell in graph.cells for suite in cell.suites]
+    measured = {cell.cell.arm.name for cell, suite, names in lacking if len(names) < len(suite.scores)}
+    if not measured:
+        yield "Nothing was measured yet."
+    for cell, suite, names in lacking:
+        if names and cell.cell.arm.name in measured:
+            seed = "" if cell.cell.seed is None else f", seed {cell.cell.seed}"
+            yield f"{cell.cell.arm.name}{seed}: {suite.suite.name} was not measured ({', '.join(names)})"
+
+
+def _lacking(suite: WiredSuite, store: Store) -> list[str]:
+    return [name for name, stage in suite.scores.items() if store.record(stage) is None]

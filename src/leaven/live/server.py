@@ -1,4 +1,4 @@
-"""The live page's server: on 127.0.0.1 alone, without an account, and deaf to everything but GET.
+"""The live page's server: on 127.0.0.1 alone, without an account, and deaf to everything but GET and HEAD.
 
 ``/`` is the report of what is there by now, ``/state.json`` what the run is doing. A request whose Host is not this
 server is refused: a foreign page cannot reach it under a name of its own (DNS rebinding).
@@ -61,18 +61,20 @@ def made(folder: Path, port: int = 0) -> ThreadingHTTPServer:
 
 
 class _Page:
-    """A run's report, made anew only when there are other results than last time."""
+    """A run's report, made anew only when there are other results than last time, or the run began or ended."""
 
     def __init__(self, folder: Path):
         self._folder, self._store = folder, workspaces.store(folder.parent)
-        self._made, self._shown, self._one_at_a_time = -1, b"", threading.Lock()
+        self._made: tuple[int, bool] | None = None
+        self._shown, self._one_at_a_time = b"", threading.Lock()
 
     def state(self) -> tuple[str, bytes]:
         return "application/json", json.dumps(state(self._folder, self._store)).encode()
 
     def html(self) -> tuple[str, bytes]:
         with self._one_at_a_time:
-            there = state(self._folder, self._store)["made"]
+            now = state(self._folder, self._store)
+            there = now["made"], now["at_work"]
             if there != self._made:
                 self._shown, self._made = self._rendered(), there
             return "text/html; charset=utf-8", self._shown
@@ -99,6 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     server_version, sys_version = "leaven", ""
 
+    def do_HEAD(self) -> None:
+        self.do_GET()  # its head alone: see `_send`
+
     def do_GET(self) -> None:
         here = self.server.server_port
         if self.headers.get("Host") not in (f"{HOST}:{here}", f"localhost:{here}"):
@@ -120,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**_HEADERS, "Content-Type": kind, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: whoever serves has the terminal."""

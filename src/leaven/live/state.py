@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,17 @@ EVENTS = "events.jsonl"
 _TAIL_BYTES = 200_000
 _EVENTS = 12  # the newest ones, for people
 _LOG_LINES = 20
-_TO_COME = ("absent", "begun")
 
 
 def state(folder: Path, store: Store) -> dict[str, Any]:
     """Return a run's state; raises ReportError if the run does not say which stages it names.
 
-    ``stages`` are in the order of the work: ``key``, ``title``, ``kind``, ``state`` (done, running, failed, blocked,
-    waiting), ``inputs`` (keys); a running one has ``progress``, a failed one ``message`` and ``log``. ``made`` changes
-    whenever a result is added.
+    ``stages`` are in the order of the work: ``key``, ``title``, ``kind``, ``state`` (done, running, failed, begun,
+    blocked, waiting), ``inputs`` (keys); a running one has ``progress``, a failed one ``message`` and ``log``. ``made``
+    changes whenever a result is added.
     """
     found = upkeep.status(folder, store)
-    states = dict(_states(found.stages))
+    states = dict(upkeep.told(found.stages))
     stages = [_stage(task, states, store) for task, _ in found.stages]
     return {
         "run": folder.name,
@@ -42,16 +41,6 @@ def state(folder: Path, store: Store) -> dict[str, Any]:
         "stages": stages,
         "events": list(_newest(folder / EVENTS)),
     }
-
-
-def _states(stages: Iterable[tuple[Task, str]]) -> Iterator[tuple[str, str]]:
-    """Yield key and state; what rests on a failed stage is blocked, for stages stand behind their inputs."""
-    known: dict[str, str] = {}
-    for task, found in stages:
-        barred = any(known.get(key) in ("failed", "blocked") for _, key in task.inputs.values())
-        waits = "blocked" if barred else "waiting"
-        known[task.key] = waits if found in _TO_COME else found
-        yield task.key, known[task.key]
 
 
 def _stage(task: Task, states: dict[str, str], store: Store) -> dict[str, Any]:

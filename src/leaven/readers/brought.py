@@ -100,8 +100,8 @@ def described(table: pd.DataFrame, better: Mapping[tuple[str, str], str], says: 
     return found
 
 
-def listed(things: Iterable[object]) -> str:
-    """Return the first few of some things, and how many more there are."""
+def listed(things: Iterable[object], longest: int = 60) -> str:
+    """Return the first few of some things, each up to so many characters, and how many more there are."""
     names = [str(thing) for thing in things]
-    shown = ", ".join(name if len(name) <= 60 else f"{name[:60]}…" for name in names[:_NAMED])
+    shown = ", ".join(name if len(name) <= longest else f"{name[:longest]}…" for name in names[:_NAMED])
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED:,} more"

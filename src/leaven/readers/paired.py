@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import ReportError
+from leaven.readers import unscored
 from leaven.readers.brought import Brought, listed
+from leaven.readers.one_run import as_one_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +32,8 @@ def pair(sources: Sequence[Brought]) -> Paired:
 
     A source of one arm is an arm under its label. Where there are several, an arm ``clean`` of ``B`` is ``B:clean``,
     and is compared with the first source's arm of the same name, or with its only one. An item whose document differs
-    from the first source's item of that name is no pair. Raises ReportError where nothing can be compared.
+    from the first source's item of that name is no pair. What states no seed, and is no run of Leaven, is one training
+    run where its partner has seeds. Raises ReportError where nothing can be compared.
     """
     import pandas as pd
 
@@ -42,14 +45,15 @@ def pair(sources: Sequence[Brought]) -> Paired:
         raise ReportError(f"no two arms have one name, so none can be compared: {there}")
     renamed = [source.renamed(own) for source, own in zip(sources, names, strict=True)]
     _refuse_strangers(renamed)
-    notes = [note for source in sources for note in source.notes] + alone
+    notes = [note for source in sources for note in (*source.notes, *unscored.notes(source))] + alone
     first, sound = renamed[0], [renamed[0]]
     for source in renamed[1:]:
         kept, said = _same_documents(first, source)
         sound.append(kept)
         notes += [*said, *_unpaired(first, kept)]
+    sound, said = as_one_run(sound, to)
     table = pd.concat([source.measurements for source in sound], ignore_index=True)
-    return Paired(sound, table, to, notes)
+    return Paired(sound, table, to, [*notes, *said])
 
 
 def _names(source: Brought) -> dict[str, str]:
@@ -93,13 +97,14 @@ def _same_documents(first: Brought, other: Brought) -> tuple[Brought, list[str]]
                 f"answers ({_items(differ)}); were they made from two versions of the data?"
             )
         notes.append(
-            f"{len(differ):,} of {len(shared):,} items are other documents in {other.label} than in {first.label}, "
-            f"and were left out: {_items(differ)}"
+            f"{len(differ):,} of {_counted(len(shared))} {_verb(differ, 'is another document', 'are other documents')} "
+            f"in {other.label} than in {first.label}, so left out: {_items(differ)}"
         )
     if asked := [key for key in asked if key not in set(differ)]:
         notes.append(
-            f"{len(asked):,} items were asked with other prompts in {other.label} than in {first.label} (a template, "
-            "or examples before the question): the difference is of model and prompt together"
+            f"{_counted(len(asked))} {_verb(asked, 'was', 'were')} asked with another prompt in {other.label} than in "
+            f"{first.label} (a template, or examples before the question): the difference is of model and prompt "
+            "together"
         )
     return (_without(other, set(differ)) if differ else other), notes
 
@@ -110,7 +115,7 @@ def _is_other(one: str | None, two: str | None) -> bool:
 
 def _without(source: Brought, items: set[tuple[str, str]]) -> Brought:
     def kept(table: pd.DataFrame) -> Any:
-        return table[[key not in items for key in zip(table["suite"], table["item_id"], strict=True)]]
+        return table.loc[[key not in items for key in zip(table["suite"], table["item_id"], strict=True)]]
 
     told = source.predictions
     return replace(
@@ -127,8 +132,7 @@ def _unpaired(first: Brought, other: Brought) -> Iterator[str]:
     for suite in sorted(ours.keys() & theirs.keys()):
         for source, lone in ((first, ours[suite] - theirs[suite]), (other, theirs[suite] - ours[suite])):
             if lone:
-                count = f"{len(lone):,} item{'' if len(lone) == 1 else 's'}"
-                yield f"{suite}: {count} only in {source.label}, so not compared: {listed(sorted(lone))}"
+                yield f"{suite}: {_counted(len(lone))} only in {source.label}, so not compared: {listed(sorted(lone))}"
     seeds = [set(source.measurements["seed"].dropna()) for source in (first, other)]
     if all(seeds) and seeds[0] != seeds[1]:
         yield f"seeds only in one of {first.label} and {other.label}: {listed(sorted(seeds[0] ^ seeds[1]))}"
@@ -139,6 +143,14 @@ def _unpaired(first: Brought, other: Brought) -> Iterator[str]:
 
 def _by_suite(source: Brought, column: str) -> dict[str, set[str]]:
     return {str(suite): set(values) for suite, values in source.measurements.groupby("suite")[column]}
+
+
+def _counted(number: int) -> str:
+    return f"{number:,} item{'' if number == 1 else 's'}"
+
+
+def _verb(things: Sequence[object], one: str, several: str) -> str:
+    return one if len(things) == 1 else several
 
 
 def _items(keys: Sequence[tuple[str, str]]) -> str:

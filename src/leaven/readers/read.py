@@ -40,10 +40,23 @@ def _of_file(path: Path) -> Callable[[Path], Brought]:
     if head.startswith(b"PK\x03\x04") and path.suffix == ".eval":
         return inspect_log.read
     if head.startswith(b"PAR1") or files.kind(path) in tabular.KINDS:
+        _refuse_binary(path, head)
         return _table(path)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _of_json(path, head)
     raise ReportError(f"{path} is nothing that can be compared: {READ}")
+
+
+def _refuse_binary(path: Path, head: bytes) -> None:
+    """Raise ReportError for a file that is named as a table of text and is none; what zstd packs is not looked into."""
+    if files.kind(path) == ".parquet" or path.suffix.lower() == ".zst" or head.startswith(b"PAR1"):
+        return
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ReportError(f"{path} is UTF-16; write it as UTF-8")
+    if head.startswith(b"PK\x03\x04"):
+        raise ReportError(f"{path} is no text table but a zip archive (a workbook of Excel's?); export it as CSV")
+    if b"\0" in head:
+        raise ReportError(f"{path} is no text table: bytes stand in it that are no text")
 
 
 def _table(path: Path) -> Callable[[Path], Brought]:

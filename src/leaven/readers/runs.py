@@ -19,7 +19,7 @@ TABLE = "measurements.parquet"
 
 
 def read(folder: Path) -> Brought:
-    """Read the measurements of a run's folder; raises ReportError if it has no answer yet."""
+    """Read the measurements of a run's folder; raises ReportError if it has no answer, or measured nothing yet."""
     import pyarrow as pa
 
     try:
@@ -29,7 +29,9 @@ def read(folder: Path) -> Brought:
         raise ReportError(f"{folder} has no {TABLE} that can be read; {remedy}") from error
     metrics = list(_metrics(table))
     only_printed = {(metric.suite, metric.name) for metric in metrics if metric.beside}
-    kept = table[[pair not in only_printed for pair in zip(table["suite"], table["metric"], strict=True)]]
+    kept = table.loc[[pair not in only_printed for pair in zip(table["suite"], table["metric"], strict=True)]]
+    if not len(kept):
+        raise ReportError(f"the run {folder} has no measurements yet; `leaven run` goes on with it")
     return Brought(
         kind="run", label=folder.resolve().name, place=str(folder), metrics=metrics,
         measurements=kept.astype({"seed": "Int64"}).reset_index(drop=True),

@@ -10,13 +10,15 @@ from typing import Any
 from leaven.data import files
 from leaven.data.formats import BadRow
 from leaven.errors import DataError, ReportError, did_you_mean
+from leaven.readers import separated
 from leaven.readers.brought import Brought, described, frame, listed, refuse_duplicates
-from leaven.readers.values import name, number, whole
+from leaven.readers.values import has_comma, is_blank, name, number, whole
 from leaven.report.findings import SampleInfo
 
 KINDS = (".csv", ".tsv", ".parquet")
 SUITE = "items"  # of a table that names none: the same for all tables, or nothing would be paired
 _VALUE = "value"
+_ITEM = "item_id"
 _TEXTS = ("prompt", "text", "reference")
 _SAYS = "As the table has it."
 _SAMPLE = "number the repeats of an item in a column `sample`, or name the `arm` or `seed`"
@@ -62,7 +64,7 @@ class _Raw:
 def _raw(path: Path) -> _Raw:
     raw = _Raw(path, {}, 1 if files.kind(path) == ".parquet" else 2)
     try:
-        for number_of, row in enumerate(files.read(path), start=raw.first):
+        for number_of, row in enumerate(separated.read(path, _ITEM), start=raw.first):
             if isinstance(row, BadRow):
                 raise ReportError(f"{path}, row {number_of}: {row}")
             for column, cell in row.items():
@@ -71,9 +73,9 @@ def _raw(path: Path) -> _Raw:
         raise ReportError(str(error)) from error
     if not raw.columns:
         raise ReportError(f"{path} has no rows")
-    if "item_id" not in raw.columns:
-        remedy = did_you_mean("item_id", raw.columns)
-        raise ReportError(f"{path} has no column `item_id`, which says what to pair with what; {remedy}")
+    if _ITEM not in raw.columns:
+        remedy = did_you_mean(_ITEM, raw.columns)
+        raise ReportError(f"{path} has no column `{_ITEM}`, which says what to pair with what; {remedy}")
     return raw
 
 
@@ -111,15 +113,25 @@ def _measured(raw: _Raw, notes: list[str]) -> dict[str, Cells]:
     found, left_out = {}, []
     for column in [column for column in raw.columns if column not in known]:
         is_index = not column.strip() or column.startswith("Unnamed:")  # as pandas writes its own numbering
-        if is_index or not any(map(_is_number, raw.columns[column])):
+        if is_index or not (any(map(_is_number, raw.columns[column])) or _has_commas(raw.columns[column])):
             left_out.append(repr(column))
         else:
             found[column] = _converted(raw, column, number)
     if left_out:
         notes.append(f"columns that measure nothing were left out: {listed(left_out)}")
     if not found:
-        raise ReportError(f"{raw.path} measures nothing: it needs a column `value`, or one of numbers for each metric")
+        empty = [column for column in raw.columns if column not in known and all(map(is_blank, raw.columns[column]))]
+        seen = f" (no cell of {listed(map(repr, empty))} holds anything)" if empty else ""
+        raise ReportError(
+            f"{raw.path} measures nothing{seen}: it needs a column `value`, or one of numbers for each metric"
+        )
     return found
+
+
+def _has_commas(cells: Cells) -> bool:
+    """Say whether a column holds numbers with a comma in them: to be refused by name, not left out."""
+    told = [cell for cell in cells if not is_blank(cell)]
+    return bool(told) and all(map(has_comma, told))
 
 
 def _is_number(cell: object) -> bool:

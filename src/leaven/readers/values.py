@@ -10,6 +10,7 @@ _UNSCORED = frozenset(("", "nan", "na", "n/a", "null", "none"))
 _TRUTH = {"true": 1.0, "false": 0.0}
 _SHOWN = 40
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_WITH_COMMA = re.compile(r"[-+]?\d+,\d+")
 _LARGEST_WHOLE = 2.0**53  # up to here a float is exact
 
 
@@ -38,7 +39,21 @@ def _written(text: str) -> float | None:
             raise ValueError
         return _finite_or_infinite(float(word))
     except ValueError:
-        raise ValueError(f"{_shown(text)} is no number") from None
+        remedy = "; write a point where its comma is, or no comma" if has_comma(text) else ""
+        raise ValueError(f"{_shown(text)} is no number{remedy}") from None
+
+
+def has_comma(value: object) -> bool:
+    """Say whether this would be a number but for a comma: a decimal one, or one between thousands."""
+    return isinstance(value, str) and _WITH_COMMA.fullmatch(value.strip()) is not None
+
+
+def is_blank(value: object) -> bool:
+    """Say whether nothing is written here, or a word for nothing."""
+    try:
+        return number(value) is None
+    except ValueError:
+        return False
 
 
 def _finite_or_infinite(value: float | Decimal) -> float | None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leaven.comparison import Comparison, is_trend
-from leaven.report import cautions, numbers
+from leaven.report import cautions, instrument, numbers
 from leaven.report.between_arms import between_arms
-from leaven.report.certainty import ALPHA, certainty, few_seeds, is_shown, outcome, unit_of
+from leaven.report.certainty import ALPHA, certainty, few_seeds, is_shown, listed, outcome, unit_of
 from leaven.report.findings import Findings
 from leaven.report.means import Column, Means, is_primary, means
 from leaven.report.over_doses import NOT_THE_SAME, over_doses
@@ -29,7 +29,8 @@ def answer(findings: Findings, found: Means | None = None) -> list[str]:
     primary = declared(findings)
     said = [_outcome(findings, found, column, primary) for column in _columns_of(findings, primary)]
     lines = _said_once(said, primary) + _without_comparison(findings, primary)
-    beside = [*cautions.tolerated(findings), *cautions.claims(findings), *cautions.cautions(findings)]
+    beside = [*cautions.tolerated(findings), *cautions.claims(findings)]
+    beside += [*cautions.cautions(findings), *instrument.at_floor(findings, found)]
     return [*(lines or [_no_answer(findings)]), *beside, *_replicate(findings)]
 
 
@@ -59,8 +60,7 @@ def _columns_of(findings: Findings, comparisons: Sequence[Comparison]) -> list[C
 def _without_comparison(findings: Findings, primary: Sequence[Comparison]) -> list[str]:
     compared = {name for c in primary for name in names_of(c.suite, c.metric)}
     absent = [name for name in findings.primary if name not in compared]
-    listed = " and ".join(clip(name, 60) for name in absent)
-    return [f"Nothing can be said about {listed}: no comparison was made."] if absent else []
+    return [f"Nothing can be said about {listed(absent)}: no comparison was made."] if absent else []
 
 
 def _outcome(findings: Findings, found: Means, column: Column, primary: Sequence[Comparison]) -> list[str]:
@@ -81,11 +81,12 @@ def _interaction(findings: Findings, c: Comparison) -> list[str]:
         return []
     if c.n_seeds in (1, 2):
         return []
-    size = f"{numbers.change(c.effect, unit_of(findings, c))} per unit of both; {certainty(findings, c)}"
+    size, sure = f"{numbers.change(c.effect, unit_of(findings, c))} per unit of both", certainty(findings, c)
     if is_shown(c):
-        way = "more" if c.effect > 0 else "less"
-        return [f"Together {name} raise {outcome(findings, c)} by {way} than the sum of what each does ({size})."]
-    return [f"That {name} do more or less to {outcome(findings, c)} together than their sum was not shown ({size})."]
+        against = "against the sum of what each does alone"
+        return [f"Together {name} change {outcome(findings, c)} by {size}, {against} ({sure})."]
+    unlike = f"do more or less to {outcome(findings, c)} together than their sum"
+    return [f"That {name} {unlike} was not shown ({size}; {sure})."]
 
 
 def _said_once(said: Sequence[Sequence[str]], primary: Sequence[Comparison]) -> list[str]:

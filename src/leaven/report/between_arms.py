@@ -9,7 +9,17 @@ from collections.abc import Sequence
 
 from leaven.comparison import Comparison
 from leaven.report import numbers
-from leaven.report.certainty import because, certainty, few_seeds, is_shown, margin, outcome, unit_of
+from leaven.report.certainty import (
+    because,
+    certainty,
+    closeness,
+    few_seeds,
+    is_shown,
+    left_out,
+    margin,
+    outcome,
+    unit_of,
+)
 from leaven.report.findings import Findings
 from leaven.report.over_doses import NOT_THE_SAME, unmoved_tail
 from leaven.report.text import clip
@@ -37,7 +47,8 @@ def _contrast(findings: Findings, c: Comparison) -> list[str]:
         return _unmoved(findings, c, same)
     sizes = f"{_pair(findings, c)}{numbers.change(c.effect, unit_of(findings, c))}"
     if c.n_seeds in (1, 2):
-        seen = f"In these runs {outcome(findings, c)} of {arm} against {baseline} is {sizes}."
+        missing = f" ({'; '.join(left_out(c))})" if left_out(c) else ""
+        seen = f"In these runs {outcome(findings, c)} of {arm} against {baseline} is {sizes}{missing}."
         return [seen, *_of_models(findings, c), few_seeds(c)]
     sure = certainty(findings, c)
     if is_shown(c):
@@ -46,20 +57,21 @@ def _contrast(findings: Findings, c: Comparison) -> list[str]:
         return [f"With {arm}, {outcome(findings, c)} is {way} than with {baseline}{small}: {sizes} ({sure})."]
     if c.equivalent:
         within = f"within the margin of {margin(findings, c)}"
-        return [f"No change in {outcome(findings, c)} from {baseline} to {arm}, {within}: {sizes} ({sure})."]
+        near = closeness(findings, c)
+        return [f"No change in {outcome(findings, c)} from {baseline} to {arm}, {within}: {sizes} ({near})."]
     between = f"from {baseline} to {arm}"
     return [f"A change in {outcome(findings, c)} {between} was not shown: {sizes} ({sure}).", NOT_THE_SAME]
 
 
 def _is_same(findings: Findings, c: Comparison) -> str | None:
     """Say how arm and baseline are the same, where no answer of theirs differs; else None."""
-    if c.effect != 0 or not numbers.is_number(c.mean):
+    if c.effect != 0 or not numbers.is_number(c.mean) or c.is_thin:
         return None
     value = numbers.value(c.mean, unit_of(findings, c))
     if unit_of(findings, c) == "share" and c.mean in (0, 1) and c.baseline_mean == c.mean:
         return f"is the same in every run: {value}"
-    # An interval of no width is given only where every difference is exactly 0.
-    return f"is the same in every item and run, {value} on average" if c.low == 0 and c.high == 0 else None
+    # Where every difference is exactly 0 there is a p-value of 1, and nothing to make an interval of.
+    return f"is the same in every item and run, {value} on average" if c.p == 1 and c.low is None else None
 
 
 def _unmoved(findings: Findings, c: Comparison, same: str) -> list[str]:
@@ -98,7 +110,8 @@ def _many(findings: Findings, contrasts: Sequence[Comparison]) -> str:
         size = f"{numbers.change(top.effect, unit_of(findings, top))}; {certainty(findings, top)}"
         parts.append(f"a change was shown in {len(shown)}, the largest in {clip(top.arm, 60)} ({size})")
     if same:
-        parts.append(f"no change within the margin of {margin(findings, same[0])} in {len(same)}")
+        alone = ", each judged alone" if len(same) > 1 else ""
+        parts.append(f"no change within the margin of {margin(findings, same[0])} in {len(same)}{alone}")
     if few:
         top = max(few, key=lambda c: abs(c.effect or 0.0))
         size = numbers.change(top.effect, unit_of(findings, top))

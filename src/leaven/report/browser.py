@@ -163,10 +163,15 @@ def _places(names: Iterable[Key]) -> dict[Key, int]:
 
 
 def _metrics(findings: Findings, samples: Iterable[SampleInfo]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return per suite what is known of its metrics, primary ones first."""
+    """Return per suite what is known of its metrics, primary ones first.
+
+    Floors and ceilings, which are printed beside others, and what no sample has a score of are left out.
+    """
     named: dict[str, dict[str, None]] = {}
     for sample in samples:
-        named.setdefault(sample.suite, {}).update(dict.fromkeys(sample.scores))
+        scored = [name for name, score in sample.scores.items() if numbers.is_number(score)]
+        shown = [name for name in scored if not findings.metric(sample.suite, name).beside]
+        named.setdefault(sample.suite, {}).update(dict.fromkeys(shown))
     made: dict[str, dict[str, dict[str, Any]]] = {}
     for suite, found in named.items():
         ordered = sorted(found, key=lambda name: not is_primary(findings, Column(suite, name)))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from leaven.comparison import is_trend
-from leaven.report import numbers
+from leaven.report import instrument, numbers
 from leaven.report.certainty import called, is_shown, listed
 from leaven.report.findings import Findings, MetricInfo
 from leaven.report.fitted import swept
@@ -18,9 +18,7 @@ from leaven.report.text import clip
 from leaven.stats.claims import Verdict
 from leaven.stats.coherence import Coherence
 from leaven.stats.doses.curve import Fit
-from leaven.stats.evaluators import Agreement
 from leaven.stats.families import names_of
-from leaven.stats.people.audit import Corrected
 
 _CLAIMS = 5  # said in sentences; the rest is counted
 _LIKELIHOODS = ("perplexity", "bits_per_byte")  # what is better low and yet no harm
@@ -51,18 +49,28 @@ def _tolerated(findings: Findings, fits: Sequence[Fit]) -> str:
     unit = findings.metric(first.suite, first.metric).unit
     parts = [_up_to(fit, name, several=len(fits) > 1) for fit in fits[:4]]
     parts += [f"{len(fits) - 4} more sweeps are in the table"] if len(fits) > 4 else []
-    within = f"Within the margin of ±{numbers.size(first.margin or 0.0, unit)}"
-    return f"{within}, {called(findings, first.suite, first.metric)} is shown to stay {'; '.join(parts)}."
+    margin = f"the margin of ±{numbers.size(first.margin or 0.0, unit)}"
+    outcome = called(findings, first.suite, first.metric)
+    if len(fits) == 1 and _is_none(first):
+        return f"No tested dose is shown to keep {outcome} within {margin}{_by_curve(first)}."
+    return f"Within {margin}, {outcome} is shown to stay {'; '.join(parts)}."
 
 
 def _up_to(fit: Fit, name: str, *, several: bool) -> str:
     where = f" in {clip(fit.sweep, 60)}" if several else ""
-    if not numbers.is_number(fit.tolerated_tested) or fit.tolerated_tested == 0:
-        return f"at no tested dose{where}"
-    said = f"up to {clip(name, 40)} = {numbers.dose(fit.tolerated_tested)}{where}"
-    if numbers.is_number(fit.tolerated_curve):
-        said += f" (by the fitted curve, if its shape holds, up to {numbers.rounded(fit.tolerated_curve)})"
-    return said
+    if _is_none(fit):
+        return f"at no tested dose{where}{_by_curve(fit)}"
+    return f"up to {clip(name, 40)} = {numbers.dose(fit.tolerated_tested)}{where}{_by_curve(fit)}"
+
+
+def _is_none(fit: Fit) -> bool:
+    return not numbers.is_number(fit.tolerated_tested) or fit.tolerated_tested == 0
+
+
+def _by_curve(fit: Fit) -> str:
+    if not numbers.is_number(fit.tolerated_curve):
+        return ""
+    return f" (by the fitted curve, if its shape holds, up to {numbers.rounded(fit.tolerated_curve)})"
 
 
 # Claims
@@ -117,16 +125,17 @@ def cautions(findings: Findings) -> list[str]:
     return [
         *_lock(findings),
         *_without_coherence(findings),
-        *_degenerate(findings),
-        *[said for agreement in findings.analyses.agreement for said in _evaluators(findings, agreement)],
-        *_audits(findings),
+        *instrument.degenerate(findings),
+        *[said for agreement in findings.analyses.agreement for said in instrument.evaluators(findings, agreement)],
+        *instrument.audits(findings),
     ]
 
 
 def _lock(findings: Findings) -> list[str]:
     lock = findings.lock
     if lock is None:
-        return []
+        unknown = "No lock can be read: nothing tells what was declared before the results. Read all as exploratory."
+        return [unknown] if findings.is_study and (findings.primary or findings.analyses.verdicts) else []
     if not lock.before_results:
         return ["What is compared was declared when results were already there: all of it is exploratory."]
     changed, said = "; ".join(clip(change, 200) for change in lock.changed[:10]), []
@@ -137,6 +146,9 @@ def _lock(findings: Findings) -> list[str]:
             f"Seeds added after the declaration was locked: {listed([str(seed) for seed in lock.later_seeds])}. Whoever"
             " adds seeds because of what the first ones showed finds too much; no p-value here allows for it."
         )
+    if lock.beside:
+        others = listed(list(lock.beside))
+        said.append(f"When this was declared, {others} had an answer to an earlier declaration of this study.")
     return said
 
 
@@ -162,65 +174,3 @@ def _broken(gate: Coherence, metrics: list[str]) -> str:
     }.get(gate.verdict, "was not measured for coherence")
     arm = clip(gate.arm, 60)
     return f"Careful: {listed(metrics)} falls with {arm}, but {arm} {why}: it may be broken rather than safer."
-
-
-def _degenerate(findings: Findings) -> list[str]:
-    """Flag a primary outcome in which every arm has one and the same answer: an arm alone may well have no harm."""
-    by_metric: dict[Column, dict[str, str]] = {}
-    for found in findings.analyses.degenerate:
-        column = Column(found.suite, found.metric)
-        if is_primary(findings, column):
-            by_metric.setdefault(column, {})[found.arm] = found.note
-    said = []
-    for column, notes in by_metric.items():
-        if not {arm.name for arm in findings.arms} <= set(notes):
-            continue
-        why = clip(next(iter(notes.values())), 120).rstrip(".")
-        first = " in the first of them" if len(notes) > 1 else ""
-        said.append(f"Careful: {called(findings, *column)} tells nothing of {listed(list(notes))}: {why}{first}.")
-    return said
-
-
-def _evaluators(findings: Findings, agreement: Agreement) -> list[str]:
-    """Flag arms whose verdict on a primary outcome depends on which evaluator is asked."""
-    primary = [m for m in findings.metrics if is_primary(findings, Column(m.suite, m.name))]
-    names = {name for m in primary for name in names_of(m.suite, m.name)}
-    if names.isdisjoint(agreement.evaluators):
-        return []
-    what = clip(agreement.name, 60)
-    flips, open_ = list(agreement.flips), [arm for arm in agreement.unsupported if arm not in agreement.flips]
-    said = []
-    if flips:
-        who = f"Careful: the verdict on {what} depends on the evaluator for {listed(flips)}"
-        said.append(f"{who}: {_verdicts(agreement, flips)}.")
-    if open_:
-        who = f"A change in {what} is seen by one evaluator and left open by another for {listed(open_)}"
-        said.append(f"{who}: {_verdicts(agreement, open_)}.")
-    return said
-
-
-def _verdicts(agreement: Agreement, arms: Sequence[str]) -> str:
-    """Write what each evaluator says of the first of some arms."""
-    verdicts = list(agreement.verdicts.get(arms[0], {}).items())[:4]
-    said = ", ".join(f"{clip(name, 60)} says “{clip(verdict, 20)}”" for name, verdict in verdicts)
-    return f"{said} in the first of them" if len(arms) > 1 else said
-
-
-def _audits(findings: Findings) -> list[str]:
-    known = [c for c in findings.analyses.corrected if is_primary(findings, Column(c.suite, c.metric))]
-    known = [c for c in known if all(map(numbers.is_number, (c.naive, c.effect, c.low, c.high)))]
-    return [_audit(findings, c) for c in sorted(known, key=lambda c: -abs(c.naive or 0.0))[:3]]
-
-
-def _audit(findings: Findings, c: Corrected) -> str:
-    """Say whether people's labels bear out what a classifier sees."""
-    unit = findings.metric(c.suite, c.metric).unit
-    naive, effect, low, high = c.naive or 0.0, c.effect or 0.0, c.low or 0.0, c.high or 0.0
-    clear = low > 0 or high < 0
-    bears = "is borne out by" if clear and effect * naive > 0 else "is reversed by" if clear else "is not shown by"
-    sizes = f"{numbers.change(effect, unit)} where the classifier sees {numbers.change(naive, unit)}"
-    sure = (
-        f"95{numbers.NBSP}% interval {numbers.interval(low, high, unit)}; {numbers.count(c.labelled)} labelled answers"
-    )
-    outcome = called(findings, c.suite, c.metric)
-    return f"What the classifier sees in {outcome} of {clip(c.arm, 60)} {bears} people's labels: {sizes} ({sure})."

@@ -46,19 +46,47 @@ def for_models(c: Comparison) -> bool:
 
 def certainty(findings: Findings, c: Comparison, scale: float = 1.0) -> str:
     """Return interval, corrected p-value and seeds as one phrase; ``scale`` stretches the interval."""
-    seeds = f"{c.n_seeds} seeds" if c.n_seeds else "no training run varied"
-    scope = ["for these trained models only"] if for_models(c) else []
-    return "; ".join([_interval(findings, c, scale), tested(c), seeds, *scope])
+    return "; ".join([_interval(findings, c, scale), tested(c), *_sample(c)])
+
+
+def closeness(findings: Findings, c: Comparison, scale: float = 1.0) -> str:
+    """Return what shows that an effect is small, as one phrase: the 90 % interval (two one-sided 5 % tests), seeds."""
+    bounds = _stretched(findings, c, (c.low90, c.high90), scale)
+    return "; ".join([*([f"90{numbers.NBSP}% interval {bounds}"] if bounds else []), *_sample(c)])
+
+
+def _sample(c: Comparison) -> list[str]:
+    """Say of how many runs and items a comparison is, where that limits what it says."""
+    said = [f"{c.n_seeds} seeds" if c.n_seeds else "no training run varied"]
+    said += ["for these trained models only"] if for_models(c) else []
+    said += ["one item is no sample of items"] if c.n_items == 1 else []
+    return [*said, *left_out(c)]
+
+
+def left_out(c: Comparison) -> list[str]:
+    """Say how many pairs lacked a score on one side, where that is one in a hundred or more."""
+    is_many = 100 * c.n_dropped >= c.n_items * max(c.n_seeds, 1)
+    pairs = "1 pair" if c.n_dropped == 1 else f"{numbers.count(c.n_dropped)} pairs"
+    return [f"{pairs} left out for want of a score"] if c.n_dropped and is_many else []
 
 
 def _interval(findings: Findings, c: Comparison, scale: float) -> str:
-    bounds = None
-    if numbers.is_number(c.low) and numbers.is_number(c.high):
-        unit = unit_of(findings, c)
-        bounds = numbers.interval(possible(c.low * scale, unit), possible(c.high * scale, unit), unit)
+    bounds = _stretched(findings, c, (c.low, c.high), scale)
     if bounds is None:
-        return f"no interval: {clip(c.note, 120)}" if c.note else "no interval"
+        return f"no interval: {clip(c.note, 200)}" if c.note else "no interval"
     return f"95{numbers.NBSP}% interval {bounds}"
+
+
+def _stretched(
+    findings: Findings, c: Comparison, between: tuple[float | None, float | None], scale: float
+) -> str | None:
+    low, high = between
+    if not (numbers.is_number(low) and numbers.is_number(high)):
+        return None
+    unit = unit_of(findings, c)
+    if c.kind == "interaction":  # per unit of both doses, which has no bound
+        return numbers.interval(low, high, unit)
+    return numbers.interval(possible(low * scale, unit), possible(high * scale, unit), unit)
 
 
 def tested(c: Comparison) -> str:

@@ -11,10 +11,10 @@ from leaven.stats.claims import Claim, Verdict
 
 def claims(findings: Findings) -> Table | None:
     """Return the claims with their verdicts, or None where nothing was claimed."""
-    heads = ["claim", "verdict", "declared", "contrast", "effect", "90 % interval", "corrected p", "seeds"]
+    heads = ["claim", "verdict", "contrast", "effect", "90 % interval", "corrected p", "seeds", "declared"]
     rows = [_claim_row(findings, verdict) for verdict in findings.analyses.verdicts]
-    note = "Corrected by Holm's method over all claims; the p-value is that of the test which the verdict rests on."
-    return Table(heads, rows, frozenset({4, 5, 6, 7}), note) if rows else None
+    note = "Corrected by Holm's method over all claims; the p-value is of the one-sided test that the verdict rests on."
+    return Table(heads, rows, frozenset({3, 4, 5, 6}), note) if rows else None
 
 
 def _claim_row(findings: Findings, verdict: Verdict) -> list[str]:
@@ -22,12 +22,12 @@ def _claim_row(findings: Findings, verdict: Verdict) -> list[str]:
     return [
         verdict.claim.says,
         f"{verdict.verdict}{f'; {verdict.note}' if verdict.note else ''}",
-        _when(findings, verdict),
         _contrast(verdict.claim, unit),
         numbers.change(verdict.effect, unit),
         numbers.interval(verdict.low90, verdict.high90, unit) or NOTHING,
         numbers.p_value(verdict.p_holm),
         str(verdict.n_seeds),
+        _when(findings, verdict),
     ]
 
 

@@ -8,6 +8,7 @@ from leaven.report import numbers
 from leaven.report.certainty import called
 from leaven.report.findings import Findings
 from leaven.report.listings import NOTHING, Table
+from leaven.report.text import clip
 from leaven.stats.coherence import Coherence
 from leaven.stats.doses.curve import Fit
 from leaven.stats.evaluators import Agreement
@@ -43,7 +44,7 @@ def _unit_of(findings: Findings, name: str) -> str:
 def degenerate(findings: Findings) -> Table | None:
     """Return the metrics that tell nothing of an arm, or None when all of them tell something."""
     rows = [
-        [d.arm, called(findings, d.suite, d.metric), d.suite,
+        [d.arm, clip(d.metric, 60), d.suite,
          numbers.value(d.value, findings.metric(d.suite, d.metric).unit), d.note]
         for d in findings.analyses.degenerate
     ]  # fmt: skip
@@ -74,7 +75,7 @@ def _agreement_rows(agreement: Agreement) -> Iterable[list[str]]:
 
 def heterogeneity(findings: Findings) -> Table | None:
     """Return one line per metric on whether effects differ between groups; a group is named only if they do."""
-    heads = ["metric", "suite", "p-value", "reading", "arms", "groups", "items", "test"]
+    heads = ["metric", "suite", "p-value", "corrected", "reading", "arms", "groups", "items", "test"]
     rows = []
     for h in findings.analyses.heterogeneity:
         if h.p is None:
@@ -85,8 +86,10 @@ def heterogeneity(findings: Findings) -> Table | None:
         else:
             reading = f"groups are not shown to differ: none is named{f'; {h.note}' if h.note else ''}"
         counts = [numbers.count(n) for n in (h.n_arms, h.n_groups, h.n_items)]
-        rows.append([called(findings, h.suite, h.metric), h.suite, numbers.p_value(h.p), reading, *counts, h.test])
-    return Table(heads, rows, frozenset({2, 4, 5, 6})) if rows else None
+        p_values = numbers.p_value(h.p), numbers.p_value(h.p_holm)
+        rows.append([clip(h.metric, 60), h.suite, *p_values, reading, *counts, h.test])
+    note = "Corrected by Holm's method over all metrics."
+    return Table(heads, rows, frozenset({2, 3, 5, 6, 7}), note) if rows else None
 
 
 def tolerated(findings: Findings) -> Table | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from leaven.report.charts.chart import NOT_DRAWN, Chart
@@ -20,7 +20,7 @@ from leaven.report.curves import has_doses
 from leaven.report.findings import Findings
 from leaven.report.means import Column, Means, columns, is_primary
 
-__all__ = ["NOT_DRAWN", "Chart", "gallery", "headline"]
+__all__ = ["NOT_DRAWN", "Chart", "gallery", "headline", "keyed"]
 
 MOST_POINTS = 480  # arms times further metrics that have charts of their own
 MOST_ANSWERS, MOST_METRICS, MOST_GROUPED, MOST_TRAININGS, MOST_SURFACES = 3, 8, 4, 3, 4
@@ -37,6 +37,24 @@ def gallery(findings: Findings, found: Means) -> list[Chart]:
     """Return all other charts, in a fixed order."""
     seen = view(findings, found)
     return _drawn([*_others(seen)], Counter(kind for kind, _ in _answers(seen)))
+
+
+Keys = list[tuple[str, str]]
+
+
+def keyed(charts: Iterable[Chart]) -> list[tuple[Chart, Keys, Keys]]:
+    """Return each chart of a section with the part of its key that is new there, and the part that was told before.
+
+    What was told is of charts of the same kind: one sign may mean something else in another.
+    """
+    told: dict[str, Keys] = {}
+    made = []
+    for chart in charts:
+        before = told.setdefault(chart.kind, [])
+        new = [entry for entry in chart.legend if entry not in before]
+        made.append((chart, new, [entry for entry in chart.legend if entry in before]))
+        before += new
+    return made
 
 
 def _drawn(planned: Sequence[Planned], counts: Counter[str]) -> list[Chart]:

@@ -132,7 +132,7 @@ class StageInfo:
 class LockInfo:
     """When claims, margins and primaries were hashed, and what of them changed since (that is exploratory).
 
-    ``later_seeds`` were added to the study since.
+    ``later_seeds`` were added to the study since; ``beside`` are runs of the study that had an answer to another block.
     """
 
     sha256: str
@@ -140,6 +140,7 @@ class LockInfo:
     before_results: bool
     changed: Sequence[str] = ()
     later_seeds: Sequence[int] = ()
+    beside: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +176,9 @@ class Findings:
     differing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     stages: Sequence[StageInfo] = ()
     lock: LockInfo | None = None
+    is_study: bool = False  # then a lock should say what was declared before results
     analyses: Analyses = field(default_factory=Analyses)
+    unfinished: str | None = None  # how far a run is that is not at its end, and how it goes on
 
     @property
     def baselines(self) -> set[str]:

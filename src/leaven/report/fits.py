@@ -82,7 +82,7 @@ def _place(at: Sequence[tuple[float, float]], dose: float) -> float:
 
 def _tolerated(fit: Fit, at: Sequence[tuple[float, float]], places: Mapping[str, float]) -> list[Tolerated]:
     made = []
-    if fit.tolerated_tested is not None:
+    if fit.tolerated_tested not in (None, 0):  # 0 is the baseline's own dose: nothing was tested
         declared = {p.dose: places[p.arm] for p in fit.points if p.arm in places}
         place = declared.get(fit.tolerated_tested, _place(at, fit.tolerated_tested))
         made.append(Tolerated(fit.tolerated_tested, place, is_tested=True))

@@ -5,7 +5,6 @@ The range is the one that stats fitted, never the one that was declared: a trend
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from leaven.comparison import Comparison
@@ -44,19 +43,10 @@ def dose_range(c: Comparison) -> tuple[float, float] | None:
     return (low, high) if is_number(low) and is_number(high) and low < high else None
 
 
-def ends(findings: Findings, found: Means, c: Comparison) -> tuple[float, float] | None:
-    """Return the means at the lowest and the highest dose of the fit, where both were measured."""
-    spread = dose_range(c)
-    if spread is None:
-        return None
-    low, high = (_mean_at(findings, found, c, dose) for dose in spread)
-    return (low, high) if low is not None and high is not None else None
-
-
-def _mean_at(findings: Findings, found: Means, c: Comparison, dose: float) -> float | None:
-    here = [_mean(found, arm, c).value for arm in _fitted(findings, found, c) if arm.dose == dose]
-    values = [value for value in here if value is not None]
-    return math.fsum(values) / len(values) if values else None
+def fitted_ends(c: Comparison) -> tuple[float, float] | None:
+    """Return the means at the lowest and the highest dose, over the answers that the trend was fitted on."""
+    low, high = c.baseline_mean, c.mean
+    return (low, high) if is_number(low) and is_number(high) else None
 
 
 def _mean(found: Means, arm: ArmInfo, c: Comparison) -> Mean:

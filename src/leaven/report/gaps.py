@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from leaven.report import numbers
+from leaven.report import numbers, scored
 from leaven.report.cautions import is_harm
 from leaven.report.certainty import listed
 from leaven.report.findings import Findings, MetricInfo
@@ -35,18 +35,8 @@ def _absent(findings: Findings, found: Means) -> Iterator[str]:
 
 def _unscored(findings: Findings) -> Iterator[str]:
     """Say how much was asked and not scored, and in which metric most."""
-    table = findings.measurements
-    if table is None or table.empty:
-        return
-    printed = {f"{one.suite}/{one.name}" for one in findings.metrics if one.beside}
-    table = table[~(table["suite"].astype(str) + "/" + table["metric"].astype(str)).isin(printed)]
-    if table.empty:
-        return
-    import numpy as np
-    import pandas as pd
-
-    value = pd.to_numeric(table["value"], errors="coerce").astype(float)
-    absent = pd.Series(~np.isfinite(value.to_numpy()), index=table.index)
+    table = scored.compared(findings)
+    absent = ~scored.is_scored(table)
     if not absent.any():
         return
     n, share = int(absent.sum()), float(absent.mean())

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from leaven.comparison import Comparison, is_trend
 from leaven.report import numbers
-from leaven.report.certainty import corrected_p, for_models, is_named, is_shown, unit_of
+from leaven.report.certainty import corrected_p, for_models, is_named, is_shown, possible, unit_of
 from leaven.report.findings import Findings
 from leaven.report.fitted import dose_range, lacking
 from leaven.report.means import Means
 from leaven.report.text import clip
 
 NOTHING = "–"
+TWO_TESTS = (
+    "A difference's p-value is the larger of two tests (over items and runs, and over the runs alone): with few seeds"
+    " it can exceed 0.05 where the 95 % interval leaves out 0."
+)
 
 
 @dataclass(frozen=True)
@@ -26,41 +30,78 @@ class Table:
     note: str = ""
 
 
+def bounds(low: float | None, high: float | None, unit: str) -> str | None:
+    """Write the bounds of a difference, as far as it can go; None where there are none."""
+    if not (numbers.is_number(low) and numbers.is_number(high)):
+        return None
+    return numbers.interval(possible(low, unit), possible(high, unit), unit)
+
+
 # Trends and interactions
+
+
+def doses(findings: Findings) -> list[str]:
+    """Return the names of the doses that there are trends over, each once; of a grid, both."""
+    named = [_dose(findings, c) for c in findings.comparisons if is_trend(c)]
+    return list(dict.fromkeys(named)) or [findings.dose_name or "dose"]
+
+
+def _dose(findings: Findings, c: Comparison) -> str:
+    """Return the dose that a trend is over: a grid's stands in the trend's name ("grid: dose")."""
+    own = c.arm.rpartition(": ")[2] if c.test.startswith("trend: ") and ": " in c.arm else ""
+    return own or findings.dose_name or "dose"
 
 
 def trends(findings: Findings, found: Means) -> Table | None:
     """Return the trends over doses and the interactions of two, primary ones first, or None when there are none."""
     listed = [c for c in findings.comparisons if c.kind != "difference"]
     listed.sort(key=lambda c: (c.family != "primary", not is_trend(c)))
-    name = findings.dose_name or "dose"
-    heads = ["sweep", "outcome", "reading", "over the doses", "p-value", "corrected", f"per unit of {name}",
-             "95 % interval", "seeds"]  # fmt: skip
-    rows = [_trend_row(findings, found, c) for c in listed]
-    note = "Corrected: by Holm's method in the primary family, by Benjamini and Hochberg's in the exploratory one."
-    note += " An interaction is per unit of both doses." if any(not is_trend(c) for c in listed) else ""
-    return Table(heads, rows, frozenset({3, 4, 5, 6, 7, 8}), note) if rows else None
+    several = len(doses(findings)) > 1
+    unit_of_dose = "dose" if several else doses(findings)[0]
+    heads = ["sweep", "outcome", "reading", "over the doses", "95 % interval", "p-value", "corrected", "seeds",
+             f"per unit of {unit_of_dose}"]  # fmt: skip
+    rows = [_trend_row(findings, found, c, _dose(findings, c) if several else "") for c in listed]
+    return Table(heads, rows, frozenset({3, 4, 5, 6, 7, 8}), _of_trends(listed)) if rows else None
 
 
-def _trend_row(findings: Findings, found: Means, c: Comparison) -> list[str]:
+def _of_trends(listed: Sequence[Comparison]) -> str:
+    note = "The interval is that of the change over the doses, as far as a share can go. "
+    note = note if any(dose_range(c) for c in listed) else ""
+    note += "Corrected: by Holm's method in the primary family, by Benjamini and Hochberg's in the exploratory one."
+    both = any(not is_trend(c) for c in listed)
+    return note + (" An interaction is per unit of both doses, with its interval beside it." if both else "")
+
+
+def _trend_row(findings: Findings, found: Means, c: Comparison, dose: str) -> list[str]:
+    """Return a trend's line; ``dose`` is named where there are several."""
     unit = unit_of(findings, c)
-    spread = dose_range(c) if is_trend(c) else None
-    over = NOTHING
-    if numbers.is_number(c.effect) and spread is not None:
-        change = numbers.change(c.effect * (spread[1] - spread[0]), unit)
-        over = f"{change} over {numbers.dose(spread[0])} to {numbers.dose(spread[1])}"
     absent = _lacking(findings, found, c) if is_trend(c) else []
-    return [
-        c.arm,
-        _where(c),
-        "; ".join([reading(findings, c), *absent]),
-        over,
-        numbers.p_value(c.p),
-        numbers.p_value(corrected_p(c)),
-        numbers.change(c.effect, unit),
-        numbers.interval(c.low, c.high, unit) or NOTHING,
-        str(c.n_seeds),
-    ]
+    over, interval, slope = _over(c, unit, dose)
+    p_values = numbers.p_value(c.p), numbers.p_value(corrected_p(c))
+    said = "; ".join([reading(findings, c), *absent])
+    return [c.arm, _where(c), said, over, interval, *p_values, str(c.n_seeds), slope]
+
+
+def _over(c: Comparison, unit: str, dose: str) -> tuple[str, str, str]:
+    """Return the change over the doses, its interval, and the slope; the interval stands beside what it is of.
+
+    A straight line through shares cannot rise by more than all of them over the doses that it was fitted on; what two
+    doses do together, per unit of both, has no such end.
+    """
+    spread = dose_range(c) if is_trend(c) else None
+    if spread is None or not numbers.is_number(c.effect):
+        between = numbers.interval(c.low, c.high, unit)
+        return NOTHING, NOTHING, numbers.change(c.effect, unit) + (f" ({between})" if between else "")
+    width = spread[1] - spread[0]
+    whole = possible(c.effect * width, unit)
+    where = " ".join(filter(None, [dose, f"{numbers.dose(spread[0])} to {numbers.dose(spread[1])}"]))
+    low, high = (x * width if numbers.is_number(x) else None for x in (c.low, c.high))
+    per = f" per {dose}" if dose else ""
+    return (
+        f"{numbers.change(whole, unit)} over {where}",
+        bounds(low, high, unit) or NOTHING,
+        f"{numbers.change(whole / width, unit)}{per}",
+    )
 
 
 def _lacking(findings: Findings, found: Means, c: Comparison) -> list[str]:
@@ -89,7 +130,8 @@ def contrasts(findings: Findings, limit: int = 240) -> Table | None:
     """
     listed = sorted((c for c in findings.comparisons if c.kind == "difference"), key=lambda c: c.family != "primary")
     left = len(listed) - limit
-    note = f"{left:,} more comparisons are in comparisons.json." if left > 0 else ""
+    more = f"{left:,} more comparisons are in comparisons.json." if left > 0 else ""
+    note = " ".join(filter(None, [more, TWO_TESTS if two_tests(listed) else ""]))
     chosen = listed[:limit]
     filled = [(kind, [kind.write(c, unit_of(findings, c)) for c in chosen]) for kind in _KINDS]
     there = [(kind, cells) for kind, cells in filled if kind.always or any(cell != NOTHING for cell in cells)]
@@ -100,6 +142,13 @@ def contrasts(findings: Findings, limit: int = 240) -> Table | None:
     ]
     numeric = frozenset(place for place, (kind, _) in enumerate(there) if kind.numeric)
     return Table(heads, rows, numeric, note) if rows else None
+
+
+def two_tests(listed: Iterable[Comparison]) -> bool:
+    """Say whether there is a difference over several training runs, whose p-value is the larger of two tests."""
+    return any(
+        c.kind == "difference" and c.n_seeds > 1 and not for_models(c) and numbers.is_number(c.p) for c in listed
+    )
 
 
 def _counts(c: Comparison, unit: str) -> str:
@@ -120,8 +169,8 @@ def _plain(x: float | None, low: float | None, high: float | None) -> str:
 def _shift(c: Comparison, unit: str) -> str:
     if not numbers.is_number(c.sizes.shift):
         return NOTHING
-    bounds = numbers.interval(c.sizes.shift_low, c.sizes.shift_high, unit)
-    return numbers.change(c.sizes.shift, unit) + (f" ({bounds})" if bounds else "")
+    between = bounds(c.sizes.shift_low, c.sizes.shift_high, unit)
+    return numbers.change(c.sizes.shift, unit) + (f" ({between})" if between else "")
 
 
 def _split(c: Comparison, unit: str) -> str:
@@ -133,22 +182,22 @@ def _split(c: Comparison, unit: str) -> str:
 def _of_models(c: Comparison, unit: str) -> str:
     if not numbers.is_number(c.models.models_p):
         return NOTHING
-    bounds = numbers.interval(c.models.models_low, c.models.models_high, unit)
+    between = bounds(c.models.models_low, c.models.models_high, unit)
     test = f"{numbers.p_value(c.models.models_p)}, {clip(c.models.models_test, 40)}"
-    return f"{test} ({bounds})" if bounds else test
+    return f"{test} ({between})" if between else test
 
 
 _KINDS = (
     _Kind("arm", lambda c, unit: c.arm, numeric=False, always=True),
     _Kind("outcome", lambda c, unit: _where(c), numeric=False, always=True),
     _Kind("difference", lambda c, unit: numbers.change(c.effect, unit), always=True),
-    _Kind("95 % interval", lambda c, unit: numbers.interval(c.low, c.high, unit) or NOTHING, always=True),
+    _Kind("95 % interval", lambda c, unit: bounds(c.low, c.high, unit) or NOTHING, always=True),
     _Kind("ratio", lambda c, unit: _plain(c.sizes.ratio, c.sizes.ratio_low, c.sizes.ratio_high)),
     _Kind("counts", _counts),
     _Kind("p-value", lambda c, unit: numbers.p_value(c.p), always=True),
     _Kind("corrected", lambda c, unit: numbers.p_value(corrected_p(c)), always=True),
-    _Kind("90 % interval", lambda c, unit: numbers.interval(c.low90, c.high90, unit) or NOTHING),
-    _Kind("bootstrap 95 %", lambda c, unit: numbers.interval(c.boot_low, c.boot_high, unit) or NOTHING),
+    _Kind("90 % interval", lambda c, unit: bounds(c.low90, c.high90, unit) or NOTHING),
+    _Kind("bootstrap 95 %", lambda c, unit: bounds(c.boot_low, c.boot_high, unit) or NOTHING),
     _Kind("odds ratio", lambda c, unit: _plain(c.sizes.odds_ratio, c.sizes.odds_ratio_low, c.sizes.odds_ratio_high)),
     _Kind("Hodges-Lehmann", _shift),
     _Kind("AUC", lambda c, unit: _plain(c.sizes.auc, c.sizes.auc_low, c.sizes.auc_high)),

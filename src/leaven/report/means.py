@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from leaven.report.findings import ArmInfo, Findings
 from leaven.stats.families import names_of
+from leaven.stats.table import LARGEST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,13 +49,12 @@ def means(measurements: pd.DataFrame | None) -> Means:
 
 
 def _tidy(measurements: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with all columns there; a value that is no finite number counts as unscored."""
-    import numpy as np
+    """Return the table with all columns there; what is no finite number, or beyond any, counts as unscored."""
     import pandas as pd
 
     frame = measurements.reindex(columns=["arm", "seed", "suite", "metric", "group", "item_id", "value"])
     value = pd.to_numeric(frame["value"], errors="coerce").astype(float)
-    return frame.assign(value=value.where(np.isfinite(value)), group=frame["group"].astype(object))
+    return frame.assign(value=value.where(value.abs() <= LARGEST), group=frame["group"].astype(object))
 
 
 def _average(frame: pd.DataFrame) -> dict[tuple[str, Column], Mean]:

@@ -12,6 +12,8 @@ from leaven.report.text import label
 
 NOT_MEASURED = "not measured"
 NBSP = "\u00a0"
+_ROUNDING = 1e-12  # a sum that should be 0 comes out as less than this
+_LEVEL = 0.05  # of what is called shown
 
 
 def is_number(x: float | None) -> TypeGuard[float]:
@@ -58,10 +60,21 @@ def interval(low: float | None, high: float | None, unit: str = "score") -> str 
 
 
 def p_value(p: float | None) -> str:
-    """Write a p value: three digits, ``< 0.001`` below, a dash when there was no test."""
+    """Write a p value: three digits, ``< 0.001`` below, a dash when there was no test.
+
+    Near 0.05 it has as many digits as show on which side it is.
+    """
     if not is_number(p):
         return "–"
-    return f"<{NBSP}0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    if p < 0.001:
+        return f"<{NBSP}0.001"
+    if p >= 0.1:
+        return f"{p:.2f}"
+    written = [f"{p:.{digits}f}" for digits in (3, 4, 5)]
+    sided = [
+        text for text in written if (float(text) < _LEVEL) == (p < _LEVEL) and (float(text) > _LEVEL) == (p > _LEVEL)
+    ]
+    return sided[0] if sided else f"{'<' if p < _LEVEL else '>'}{NBSP}{_LEVEL:g}"
 
 
 def p_phrase(p: float) -> str:
@@ -89,8 +102,8 @@ def dose(x: float | None) -> str:
 
 
 def rounded(x: float | None) -> str:
-    """Write a dose that was computed, not declared: three significant digits."""
-    return "–" if not is_number(x) else f"{x:.3g}".replace("-", "−")
+    """Write a number that was computed, not declared: three significant digits; what is only rounding is 0."""
+    return "–" if not is_number(x) else "0" if abs(x) < _ROUNDING else f"{x:.3g}".replace("-", "−")
 
 
 def share(x: float | None) -> str:

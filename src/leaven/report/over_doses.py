@@ -10,9 +10,21 @@ from collections.abc import Sequence
 
 from leaven.comparison import Comparison
 from leaven.report import numbers
-from leaven.report.certainty import because, certainty, few_seeds, is_shown, listed, margin, outcome, possible, unit_of
+from leaven.report.certainty import (
+    because,
+    certainty,
+    closeness,
+    few_seeds,
+    is_shown,
+    left_out,
+    listed,
+    margin,
+    outcome,
+    possible,
+    unit_of,
+)
 from leaven.report.findings import Findings
-from leaven.report.fitted import dose_range, ends, lacking, swept
+from leaven.report.fitted import dose_range, fitted_ends, lacking, swept
 from leaven.report.means import Column, Means
 from leaven.report.text import clip
 
@@ -48,27 +60,28 @@ def _trend(findings: Findings, found: Means, c: Comparison) -> list[str]:
     if not numbers.is_number(c.effect):
         return [f"The trend of {outcome(findings, c)} could not be computed{because(c)}."]
     tested, by, scale = _over(findings, c, c.effect)
-    dose = _dose(findings)
+    dose = _dose(findings, c)
     constant = _constant(findings, found, c)
     if constant is not None:
         return [*_unmoved(findings, c, f"As {dose} goes {tested}", constant)]
-    both = ends(findings, found, c)
     sure = certainty(findings, c, scale)
     if c.n_seeds in (1, 2):
-        return [f"As {dose} goes {tested}, {_moves(c, both, findings, seen=True)} in these runs ({by}).", few_seeds(c)]
+        size = "; ".join([by, *left_out(c)])
+        return [f"As {dose} goes {tested}, {_moves(c, findings, seen=True)} in these runs ({size}).", few_seeds(c)]
     if is_shown(c):
         small = f", which is less than the margin of {margin(findings, c)}" if c.equivalent else ""
-        return [
-            f"As {dose} rises {tested}, {_moves(c, both, findings)}: a straight-line trend of {by}{small} ({sure})."
-        ]
+        return [f"As {dose} rises {tested}, {_moves(c, findings)}: a straight-line trend of {by}{small} ({sure})."]
     if c.equivalent:
-        within = f"within the margin of {margin(findings, c)}"
-        return [f"No change in {outcome(findings, c)} as {dose} rises {tested}: {within} ({by}; {sure})."]
+        within = f"every dose is within the margin of {margin(findings, c)}"
+        near = closeness(findings, c, scale)
+        return [f"No change in {outcome(findings, c)} as {dose} rises {tested}: {within} ({by}; {near})."]
     return [f"A change in {outcome(findings, c)} was not shown as {dose} rises {tested} ({by}; {sure}).", NOT_THE_SAME]
 
 
-def _dose(findings: Findings) -> str:
-    return f"the dose {clip(findings.dose_name, 40)}" if findings.dose_name else "the dose"
+def _dose(findings: Findings, c: Comparison) -> str:
+    """Name the dose of a trend: of a grid, the one that it is over ("grid: dose")."""
+    named = c.arm.rpartition(": ")[2] if c.test.startswith("trend: ") and ": " in c.arm else findings.dose_name
+    return f"the dose {clip(named, 40)}" if named else "the dose"
 
 
 def _over(findings: Findings, c: Comparison, effect: float) -> tuple[str, str, float]:
@@ -81,13 +94,14 @@ def _over(findings: Findings, c: Comparison, effect: float) -> tuple[str, str, f
     return f"from {numbers.dose(spread[0])} to {numbers.dose(spread[1])}", by, width
 
 
-def _moves(c: Comparison, ends: tuple[float, float] | None, findings: Findings, *, seen: bool = False) -> str:
+def _moves(c: Comparison, findings: Findings, *, seen: bool = False) -> str:
     """Say which way a trend goes; the end points are named only where they go the same way."""
-    return f"{outcome(findings, c)} {_way(c, ends, findings, seen=seen)}"
+    return f"{outcome(findings, c)} {_way(c, findings, seen=seen)}"
 
 
-def _way(c: Comparison, ends: tuple[float, float] | None, findings: Findings, *, seen: bool = False) -> str:
+def _way(c: Comparison, findings: Findings, *, seen: bool = False) -> str:
     assert c.effect is not None
+    ends = fitted_ends(c)
     if c.effect == 0:
         return "does not change"
     rises = c.effect > 0
@@ -121,10 +135,15 @@ def unmoved_tail(findings: Findings, c: Comparison) -> str:
         return ""
     if c.equivalent:
         return f", no change within the margin of {margin(findings, c)}"
-    size = f"{numbers.count(c.n_items)} items" + (f" and {c.n_seeds} seeds" if c.n_seeds else "")
+    size = "1 item" if c.n_items == 1 else f"{numbers.count(c.n_items)} items"
+    size += f" and {c.n_seeds} seeds" if c.n_seeds else ""
     if c.equivalent is False:
         return f"; {size} are too few to call that no change within {margin(findings, c)}"
-    return f" ({size}; without a margin that is not called no change)"
+    if c.margin is None:
+        return f" ({size}; without a margin that is not called no change)"
+    if c.is_thin or c.n_items == 1:
+        return f" ({'; '.join([size, *(left_out(c) if c.is_thin else [])])}: that is not called no change)"
+    return f" ({size}; nothing varied, so how sure that is cannot be told)"
 
 
 # Several sweeps at once
@@ -137,11 +156,11 @@ def _seen(findings: Findings, found: Means, few: Sequence[Comparison]) -> list[s
     parts = []
     for c in sorted(few, key=_size, reverse=True)[:_NAMED]:
         tested, by, _ = _over(findings, c, c.effect or 0.0)
-        way = _way(c, ends(findings, found, c), findings, seen=True)
+        way = _way(c, findings, seen=True)
         parts.append(f"{way} in {clip(c.arm, 60)} ({by.removesuffix(' over that range')}, dose {tested})")
     rest = len(few) - len(parts)
     parts += [f"{rest} more sweeps are in the table of trends"] if rest else []
-    said = f"In these runs, as {_dose(findings)} goes up, {outcome(findings, few[0])} {'; '.join(parts)}."
+    said = f"In these runs, as {_dose(findings, few[0])} goes up, {outcome(findings, few[0])} {'; '.join(parts)}."
     return [said, *dict.fromkeys(map(few_seeds, few))]
 
 
@@ -168,11 +187,13 @@ def _summed(findings: Findings, found: Means, trends: Sequence[Comparison]) -> s
             parts.append(f"it {verb} in {where} ({most}{by}; {certainty(findings, top, scale)})")
     if same:
         parts.append(
-            f"no change within the margin of {margin(findings, same[0])} in {listed([c.arm for c in same], _NAMED)}"
+            f"no change within the margin of {margin(findings, same[0])} in {listed([c.arm for c in same], _NAMED)}, "
+            "each judged alone"
         )
     if open_:
         where = listed([c.arm for c in open_], _NAMED)
         parts.append(f"no change was shown in {where}, which is not the same as no change")
     absent = sum(bool(lacking(findings, found, c)) for c in trends)
     parts += [f"{absent} of the sweeps lack doses, see the trends"] if absent else []
-    return f"{outcome(findings, trends[0])} over {_dose(findings)} in {len(trends)} sweeps: {'; '.join(parts)}."
+    about = f"{outcome(findings, trends[0])} over {_dose(findings, trends[0])}"
+    return f"{about} in {len(trends)} sweeps: {'; '.join(parts)}."

@@ -12,10 +12,10 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
-from leaven.report import cautions, formats, listings, numbers, sections, tables
+from leaven.report import cautions, formats, listings, numbers, scored, sections, tables
 from leaven.report.answer import answer
 from leaven.report.browser import browser
-from leaven.report.figures import gallery, headline
+from leaven.report.figures import gallery, headline, keyed
 from leaven.report.findings import Findings
 from leaven.report.layout import laid_out
 from leaven.report.means import Means, arms, means
@@ -26,6 +26,7 @@ from leaven.report.text import clean, clip
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+LONG, LONG_NUMBER = 24, 18  # letters of a table's cell that stand in one line
 EXPORTS = {"md": "md", "tex": "latex", "csv": "csv"}  # by the ending of the file that the reader saves
 
 
@@ -53,8 +54,8 @@ def _top(findings: Findings, found: Means) -> dict[str, Any]:
         "has_primary": bool(findings.primary),
         "lock": sections.lock(findings),
         "claims": claims,
-        "headline": headline(findings, found),
-        "gallery": gallery(findings, found),
+        "headline": keyed(headline(findings, found)),
+        "gallery": keyed(gallery(findings, found)),
     }
 
 
@@ -80,8 +81,10 @@ def _results(findings: Findings, found: Means) -> dict[str, Any]:
         "exports": packed({ending: formats.render(findings, name) for ending, name in EXPORTS.items()})
         if grids
         else "",
+        "two_tests": listings.TWO_TESTS if listings.two_tests(findings.comparisons) else "",
         "contrasts": listings.contrasts(findings),
         "trends": listings.trends(findings, found),
+        "over": " and ".join(listings.doses(findings)) if findings.dose_name else "the dose",
         "tolerated": sections.tolerated(findings),
         "coherence": sections.coherence(findings),
         "degenerate": sections.degenerate(findings),
@@ -142,15 +145,23 @@ def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
 def _byline(findings: Findings, found: Means) -> list[str]:
     """Return the study's size in a few words each."""
     n_seeds = len({seed for arm in findings.arms for seed in arm.seeds})
-    values = 0 if findings.measurements is None else len(findings.measurements)
     parts = [
         _plural(len(findings.arms), "arm"),
         _plural(n_seeds, "seed"),
         _plural(len(findings.trainings), "training"),
-        _plural(values, "measured value") if found else "no measurements",
+        _measured(findings) if found else "no measurements",
         f"baseline {clip(findings.baseline, 40)}" if findings.baseline else "no baseline",
     ]
     return [part for part in parts if not part.startswith("0 ")]
+
+
+def _measured(findings: Findings) -> str:
+    """Count the values that are there, of those that were asked for; what is printed beside others does not count."""
+    asked = scored.compared(findings)
+    there = int(scored.is_scored(asked).sum())
+    if there == len(asked):
+        return _plural(there, "measured value")
+    return f"{numbers.count(there)} of {_plural(len(asked), 'value')} measured"
 
 
 def _plural(n: int, word: str) -> str:
@@ -172,7 +183,14 @@ def _environment() -> Environment:
     made.filters["clip"] = clip
     made.filters["count"] = numbers.count
     made.filters["tips"] = _tips
+    made.filters["is_long"] = lambda text, is_number=False: len(str(text)) > (LONG_NUMBER if is_number else LONG)
+    made.filters["whole"] = _whole
     return made
+
+
+def _whole(text: object) -> str:
+    """Return a cell of numbers whose intervals are not broken into lines."""
+    return str(text).replace(" to ", f"{numbers.NBSP}to{numbers.NBSP}")
 
 
 def _tips(svg: str) -> list[str]:

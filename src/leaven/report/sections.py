@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from leaven.report import numbers
+from leaven.report.certainty import listed
 from leaven.report.costs import differing, stages
 from leaven.report.declared import claims, lock
 from leaven.report.evidence import audit, coherence, degenerate, evaluators, heterogeneity, tolerated
@@ -116,12 +117,22 @@ def data_table(findings: Findings) -> Table | None:
     heads = ["data", "source", "format", "rows in", "kept", "dropped", "identity"]
     rows = []
     for d in findings.data:
-        drops = [f"{reason} {n:,}" for reason, n in d.drops.items() if n]
         lost = d.rows_in - d.kept - sum(d.drops.values())
-        drops += [f"not accounted for {lost:,}"] if lost else []
-        rows.append([d.name, d.source, d.format, numbers.count(d.rows_in), numbers.count(d.kept),
-                     " · ".join(drops) or "none", d.identity or "–"])  # fmt: skip
-    return Table(heads, rows, frozenset({3, 4})) if rows else None
+        drops = [*d.drops.items(), ("not accounted for", lost)]
+        said = "; ".join(f"{n:,}{numbers.NBSP}× {reason}" for reason, n in drops if n)
+        rows.append([d.name, d.source, d.format, numbers.count(d.rows_in), numbers.count(d.kept), said or "none",
+                     d.identity or "–"])  # fmt: skip
+    return Table(heads, rows, frozenset({3, 4}), _listed_again(findings)) if rows else None
+
+
+def _listed_again(findings: Findings) -> str:
+    """Say why a source has several lines, where one has."""
+    names = [d.name for d in findings.data]
+    again = list(dict.fromkeys(name for name in names if names.count(name) > 1))
+    if not again:
+        return ""
+    why = "there is a line for every use that leaves other rows: a training or a suite drops what is too long for it"
+    return f"Of {listed(again)} {why}."
 
 
 def training_table(findings: Findings) -> Table | None:

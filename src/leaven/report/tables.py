@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leaven.comparison import Comparison
-from leaven.report import numbers
+from leaven.report import listings, numbers
 from leaven.report.certainty import corrected_p, for_models, groups_tested, is_named
 from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.report.means import Column, Mean, Means, arms, columns, is_baseline, is_primary
@@ -18,7 +18,7 @@ from leaven.report.means import Column, Mean, Means, arms, columns, is_baseline,
 MARKS = {
     "●": "primary outcome, change shown: p < 0.05 after Holm's correction",
     "○": "exploratory, change shown: p < 0.05 after Benjamini and Hochberg's correction",
-    "≈": "equivalent: the 90 % interval lies within the declared margin",
+    "≈": "equivalent: the 90 % interval lies within the declared margin; each is judged alone",
     "¹": "one seed: no winner is named",
     "²": "two seeds: nothing is claimed about the recipe",
     "§": "for these trained models only: no training run varied",
@@ -107,7 +107,8 @@ def _of_groups(findings: Findings, suite: str, metric: str) -> str:
     if tested.p is None:
         why = f" ({tested.note})" if tested.note else ""
         return f"Whether groups differ at all could not be tested{why}: no single group is named."
-    how = f"{numbers.p_phrase(tested.p)}, {tested.test}"
+    p = tested.p if tested.p_holm is None else tested.p_holm
+    how = f"{numbers.p_phrase(p)} after Holm's correction over metrics, {tested.test}"
     if tested.is_shown:
         return f"Groups differ in how arms change them ({how})."
     return f"Groups are not shown to differ ({how}): no single group is named."
@@ -160,7 +161,7 @@ def _cell(findings: Findings, column: Column, mean: Mean | None, c: Comparison |
     if c is None or not numbers.is_number(c.effect):
         note = c.note or "not compared" if c is not None else ""
         return Cell(written, marks=unscored, note=_joined(beside, note), sort=value)
-    bounds = numbers.interval(c.low, c.high, about.unit)
+    bounds = listings.bounds(c.low, c.high, about.unit)
     shown = is_named(findings, c)
     return Cell(
         value=written,
@@ -193,7 +194,7 @@ def _beside(findings: Findings, found: Means, arm: ArmInfo, column: Column) -> s
 
 def _within(c: Comparison, about: MetricInfo) -> str:
     """Return the 90 % interval that equivalence was judged by, where it was shown."""
-    bounds = numbers.interval(c.low90, c.high90, about.unit)
+    bounds = listings.bounds(c.low90, c.high90, about.unit)
     return f"90{numbers.NBSP}% {bounds}" if _is_equivalent(c) and bounds else ""
 
 

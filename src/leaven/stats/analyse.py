@@ -36,7 +36,7 @@ def analyse(measurements: pd.DataFrame, asked: Questions) -> tuple[list[Comparis
     return compared, Analyses(
         fits=list(_fits(whole, sweeps_of(arms, asked), asked)),
         surfaces=list(_surfaces(whole, asked)),
-        heterogeneity=list(_groups(measurements, whole, to, asked)),
+        heterogeneity=heterogeneity.corrected(list(_groups(measurements, whole, to, asked))),
         agreement=[
             evaluators.agreement(name, listed, measurements, compared, seed=asked.seed)
             for name, listed in asked.evaluators.items()

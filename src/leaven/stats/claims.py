@@ -89,8 +89,8 @@ def judge(
 
     "Shown" is p < 0.05 after Holm's correction over all claims that could be tested, for the supporting and for the
     refuting p-values separately: 5 % of studies at most support a false claim, and as many refute a true one. That
-    holds as far as the intervals do: with five claims at their margins' edges, 3 seeds and much run noise it was 6 %
-    and 8.5 % (``scripts/simulate_parts.py``), from 5 seeds on 2-7 %. The refuting p of "same" is the chance of an
+    holds as far as the intervals do: with five claims at their margins' edges it was 1-6 %
+    at 3, 5 and 10 seeds (``scripts/simulate_parts.py``). The refuting p of "same" is the chance of an
     estimate so far out, on either side, at the margin's edge. Fewer than three training seeds, a column or an arm
     that is not there: undecided, and the note says why. ``locked`` holds the claims that were hashed before results
     (None: nothing was locked); equal in every field, or it is another claim.
@@ -130,7 +130,9 @@ def _is_of(claim: Claim, column: Column) -> bool:
 def _tested(claim: Claim, pairs: effects.Contrast) -> _Weighed:
     known = inference.estimate(pairs)
     note = "; ".join(known.notes) or None
-    if known.effect is None or known.variance is None:
+    if known.of_one_item:
+        note = "; ".join(filter(None, ["one item is no sample of items", note]))
+    if known.effect is None or not known.can_be_small:
         return _Weighed(claim, known, n_items=pairs.n_items, n_seeds=pairs.n_seeds, note=note)
     supports, refutes = p_values(known, claim.holds, claim.margin)
     return _Weighed(claim, known, supports, refutes, pairs.n_items, pairs.n_seeds, note)
@@ -139,20 +141,22 @@ def _tested(claim: Claim, pairs: effects.Contrast) -> _Weighed:
 def p_values(known: inference.Estimate, holds: str, margin: float) -> tuple[float, float]:
     """Return the p-values that support and that refute what a claim says of an effect; see `judge`.
 
-    ``known.variance`` must be there. The variance counts as at least its floor: items that never differ show little.
-    That an effect is there is judged over runs too, as `Estimate.p` is; that it is small, by the 90 % interval alone.
+    ``known.can_be_small`` must hold. The variance counts as at least its floor: items that never differ show little.
+    On which side of a bound an effect lies is judged over runs too, as `Estimate.p` is; that it lies between two bounds
+    ("same"), by the 90 % interval alone, as equivalence is everywhere.
     """
     effect = known.effect
     assert effect is not None
     above, below = _shown(known, effect - margin), _shown(known, -margin - effect)
-    not_above, not_below = _tail(known, margin - effect), _tail(known, effect + margin)
+    not_above, not_below = _shown(known, margin - effect), _shown(known, effect + margin)
+    between = max(_tail(known, margin - effect), _tail(known, effect + margin))
     outside = min(_shown(known, abs(effect) - margin) + _shown(known, abs(effect) + margin), 1.0)
     return {
         "higher": (above, not_above),
         "lower": (below, not_below),
         "not higher": (not_above, above),
         "not lower": (not_below, below),
-        "same": (max(not_above, not_below), outside),
+        "same": (between, outside),
     }[holds]
 
 
@@ -169,8 +173,6 @@ def _tail(known: inference.Estimate, distance: float) -> float:
 
     assert known.variance is not None
     error = float(np.sqrt(max(known.variance, known.floor)))
-    if error == 0:  # every difference is exactly 0, of an outcome without bounds
-        return _LEAST_P if distance > 0 else 1.0
     return max(float(stats.t.sf(distance / error, known.df)), _LEAST_P)
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from leaven.comparison import Comparison
 from leaven.stats import families
+from leaven.stats.table import LARGEST
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST_ITEMS = 10  # below it, one value everywhere is no surprise
-_LARGEST = 1e100  # a value beyond it counts as unscored, as in the cubes
 _COLUMN = ["arm", "suite", "metric"]
 _Value = TypeVar("_Value")
 _Part = tuple[float | None, float | None, float]
@@ -108,7 +108,8 @@ def _held(
             yield _Held(name, (None, None, margin), is_within=False, is_worse=False)
             continue
         effect, low, high = harm(one, _exact(better, one))
-        within, worse = high is not None and high < margin, low is not None and low > margin
+        # Of an arm that broke often, only its best answers may be left.
+        within, worse = high is not None and high < margin and not one.is_thin, low is not None and low > margin
         yield _Held(name, (effect, high, margin), within, worse)
 
 
@@ -153,7 +154,7 @@ def _constant(table: pd.DataFrame) -> Iterator[Degenerate]:
     import pandas as pd
 
     numbers = pd.to_numeric(table["value"])
-    scored = table.loc[numbers.abs() <= _LARGEST, [*_COLUMN, "item_id"]].assign(value=numbers)
+    scored = table.loc[numbers.abs() <= LARGEST, [*_COLUMN, "item_id"]].assign(value=numbers)
     ends = scored.groupby(_COLUMN, observed=True)["value"].agg(["min", "max"])
     alike = ends[ends["min"] == ends["max"]].reset_index()[[*_COLUMN, "min"]]
     items = scored.merge(alike, on=_COLUMN).groupby(_COLUMN, observed=True)["item_id"].nunique()

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from leaven.comparison import Comparison
 from leaven.errors import did_you_mean
 from leaven.stats import effects, families, inference, table
@@ -122,12 +124,34 @@ def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
     known = inference.estimate(pairs)
     tested = doses.Trend(None, "trend: not tested")
     if pairs.n_items:
-        tested = doses.trend(pairs.run_means(), list(at.values()), seed=plan.asked.seed)
+        tested = _one_way(doses.trend(pairs.run_means(), list(at.values()), seed=plan.asked.seed), pairs.effect)
+    ends = [_mean_at(pairs, at, end(at.values())) if pairs.n_items else None for end in (max, min)]
     return _over(
         about, pairs, known, (min(at.values()), max(at.values())), _margin(cube, plan),
-        arm=sweep.name, kind="trend", p=tested.p, test=tested.test,
+        arm=sweep.name, kind="trend", p=tested.p, test=tested.test, mean=ends[0], baseline_mean=ends[1],
         notes=(*known.notes, tested.note, sweep.note, left_out),
     )  # fmt: skip
+
+
+def _mean_at(pairs: effects.Contrast, at: Mapping[str, float], dose: float) -> float:
+    """Return the mean of a dose's arms over the pairs that entered: ends and slope are of the same answers."""
+    return float(np.mean([mean for arm, mean in zip(pairs.arms, pairs.means(), strict=True) if at[arm.name] == dose]))
+
+
+def _one_way(tested: doses.Trend, slope: float | None) -> doses.Trend:
+    """Show no trend where the doses' order goes one way and the straight line the other: neither may be named."""
+    if tested.p is None or tested.rises is None or not slope or tested.rises == (slope > 0):
+        return tested
+    return replace(tested, p=1.0, note="the doses' order and the straight line go opposite ways: no trend is claimed")
+
+
+def _stay(pairs: effects.Contrast, baseline: str, margin: float) -> bool:
+    """Say whether every dose's own difference is within the margin: a curve may leave it and come back."""
+    names = [arm.name for arm in pairs.arms]
+    one = np.eye(len(names))
+    first = names.index(baseline) if baseline in names else 0
+    rest = (one[place] - one[first] for place in range(len(names)) if place != first)
+    return all(inference.estimate(pairs.reweighted(list(weights))).within(margin) for weights in rest)
 
 
 def _grid(cube: table.Cube, name: str, points: Mapping[str, tuple[float, float]], plan: _Plan) -> Iterator[Comparison]:
@@ -146,7 +170,7 @@ def _grid(cube: table.Cube, name: str, points: Mapping[str, tuple[float, float]]
         known = inference.estimate(pairs)
         yield _over(
             about, pairs, known, term.range, _margin(cube, plan) if term.kind == "trend" else None,
-            arm=term.name, kind=term.kind, p=known.p, test=f"{term.kind}: {known.test}",
+            arm=term.name, kind=term.kind, p=known.p, test=f"{term.kind}: {known.test}", mean=None, baseline_mean=None,
             notes=(*known.notes, left_out),
         )  # fmt: skip
 
@@ -162,11 +186,14 @@ def _over(
     """Return what holds over a range of doses; a margin is spread over it."""
     low, high = between if between is not None and pairs.n_items else (None, None)
     made = _comparison(
-        about, pairs, known, dose=None, mean=None, baseline_mean=None, dose_low=low, dose_high=high,
+        about, pairs, known, dose=None, dose_low=low, dose_high=high,
         margin=None if margin is None or between is None else margin / (between[1] - between[0]),
         **given,  # type: ignore[arg-type]
     )  # fmt: skip
-    return replace(made, split=split.split(pairs)) if pairs.n_items else made
+    if not pairs.n_items:
+        return made
+    stays = made.equivalent and margin is not None and _stay(pairs, about.baseline, margin)
+    return replace(made, split=split.split(pairs), equivalent=stays if made.equivalent else made.equivalent)
 
 
 @dataclass(frozen=True)
@@ -218,7 +245,11 @@ def _comparison(
         margin=margin, low90=low90, high90=high90, equivalent=None if margin is None else known.within(margin),
         n_items=pairs.n_items, n_seeds=pairs.n_seeds, n_dropped=pairs.n_dropped, note=_joined(*notes, infinite),
     )  # fmt: skip
-    return Comparison(**{**facts, **given})  # type: ignore[arg-type]
+    made = Comparison(**{**facts, **given})  # type: ignore[arg-type]
+    if made.equivalent is None or not made.is_thin:
+        return made
+    thin = 'more than a fifth of the pairs were left out, so "no change" cannot be told'
+    return replace(made, equivalent=None, note=_joined(made.note, thin))
 
 
 def _empty(about: _About, **given: object) -> Comparison:

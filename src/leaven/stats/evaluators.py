@@ -11,14 +11,13 @@ import numpy as np
 
 from leaven.comparison import Comparison
 from leaven.stats import families
-from leaven.stats.table import Codes, Floats
+from leaven.stats.table import LARGEST, Codes, Floats
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _ALPHA = 0.05
 _MOST_UNITS = 200_000  # beyond it Kendall's tau is that of so many texts, drawn at random
-_LARGEST = 1e100  # a value beyond it counts as unscored, as in the cubes
 _UNIT = ["item_id", "arm", "seed", "sample"]
 
 
@@ -128,7 +127,7 @@ def _units(columns: Mapping[str, tuple[str, str]], table: pd.DataFrame) -> tuple
     rater = pd.Categorical(both.loc[rows.index], categories=list(columns)).codes
     values = np.full((int(unit.max(initial=-1)) + 1, len(columns)), np.nan)
     value = pd.to_numeric(rows["value"]).to_numpy(dtype=float, na_value=np.nan)
-    values[unit, rater] = np.where(np.abs(value) <= _LARGEST, value, np.nan)
+    values[unit, rater] = np.where(np.abs(value) <= LARGEST, value, np.nan)
     item = np.zeros(len(values), dtype=np.int64)
     item[unit] = pd.factorize(rows["item_id"])[0]
     return values, item
@@ -169,7 +168,7 @@ def _verdict(one: Comparison) -> str:
     p = one.p_holm if one.family == families.PRIMARY else one.p_bh
     if one.equivalent:
         return "same"
-    if p is None or p >= _ALPHA or not one.effect:
+    if p is None or p >= _ALPHA or not one.effect or one.n_items == 1:
         return "open"
     return "higher" if one.effect > 0 else "lower"
 

@@ -19,6 +19,7 @@ MIN_SEEDS = 3
 LEVEL = 0.95
 # An outcome of 0 or 1 whose arm has fewer odd items than this tells too little of its own variance (see `resolution`).
 _FEW = 3
+_LEAST_DF = 1.0  # effective seeds - 1: two runs with a few pairs beside a whole one are no three runs
 _NO_VARIANCE = 1e-10  # a standard error below this share of the largest difference is rounding
 
 
@@ -71,6 +72,7 @@ class Estimate:
     notes: tuple[str, ...] = ()
     scope: str | None = None
     of_runs: tuple[float, float] | None = None
+    of_one_item: bool = False
 
     @property
     def p(self) -> float | None:
@@ -90,26 +92,35 @@ class Estimate:
         return max(p, float(np.finfo(float).tiny))  # a p-value that underflows is small, not 0
 
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
-        """Return the interval of a level, clipped to what the outcome can be, or None."""
-        return None if self.variance is None else self._around(self.variance, level)
+        """Return the interval of a level, clipped to what the outcome can be, or None (also where nothing varied)."""
+        return self._around(self.variance, level) if self.variance else None
 
     def within(self, margin: float) -> bool | None:
         """Say whether two one-sided 5 % tests show an effect within +-margin (the 90 % interval lies inside).
 
-        Uses the floor even where every difference is 0: a few items that never differ do not show "no change".
+        Uses the floor even where every difference is 0: a few items that never differ do not show "no change". None
+        where there is no such interval.
         """
         between = self.equivalence_interval()
         return None if between is None else bool(-margin < between[0] and between[1] < margin)
 
     def equivalence_interval(self) -> tuple[float, float] | None:
-        """Return the 90 % interval that `within` holds against the margin: never narrower than the floor allows."""
-        return None if self.variance is None else self._around(max(self.variance, self.floor), 0.90)
+        """Return the 90 % interval that `within` holds against the margin: never narrower than the floor allows.
+
+        None of one item, which is no sample of items, and where nothing varied in an outcome without bounds.
+        """
+        return self._around(max(self.variance or 0.0, self.floor), 0.90) if self.can_be_small else None
+
+    @property
+    def can_be_small(self) -> bool:
+        """Whether there is anything by which to show that an effect is small."""
+        return self.variance is not None and not self.of_one_item and max(self.variance, self.floor) > 0
 
     def _around(self, variance: float, level: float) -> tuple[float, float]:
         from scipy import stats
 
         assert self.effect is not None
-        half = float(stats.t.ppf((1 + level) / 2, self.df) * np.sqrt(variance)) if variance > 0 else 0.0
+        half = float(stats.t.ppf((1 + level) / 2, self.df) * np.sqrt(variance))
         low, high = self.effect - half, self.effect + half
         return (max(low, self.bounds[0]), min(high, self.bounds[1])) if self.bounds else (low, high)
 
@@ -119,36 +130,51 @@ def estimate(contrast: Contrast) -> Estimate:
 
     Fewer than three seeds, a single item of an untrained pair, or a table too sparse give no variance and a note.
     """
-    bare = Estimate(contrast.effect, None, 1.0, 0.0, contrast.bounds, "no test")
-    refusal = _refusal(contrast)
-    if refusal:
-        return replace(bare, notes=(refusal,))
-    found = components(contrast.matrix)
-    if found is None:
-        return replace(bare, notes=("too few items were scored under more than one seed: no interval",))
+    found = None if _refusal(contrast) else components(contrast.matrix)
+    refusal = _refusal(contrast) or _sparse(contrast, found)
+    if found is None or refusal:
+        notes = (refusal,) if refusal else ()
+        return Estimate(contrast.effect, None, 1.0, 0.0, contrast.bounds, "no test", notes)
     variance, df = found.variance()
-    floor, slowest = resolution(contrast), float(contrast.n_seeds - 1 if contrast.n_seeds else contrast.n_items - 1)
-    scope = "recipe" if contrast.n_seeds else "models"
-    known = replace(
-        bare,
+    known = Estimate(
+        effect=contrast.effect,
         variance=variance,
         df=max(df, 1.0),
-        floor=floor,
+        floor=resolution(contrast),
+        bounds=contrast.bounds,
         test=_test(contrast),
         notes=_limits(contrast),
-        scope=scope,
+        scope="recipe" if contrast.n_seeds else "models",
         of_runs=(found.seed, found.df_seed) if contrast.n_seeds else None,
+        of_one_item=contrast.n_items == 1,
     )
+    return _judged(contrast, known)
+
+
+def _sparse(contrast: Contrast, found: Components | None) -> str | None:
+    """Say why what was scored is no sample of training runs, if so."""
+    if found is None:
+        return "too few items were scored under more than one seed: no interval"
+    if contrast.n_seeds and contrast.n_items > 1 and found.df_seed < _LEAST_DF:
+        return "nearly all pairs are of one seed: that is no sample of training runs, so no interval"
+    return None
+
+
+def _judged(contrast: Contrast, known: Estimate) -> Estimate:
+    """Return an estimate whose variance is no smaller than the outcome and the number of items allow."""
+    assert known.variance is not None
     largest = float(np.nanmax(np.abs(contrast.matrix)))
+    slowest = float(contrast.n_seeds - 1 if contrast.n_seeds else contrast.n_items - 1)
     if largest == 0:
-        same = "every difference is exactly 0"
-        return replace(known, variance=floor, df=slowest, notes=(*known.notes, same))
-    if np.sqrt(max(variance, 0.0)) <= _NO_VARIANCE * largest and floor == 0:
+        unsure = "" if known.floor else ": nothing varied, so how sure that is cannot be told"
+        same = f"every difference is exactly 0{unsure}"
+        return replace(known, variance=known.floor, df=slowest, notes=(*known.notes, same))
+    if np.sqrt(max(known.variance, 0.0)) <= _NO_VARIANCE * largest and known.floor == 0:
         alike = "the difference is the same in every item and seed: no variance to judge it by, so no interval"
-        return replace(bare, notes=(alike,))
-    if variance < floor:
+        return Estimate(known.effect, None, 1.0, 0.0, known.bounds, "no test", (alike,))
+    if known.variance < known.floor:
         raised = "nearly all outcomes are alike: the variance was raised to what the number of items allows to claim"
-        return replace(known, variance=floor, df=slowest, notes=(*known.notes, raised))
+        return replace(known, variance=known.floor, df=slowest, notes=(*known.notes, raised))
     return known
 
 
@@ -168,7 +194,7 @@ def _refusal(contrast: Contrast) -> str | None:
 def _test(contrast: Contrast) -> str:
     if contrast.n_seeds == 0:
         return "paired t over items, for these models"
-    return "t over seeds, for this item" if contrast.n_items == 1 else "two-way t (items x seeds)"
+    return "t over seeds, for this item" if contrast.n_items == 1 else "two-way t (items x seeds) and t over runs"
 
 
 def _limits(contrast: Contrast) -> tuple[str, ...]:
@@ -223,7 +249,8 @@ def resolution(contrast: Contrast) -> float:
 
     At a ceiling the observed variance is 0 or rests on one or two items. An arm in which fewer than three of the I
     items ever leave its bound contributes as if one item in I + 2 were odd, whatever the number of seeds, since an
-    item may be odd in every run (the rule of succession; cf. Agresti and Caffo 2000).
+    item may be odd in every run (the rule of succession; cf. Agresti and Caffo 2000). So does every arm where no
+    difference was seen at all.
     """
     if contrast.bounds is None:
         return 0.0
@@ -231,4 +258,6 @@ def resolution(contrast: Contrast) -> float:
     never_zero = (np.nan_to_num(contrast.values, nan=0.0) > 0).any(axis=2).sum(axis=1)
     never_one = (np.nan_to_num(contrast.values, nan=1.0) < 1).any(axis=2).sum(axis=1)
     few = np.minimum(never_zero, never_one) < _FEW
+    if not np.nan_to_num(contrast.matrix).any():
+        few[:] = True  # nothing was seen to differ: every arm is alike to the other
     return float(np.sum(contrast.weights[few] ** 2) * odd * (1 - odd) / contrast.n_items)

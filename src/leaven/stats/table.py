@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 COLUMNS = ("arm", "dose", "seed", "suite", "metric", "group", "item_id", "sample", "value")
-_LARGEST = 1e100  # a value beyond it (an exploded perplexity) counts as infinite: its square would not be a number
+LARGEST = 1e100  # a value beyond it (an exploded perplexity) counts as infinite: its square would not be a number
 _IDENTITY = ("suite", "metric", "group", "arm", "seed", "item_id", "sample")
 
 
@@ -127,6 +127,10 @@ def _require_columns(measurements: pd.DataFrame) -> None:
     missing = [name for name in COLUMNS if name not in measurements.columns]
     if missing:
         raise ReportError(f"the measurements lack the columns {', '.join(missing)} (they have {', '.join(COLUMNS)})")
+    for name in ("arm", "suite", "metric", "item_id"):
+        nameless = int(measurements[name].isna().sum())
+        if nameless:
+            raise ReportError(f"{nameless:,} measurements have no {name}: drop these rows, or name what they are of")
 
 
 def _numbers(series: pd.Series[Any]) -> Floats:
@@ -134,7 +138,7 @@ def _numbers(series: pd.Series[Any]) -> Floats:
 
     try:
         return pd.to_numeric(series).to_numpy(dtype=float, na_value=np.nan)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ReportError(f"the measurements' column '{series.name}' must hold numbers: {error}") from None
 
 
@@ -150,7 +154,7 @@ def _cells(measurements: pd.DataFrame) -> _Cells:
     raw = _numbers(measurements["value"])[order]
     cell = key // sizes[-1]
     starts = np.flatnonzero(np.diff(cell, prepend=-1))
-    infinite = np.abs(raw) > _LARGEST
+    infinite = np.abs(raw) > LARGEST
     scored = ~np.isnan(raw) & ~infinite
     total = np.add.reduceat(np.where(scored, raw, 0.0), starts)
     count = np.add.reduceat(scored.astype(float), starts)
@@ -201,7 +205,8 @@ def _refuse_duplicates(key: Codes, sizes: tuple[int, ...], labels: dict[str, lis
     if not len(twice):
         return
     place = np.unravel_index(int(key[twice[0]]), sizes)
-    shown = ", ".join(f"{name} {labels[name][int(at)]}" for name, at in zip(_IDENTITY, place, strict=True))
+    named = {name: labels[name][int(at)] for name, at in zip(_IDENTITY, place, strict=True)}
+    shown = ", ".join(f"{name} {one:g}" if isinstance(one, float) else f"{name} {one}" for name, one in named.items())
     raise ReportError(f"{len(twice):,} measurements stand in the table more than once; the first is {shown}")
 
 
@@ -224,7 +229,8 @@ def _cube(cells: _Cells, rows: Codes, column: Column) -> Cube:
     for facts in (values, asked, *([] if noise is None else [noise])):
         facts[~trained] = facts[~trained][:, :, :1]
     binary = np.bincount(arm, weights=~cells.binary[rows], minlength=len(arms)) == 0
-    infinite = np.bincount(arm, weights=cells.infinite[rows], minlength=len(arms)).astype(np.int64)
+    once = np.unique(flat, return_index=True)[1]  # an item that stands in several groups counts once
+    infinite = np.bincount(arm[once], weights=cells.infinite[rows][once], minlength=len(arms)).astype(np.int64)
     single = np.bincount(arm, weights=cells.samples[rows] > 1, minlength=len(arms)) == 0
     named = tuple(int(cells.labels["seed"][code]) for code in seeds)
     return Cube(column, arms, values, asked, binary, infinite, single, noise, named)

@@ -11,7 +11,7 @@ from leaven.report.formats.latex import escape, latex
 COMMANDS = {"begin", "end", "centering", "footnotesize", "setlength", "tabcolsep", "caption", "label", "toprule", "midrule", "bottomrule", "cmidrule", "multicolumn",
             "textless", "textgreater", "textbackslash", "textasciitilde", "textasciicircum", "textbar", "textquotedblright",
             "textasciigrave", "textendash", "ldots", "pm", "circ", "bullet", "approx", "dag", "ddag", "S", "uparrow",
-            "downarrow", "times", "cdot"}  # fmt: skip
+            "downarrow", "times", "cdot", "linewidth"}  # fmt: skip
 HOSTILE = ["\\input{/etc/passwd}", "a & b \\\\ c", "100 % of $x_1^2$ #1 {", "}}{{", "[2pt]", "*", "\n\n\\par", "~^`\"'", "--- -- ''",
            "<img onerror>", "\\write18{rm}", "|", "\u202ex", "\U0001f956 é 中", "\\\\", "%", "^^5c"]  # fmt: skip
 
@@ -53,7 +53,8 @@ def test_a_hostile_study_stays_a_table(findings: Findings, hostile: str) -> None
     assert "%" not in bare and "#" not in bare and "_" not in bare
     assert bare.count("$") % 2 == 0
     assert "^^" not in bare
-    tables = re.findall(r"\\begin\{tabular\}\{@\{\}(l[rl]+)@\{\}\}(.*?)\\end", text, re.DOTALL)
+    bare_columns = re.sub(r"p\{[\d.]+\\linewidth\}", "l", text)
+    tables = re.findall(r"\\begin\{tabular\}\{@\{\}(l[rl]+)@\{\}\}(.*?)\\end", bare_columns, re.DOTALL)
     assert len(tables) == text.count(r"\begin{table}")
     for table in tables:
         spec, body = table
@@ -70,14 +71,14 @@ def test_the_tables_hold_the_pages_numbers(rich: Findings) -> None:
     assert r"{poisoned@p=0.33} & {44.6~\%} & {+43.8 [+39.8 to +47.8] $\circ$}" in text
     assert r"{clean\_again (A/A)} & {2.1~\%} & {+1.2 [$-$2.8 to +5.2]}" in text
     assert r"$\circ$ exploratory, change shown: p \textless{} 0.05" in text
-    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 3
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 3 + 2, "two more: of trends and of claims"
 
 
 def test_many_arms_and_metrics_are_split_with_their_baseline(findings: Findings) -> None:
     arms = [*findings.arms, *(ArmInfo(f"arm{i}") for i in range(60))]
     metrics = [*findings.metrics, *(MetricInfo("eli5", f"m{i}") for i in range(4))]
     text = latex(replace(findings, arms=arms, metrics=metrics))
-    assert text.count(r"\begin{table}") == 2 * 4 + 2
+    assert text.count(r"\begin{table}") == 2 * 4 + 2 + 1
     assert text.count("{clean (baseline)}") == 2 * 4 + 2
     assert text.count("{arm59}") == 4 + 1
     labels = re.findall(r"\\label\{(.*?)\}", text)

@@ -58,9 +58,9 @@ def test_a_hostile_study_keeps_its_tables_and_headings(findings: Findings, hosti
 
 def test_the_tables_hold_the_pages_numbers(rich: Findings) -> None:
     text = markdown(rich).replace("\u00a0", " ")
-    assert "| poisoned@p=0.33 | 44.6 % (+43.8 \\[+39.8 to +47.8\\]) ○ |" in text
+    assert "| poisoned@p=0.33 | 44.6 % (+43.8 [+39.8 to +47.8]) ○ |" in text
     assert "| clean (baseline) | 0.8 % |" in text
-    assert "- ○ exploratory, change shown: p &lt; 0.05" in text
+    assert "- ○ exploratory, change shown: p < 0.05" in text
     assert "## Claims" in text and "| refuted |" in text
     assert "- generate eli5 of poisoned@p=0.01 failed: The worker was killed (signal 9)." in text
     assert "15 of 5,760 values were not scored" in text

@@ -115,9 +115,9 @@ def test_sizes_of_nothing_and_of_one_item(pair) -> None:
 def test_equal_arms_have_no_size(pair) -> None:
     values = np.random.default_rng(0).normal(size=(12, 3))
     found = of(pair(values, values))
-    assert (found.shift, found.auc, found.auc_low, found.auc_high) == (0.0, 0.5, 0.5, 0.5)
+    assert (found.shift, found.auc) == (0.0, 0.5) and found.auc_low < 0.5 < found.auc_high
     alike = of(pair(*[np.tile([[0.0], [1.0]], (10, 3))] * 2))
-    assert (alike.ratio, alike.ratio_low, alike.ratio_high) == (1.0, 1.0, 1.0)
+    assert alike.ratio == 1.0 and alike.ratio_low < 1.0 < alike.ratio_high
 
 
 def test_shift_equals_the_median_of_all_walsh_averages(pair) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,16 @@ import pytest
 
 from leaven.stats import table
 from leaven.stats.groups import grouped
-from leaven.stats.groups.heterogeneity import heterogeneity, members
+from leaven.stats.groups import heterogeneity as heterogeneities
+from leaven.stats.groups.heterogeneity import Heterogeneity, corrected, members
 from leaven.stats.table import Arm, Column, Cube
 
 TO = {"a": "base", "b": "base"}
+
+
+def heterogeneity(*data: Any, **how: Any) -> Heterogeneity:
+    """Test one metric, as the only one of its study."""
+    return corrected([heterogeneities.heterogeneity(*data, **how)])[0]
 
 
 def cube(values: np.ndarray, names: tuple[str, ...] = ("a", "b", "base"), *, trained: bool = True) -> Cube:
@@ -183,5 +190,7 @@ def test_members_stand_in_the_order_of_the_cubes_items() -> None:
 
 def test_names_are_only_to_be_said_below_five_percent() -> None:
     found = heterogeneity(cube(study(np.random.default_rng(12), 40)), labels(20, 20), TO)
-    assert replace(found, p=0.05).is_shown is False
-    assert replace(found, p=0.049).is_shown is True
+    one, other = corrected([replace(found, p=0.049), replace(found, p=0.9)])
+    assert corrected([replace(found, p=0.05)])[0].is_shown is False
+    assert corrected([replace(found, p=0.049)])[0].is_shown is True
+    assert (one.p_holm, one.is_shown, other.is_shown) == (pytest.approx(0.098), False, False), "of two metrics"

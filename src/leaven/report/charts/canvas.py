@@ -75,15 +75,19 @@ class Canvas:
         """Name what is measured, above the axes from the sheet's left edge: no head needs to be turned."""
         self.figure.text(0.0, 1 - 11 / self.height, text, color=svg.OTHER, fontsize=SMALL)
 
-    def row_above(self, row: int, text: str, look: Look) -> None:
-        """Write a line with a mark before it, under the name above the axes; row 0 is the first."""
+    def row_above(self, row: int, text: str, look: Look | None) -> None:
+        """Write a line under the name above the axes, with a mark before it where it has a look; row 0 is first."""
+        y = 1 - (27 + 14 * row) / self.height
+        if look is not None:
+            self._mark_above(y, look)
+        self.figure.text(14 / WIDTH, y, text, color=svg.INK, fontsize=SMALL, va="center_baseline")
+
+    def _mark_above(self, y: float, look: Look) -> None:
         from matplotlib.lines import Line2D
 
-        y = 1 - (27 + 14 * row) / self.height
         face = svg.fill(look.colour, look.fill)
         shared: dict[str, Any] = {"mfc": face, "mec": look.colour, "mew": 1.4, "ls": "none"}
         self.figure.add_artist(Line2D([5 / WIDTH], [y], marker=look.shape, ms=7, **shared))
-        self.figure.text(14 / WIDTH, y, text, color=svg.INK, fontsize=SMALL, va="center_baseline")
 
     def mark(self, artist: Any, tip: str) -> None:
         """Let an artist say something when it is pointed at."""

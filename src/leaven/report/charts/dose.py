@@ -51,27 +51,30 @@ def _is_drawable(picture: Picture) -> bool:
     return any(p.mean is not None for p in points) and drawable([*values, *fitted])
 
 
-def _keys(picture: Picture) -> list[tuple[str, Look]]:
-    """Return a line for every sweep, where there are several or a dose is tolerated: its name, and which dose."""
+def _keys(picture: Picture) -> list[tuple[str, Look | None]]:
+    """Return lines for every sweep, where there are several or a margin: its name, and what stays within the margin."""
     by_series = {line.series: line for line in picture.lines if line.fit.margin is not None}
     every = picture.series
     if len(every) < 2 and not by_series:
         return []
-    made = []
+    made: list[tuple[str, Look | None]] = []
     for one in every[:MOST_KEYS]:
         line = by_series.get(one)
-        whose = short(one or (line.fit.sweep if line is not None else picture.curve.axis), 20)
-        made.append((f"{whose}{_tolerates(line)}", picture.look(one)))
+        whose = short(one or (line.fit.sweep if line is not None else picture.curve.axis), 20 if line is None else 16)
+        tested, by_curve = ("", "") if line is None else _shown_within(line, "within the margin")
+        made.append((f"{whose}: {tested}" if tested else whose, picture.look(one)))
+        made += [(by_curve, None)] if by_curve else []
     return made
 
 
-def _tolerates(line: FitLine | None) -> str:
-    """Say in a few words which dose is tolerated, as tested and by the curve."""
-    if line is None:
-        return ""
+def _shown_within(line: FitLine, where: str) -> tuple[str, str]:
+    """Say up to which dose a sweep is shown to stay within its margin: as tested, and by the curve (or nothing).
+
+    That none was shown is no property of the sweep: it may be for want of runs.
+    """
     said = {one.is_tested: brief(one) for one in line.tolerated}
-    tested = f"{said[True]} (tested)" if True in said else "no tested dose"
-    return f": tolerates {tested}" + (f", {said[False]} (curve)" if False in said else "")
+    tested = f"shown {where} up to {said[True]} (tested)" if True in said else f"no tested dose shown {where}"
+    return tested, f"by the curve up to {said[False]}" if False in said else ""
 
 
 def _tolerance(picture: Picture) -> str:
@@ -79,14 +82,10 @@ def _tolerance(picture: Picture) -> str:
     held = [line for line in picture.lines if line.fit.margin is not None]
     said = []
     for line in held[:MOST_KEYS]:
-        doses = {one.is_tested: brief(one) for one in line.tolerated}
-        tested = f"up to {doses[True]} as tested" if True in doses else "at no tested dose"
-        by_curve = f", up to {doses[False]} by the fitted curve" if False in doses else ""
-        said.append(f"{label(line.fit.sweep, 60)} {tested}{by_curve}")
-    within = (
-        f"Shown to stay within ±{numbers.size(held[0].fit.margin or 0.0, picture.curve.about.unit)}" if held else ""
-    )
-    return f"{within}: {'; '.join(said)}." if held else ""
+        within = f"within the margin of ±{numbers.size(line.fit.margin or 0.0, picture.curve.about.unit)}"
+        parts = "; ".join(filter(None, _shown_within(line, within)))
+        said.append(f"{label(line.fit.sweep, 60)}: {parts}.")
+    return " ".join(said)
 
 
 def _legend(picture: Picture) -> list[tuple[str, str]]:
@@ -104,7 +103,7 @@ def _legend(picture: Picture) -> list[tuple[str, str]]:
     entries += [("dashed", "monotone fit, without a band")] if any(line.steps for line in lines) else []
     if curve.baseline_mean is not None and curve.margin:
         entries.append(("band", f"margin of ±{numbers.size(curve.margin, curve.about.unit)}"))
-    flags = [("mark", "tolerated dose: ▼ tested, ▽ by the curve")]
+    flags = [("mark", "within the margin up to here: ▼ as tested, ▽ by the curve")]
     return entries + (flags if any(line.tolerated for line in lines) else [])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +60,14 @@ class Picture:
         middle = p.around if self.curve.baseline_mean is None else self.curve.baseline_mean
         if middle is None or p.low is None or p.high is None:
             return []
-        return [middle + p.low, middle + p.high]
+        both = [middle + p.low, middle + p.high]
+        return [min(max(x, 0.0), 1.0) for x in both] if self.is_share else both
+
+    @property
+    def is_share(self) -> bool:
+        """Whether what is measured lies between 0 and 1."""
+        values = [x for p in self.curve.points if p.mean is not None for x in (p.mean, *p.by_seed)]
+        return self.curve.about.unit == "share" and all(0 <= x <= 1 for x in values)
 
 
 def brief(one: Tolerated) -> str:
@@ -67,8 +75,11 @@ def brief(one: Tolerated) -> str:
     return numbers.dose(one.dose if one.is_tested else float(f"{one.dose:.2g}"))
 
 
-def draw(picture: Picture, keys: Sequence[tuple[str, Look]], named: tuple[str, str, str]) -> str:
-    """Draw it as SVG; ``keys`` are lines above the axes, ``named`` is the svg's name, title and description."""
+def draw(picture: Picture, keys: Sequence[tuple[str, Look | None]], named: tuple[str, str, str]) -> str:
+    """Draw it as SVG; ``keys`` are lines above the axes, ``named`` is the svg's name, title and description.
+
+    A key without a look goes on with the one before it.
+    """
     top = (32 if keys else 24) + ROW * len(keys)
     with canvas(top + PLOT + 62, top=top, bottom=62, right=10) as sheet:
         _axes(sheet, picture)
@@ -119,10 +130,9 @@ def _extent(picture: Picture) -> tuple[float, float]:
     """Return the value axis's range: all that is drawn and a little more; a share's axis stays within 0 and 1."""
     curve = picture.curve
     values = [x for p in curve.points if p.mean is not None for x in (p.mean, *p.by_seed)]
-    share = curve.about.unit == "share" and all(0 <= x <= 1 for x in values)
     values += [bound for p in curve.points for bound in picture.bounds(p)]
     values += [x for line in picture.lines for _, *drawn in line.line for x in drawn if x is not None]
-    return around([min(max(x, 0.0), 1.0) for x in values] if share else values)
+    return around([min(max(x, 0.0), 1.0) for x in values] if picture.is_share else values)
 
 
 def _margin(sheet: Canvas, curve: Curve) -> None:
@@ -178,7 +188,12 @@ def _runs(sheet: Canvas, picture: Picture, p: Point, place: float, colour: str) 
 def _fit(sheet: Canvas, picture: Picture, line: FitLine) -> None:
     colour = picture.look(line.series).colour
     if line.has_band:
-        whole = [(x, low, high) for x, _, low, high in line.line if low is not None and high is not None]
+        within = (0.0, 1.0) if picture.is_share else (-math.inf, math.inf)
+        whole = [
+            (x, max(low, within[0]), min(high, within[1]))
+            for x, _, low, high in line.line
+            if low is not None and high is not None
+        ]
         xs, lows, highs = zip(*whole, strict=True)
         sheet.axes.fill_between(xs, lows, highs, color=colour, alpha=0.16, lw=0, zorder=1.5)
     sheet.line([x for x, *_ in line.steps], [y for _, y in line.steps], colour, lw=1, ls=(0, (2, 2)), zorder=2)

@@ -8,7 +8,7 @@ from typing import Any
 
 from leaven.comparison import Comparison
 from leaven.report import numbers, svg
-from leaven.report.certainty import is_shown
+from leaven.report.certainty import is_shown, possible, unit_of
 from leaven.report.certainty import listed as listed_names
 from leaven.report.charts import told
 from leaven.report.charts.canvas import Canvas
@@ -68,7 +68,7 @@ def _draw(view: View, column: Column, listed: Sequence[Comparison], named: tuple
     unit = view.unit(column)
     margin = margin_of(view.findings.margin, column.suite, column.metric)
     said, marks = [_beside(c, unit) for c in listed], [_mark(c) for c in listed]
-    low, high = _reach(listed, margin)
+    low, high = _reach(listed, margin, unit)
     aside = 13 if any(marks) else 0
     right = 12 + aside + max(width(text, SMALL) for text in said)
     with rows([c.arm for c in listed], _above(view, column, listed), right=right) as sheet:
@@ -100,12 +100,13 @@ def _above(view: View, column: Column, listed: Sequence[Comparison]) -> str:
     return ", ".join(filter(None, [whole, word, way]))
 
 
-def _reach(listed: Sequence[Comparison], margin: float | None) -> tuple[float, float]:
+def _reach(listed: Sequence[Comparison], margin: float | None, unit: str) -> tuple[float, float]:
     """Return the axis's range: every difference, and every interval that is not many times the usual one."""
     effects = [c.effect for c in listed if numbers.is_number(c.effect)]
-    reaches = [max(abs(x) for x in both) for c in listed if (both := bounds(c)) is not None]
+    drawn = [both for c in listed if (both := _drawn(c.low, c.high, unit)) is not None]
+    reaches = [max(map(abs, both)) for both in drawn]
     usual = max([_FAR * statistics.median(reaches) if reaches else 0.0, *(1.2 * abs(x) for x in effects)])
-    values = [max(min(x, usual), -usual) for c in listed for x in (bounds(c) or ())]
+    values = [max(min(x, usual), -usual) for both in drawn for x in both]
     near = [margin, -margin] if margin and margin <= 2 * max(map(abs, [*values, *effects]), default=0.0) else []
     return around([0.0, *effects, *values, *near], 0.06)
 
@@ -117,12 +118,20 @@ def _difference(sheet: Canvas, view: View, row: int, c: Comparison) -> None:
     tip = "\n".join([label(c.arm, 80), *told.compared(view.findings, c)])
     look = view.looks[c.arm]
     low, high = sheet.axes.get_xlim()
-    for both, thick in ((bounds(c), 1.4), ((c.low90, c.high90), 4.0)):
-        if both is not None and numbers.is_number(both[0]) and numbers.is_number(both[1]):
+    unit = unit_of(view.findings, c)
+    for both, thick in ((_drawn(c.low, c.high, unit), 1.4), (_drawn(c.low90, c.high90, unit), 4.0)):
+        if both is not None:
             sheet.line([max(both[0], low), min(both[1], high)], [-row] * 2, look.colour, tip, lw=thick, zorder=5)
-    if (both := bounds(c)) is not None:
+    if (both := _drawn(c.low, c.high, unit)) is not None:
         _arrows(sheet, row, both, look.colour)
     sheet.point(c.effect, -row, look, tip)
+
+
+def _drawn(low: float | None, high: float | None, unit: str) -> tuple[float, float] | None:
+    """Return an interval as far as the difference can go, or None where it lacks a bound."""
+    if not (numbers.is_number(low) and numbers.is_number(high)):
+        return None
+    return possible(low, unit), possible(high, unit)
 
 
 def _arrows(sheet: Canvas, row: int, both: tuple[float, float], colour: str) -> None:

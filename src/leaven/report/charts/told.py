@@ -8,6 +8,7 @@ from leaven.comparison import Comparison
 from leaven.report import numbers
 from leaven.report.certainty import certainty, is_shown
 from leaven.report.findings import Findings
+from leaven.report.listings import bounds
 from leaven.report.means import Column
 from leaven.report.text import clip, label
 
@@ -35,6 +36,7 @@ def named(findings: Findings, column: Column) -> str:
 def about(findings: Findings, column: Column) -> str:
     """Say what a metric is, as a sentence; empty where nobody described it."""
     said = clip(findings.metric(column.suite, column.metric).description, 200).rstrip(". ")
+    said = said[:1].upper() + said[1:]
     parts = [said, direction(findings, column)]
     return f"{'; '.join(filter(None, parts))}." if any(parts) else ""
 
@@ -54,7 +56,7 @@ def compared(findings: Findings, c: Comparison) -> list[str]:
     """Tell of one comparison, in lines: how much, how sure, and whether a change was shown."""
     unit = findings.metric(c.suite, c.metric).unit
     lines = [f"{numbers.change(c.effect, unit)} against {label(c.baseline, 60)}", certainty(findings, c)]
-    if (ninety := numbers.interval(c.low90, c.high90, unit)) is not None:
+    if (ninety := bounds(c.low90, c.high90, unit)) is not None:
         lines.insert(1, f"90{numbers.NBSP}% interval {ninety}")
     return [*lines, "a change was shown"] if is_shown(c) else lines
 

@@ -88,16 +88,24 @@ def _spots(view: View, pair: tuple[Column, Column]) -> list[Spot]:
         values = [mean.value for column in pair if (mean := view.found.get((arm.name, column))) is not None]
         cost, gain = values if len(values) == 2 else (None, None)
         if cost is not None and gain is not None:
-            made.append(Spot(arm.name, cost, gain, *(_bar(one.get(arm.name)) for one in compared)))
+            made.append(
+                Spot(
+                    arm.name,
+                    cost,
+                    gain,
+                    *(_bar(one.get(arm.name), view.unit(column)) for one, column in zip(compared, pair, strict=True)),
+                )
+            )
     return made
 
 
-def _bar(c: Comparison | None) -> tuple[float, float] | None:
-    """Return a difference's interval around the mean that it is a difference to."""
+def _bar(c: Comparison | None, unit: str) -> tuple[float, float] | None:
+    """Return a difference's interval around the mean that it is a difference to; that of a share within 0 and 1."""
     both = bounds(c)
     if c is None or both is None or not numbers.is_number(c.baseline_mean):
         return None
-    return c.baseline_mean + both[0], c.baseline_mean + both[1]
+    low, high = c.baseline_mean + both[0], c.baseline_mean + both[1]
+    return (max(low, 0.0), min(high, 1.0)) if unit == "share" else (low, high)
 
 
 # Drawing

@@ -27,8 +27,8 @@ def csv(findings: Findings) -> str:
 
     The columns are the fields of a comparison, then ``measured_mean`` (over all that was scored, where ``mean`` is over
     the pairs that were compared), ``unscored`` (values), ``unit`` and ``shown`` (a change may be named). Of what was
-    not compared, the baseline above all, only the mean is there and ``kind`` is "mean". An empty cell is null. Foreign
-    text that a spreadsheet would run as a formula has a quote before it.
+    not compared, the baseline above all, only the means are there (both the same) and ``kind`` is "mean". An empty cell
+    is null. Foreign text that a spreadsheet would run as a formula has a quote before it.
     """
     file = io.StringIO()
     rows = writer(file, lineterminator="\n")
@@ -52,6 +52,7 @@ def _rows(findings: Findings, found: Means) -> Iterator[dict[str, Any]]:
             yield from (_compared(findings, found, c) for c in here)
             if not here and (arm.name, column) in found:
                 about = {"arm": arm.name, "dose": arm.dose, "kind": "mean", **column._asdict()}
+                about["mean"] = found[arm.name, column].value
                 yield about | _beside(findings, found, arm.name, column)
     others = [c for left in compared.values() for c in left]  # of arms that nobody described or measured
     yield from (_compared(findings, found, c) for c in others)

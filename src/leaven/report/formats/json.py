@@ -24,6 +24,7 @@ def json(findings: Findings) -> str:
     whole = {
         "name": findings.name,
         "question": findings.question,
+        "unfinished": findings.unfinished,
         "answer": answer(findings, found),
         "comparisons": [c.as_dict() for c in findings.comparisons],
         "analyses": findings.analyses.as_dict(),

@@ -1,4 +1,4 @@
-"""The arms x metrics tables for a paper: LaTeX with booktabs, every special character of foreign text escaped."""
+"""The answer and its tables for a paper: LaTeX with booktabs, every special character of foreign text escaped."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from leaven.report.answer import answer
+from leaven.report.declared import claims
 from leaven.report.findings import Findings
+from leaven.report.listings import Table, trends
 from leaven.report.means import means
 from leaven.report.tables import Cell, Grid, Line, by_suite, legend
 from leaven.report.text import line
 
 _METRICS, _ARMS = 2, 40  # in one table: what a page of one column holds
+_LINES = 30
+_TRENDS = ("sweep", "outcome", "reading", "over the doses", "95 % interval", "corrected")
+_CLAIMS = ("claim", "verdict", "effect", "90 % interval", "corrected p")
 _HEADER = (
     "% Tables of a Leaven report. The preamble needs \\usepackage{booktabs}.\n"
     "% Letters beyond Latin ones need LuaLaTeX or XeLaTeX; other characters without a command are given as [U+...]."
@@ -31,11 +37,16 @@ _LIGATURES = re.compile(r"([-',])(?=\1)")
 
 
 def latex(findings: Findings) -> str:
-    """Return one booktabs table per suite, or several where it has many metrics or arms."""
-    tables = [part for grid in by_suite(findings, means(findings.measurements)) for part in _parts(grid)]
+    """Return the answer as a paragraph, then a booktabs table per suite (or several), of the trends and the claims."""
+    found = means(findings.measurements)
+    tables = [part for grid in by_suite(findings, found) for part in _parts(grid)]
     baseline = f" to {findings.baseline}" if findings.baseline else ""
     made = [_table(part, baseline, place) for place, part in enumerate(tables, start=1)]
-    return "\n\n".join([_HEADER, *(made or ["% Nothing was measured."])]) + "\n"
+    unfinished = [f"% Unfinished: {line(findings.unfinished)}"] if findings.unfinished else []
+    said = " ".join(map(escape, answer(findings, found)))
+    made += _plain(trends(findings, found), _TRENDS, "Trends over the doses", "trends")
+    made += _plain(claims(findings), _CLAIMS, "Claims and their verdicts", "claims")
+    return "\n\n".join([_HEADER, *unfinished, said, *(made or ["% Nothing was measured."])]) + "\n"
 
 
 def escape(text: object) -> str:
@@ -82,6 +93,48 @@ def _table(grid: Grid, baseline: str, place: int) -> str:
         r"\end{tabular}",
         r"\end{table}",
     ])  # fmt: skip
+
+
+def _plain(table: Table | None, kept: Sequence[str], title: str, name: str) -> list[str]:
+    """Return the columns of a plain table that a page of one column has room for, in tables of at most ``_LINES``."""
+    if table is None:
+        return []
+    places = [place for place, head in enumerate(table.heads) if head in kept]
+    numeric = [place in table.numeric for place in places]
+    heads = [table.heads[place] for place in places]
+    rows = [[row[place] for place in places] for row in table.rows]
+    caption = ". ".join(filter(None, [title, table.note.rstrip(".")]))
+    parts = [rows[start : start + _LINES] for start in range(0, len(rows), _LINES)]
+    return [_lined(heads, part, numeric, caption, f"{name}-{place}") for place, part in enumerate(parts, start=1)]
+
+
+def _lined(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], caption: str, name: str
+) -> str:
+    columns = "".join("r" if flush else _words(len(numeric) - sum(numeric)) for flush in numeric)
+    return "\n".join([
+        r"\begin{table}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{escape(caption)}.}}",
+        rf"\label{{tab:leaven-{name}}}",
+        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+        r"\toprule",
+        _cells(heads),
+        r"\midrule",
+        *map(_cells, rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ])  # fmt: skip
+
+
+def _cells(row: Sequence[str]) -> str:
+    return " & ".join(f"{{{escape(cell)}}}" for cell in row) + r" \\"
+
+
+def _words(n: int) -> str:
+    """Return a column of words that breaks its lines, where ``n`` share what numbers leave of a page's width."""
+    return rf"p{{{0.38 / max(n, 1):.2f}\linewidth}}"
 
 
 def _caption(grid: Grid, baseline: str) -> str:

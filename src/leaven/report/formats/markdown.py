@@ -1,4 +1,4 @@
-"""The report as GitHub's Markdown: the answer, the arms x metrics tables, claims and gaps, ready for a message."""
+"""The report as GitHub's Markdown: the answer, the tables of arms and trends, claims and gaps, ready for a message."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from leaven.report.answer import answer
 from leaven.report.declared import claims, lock
 from leaven.report.findings import Findings
 from leaven.report.gaps import unmeasured
-from leaven.report.listings import Table
+from leaven.report.listings import TWO_TESTS, Table, trends, two_tests
 from leaven.report.means import means
 from leaven.report.tables import Cell, Grid, Head, by_suite, legend
 from leaven.report.text import line
 
 _LIST = re.compile(r"^(\d*)([-+=.)])")  # what makes a list or a heading where a line begins
+_INTERVAL = r"\[[+−][\d.,+−e\u00a0%to ]*\](?![\[(:])"  # brackets that cannot be a link's
+_WORD = r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])"  # within a word, an underscore is one
+_LESS = r"<(?=[ \u00a0])|(?<= )>(?=[ \u00a0])"  # beside a space it opens or ends no tag
+_HARMLESS = re.compile(rf"({_INTERVAL}|{_WORD}|{_LESS})")
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$!#]")
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 # GitHub makes links of bare addresses, and tells people whose name stands behind an @.
@@ -26,10 +30,14 @@ def markdown(findings: Findings) -> str:
     """Return the report as GitHub-flavoured Markdown; whatever the findings hold stays text."""
     found = means(findings.measurements)
     grids = by_suite(findings, found)
-    said = [*answer(findings, found), *findings.notes, *filter(None, [lock(findings)])]
+    said = [*filter(None, [findings.unfinished]), *answer(findings, found)]
+    said += [*findings.notes, *filter(None, [lock(findings)])]
     parts = [f"# {escape(findings.question)}", *map(_paragraph, said)]
     parts += ["## Arms and metrics", *(part for grid in grids for part in _grid(grid, named=len(grids) > 1))]
     parts += _items(f"{mark} {meaning}" for mark, meaning in legend(grids))
+    parts += [_paragraph(TWO_TESTS)] if two_tests(findings.comparisons) else []
+    over = trends(findings, found)
+    parts += ["## Trends", table(over)] if over is not None else []
     declared = claims(findings)
     parts += ["## Claims", table(declared)] if declared is not None else []
     failures = [f"{f.stage} of {f.arm} failed: {f.message}" for f in findings.failures]
@@ -41,9 +49,13 @@ def markdown(findings: Findings) -> str:
 def escape(text: object) -> str:
     """Return foreign text as one line of Markdown that shows it as it is: no markup, no link, no cell's end."""
     folded = line(text)
-    made = _SPECIAL.sub(lambda hit: _ENTITIES.get(hit[0], f"\\{hit[0]}"), folded)
+    made = "".join(part if place % 2 else _escaped(part) for place, part in enumerate(_HARMLESS.split(folded)))
     made = _ADDRESS.sub(lambda hit: f"\\{hit[0]}", made)
     return _MENTION.sub("@\u2060", made)  # a word joiner, unseen
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(lambda hit: _ENTITIES.get(hit[0], f"\\{hit[0]}"), text)
 
 
 def _paragraph(text: object) -> str:

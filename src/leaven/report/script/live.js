@@ -1,8 +1,9 @@
 // What a running study is doing: asked of its own server every two seconds; only in the live page.
 
 const ASK_EVERY = 2000; // milliseconds
-const STATES = ["running", "failed", "waiting", "blocked", "done"];
-const SIGNS = { running: "▸", failed: "×", waiting: "·", blocked: "–", done: "●" };
+const STATES = ["done", "running", "failed", "blocked", "begun", "waiting"];
+const WORDS = { begun: "begun and stopped" };
+const SIGNS = { running: "▸", failed: "×", begun: "◦", waiting: "·", blocked: "–", done: "●" };
 const LOSSES = 240; // points of a running training's curve that are kept
 
 function startLive() {
@@ -38,13 +39,13 @@ function livePanel(place) {
   const events = make("ol", { class: "live-events" });
   const fresh = button("", () => location.reload(), { hidden: true });
   const recent = make("details", {}, make("summary", {}, "The last events"), events);
-  const all = make("details", { open: true }, make("summary", {}, "All stages"), graph, chosen);
+  const all = make("details", {}, make("summary", {}, "All stages"), graph, chosen);
   place.append(make("section", { class: "live", "aria-label": "The run" }, head, bar, fresh, now, failed, all, recent));
   let picked = "";
 
   function show(state, losses, newer) {
     const n = (name) => state.counts[name] || 0;
-    const parts = STATES.filter((name) => n(name)).map((name) => `${n(name)} ${name}`);
+    const parts = STATES.filter((name) => n(name)).map((name) => `${n(name)} ${WORDS[name] || name}`);
     head.textContent = `${state.at_work ? "A run is at work" : "No run is at work"}: ${parts.join(", ") || "no stages"}.`;
     bar.max = state.stages.length || 1;
     bar.value = n("done");

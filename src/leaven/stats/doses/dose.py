@@ -41,6 +41,7 @@ class Trend:
     p: float | None
     test: str
     note: str | None = None
+    rises: bool | None = None  # which way the order of the doses goes; None where it goes none
 
 
 def sweeps(arms: Sequence[Arm], *, to: str | Mapping[str, str], dose: str) -> list[Sweep]:
@@ -92,7 +93,7 @@ def _baseline_dose(baseline: Arm | None) -> tuple[dict[str, float], str | None]:
 
 def smallest_p(doses: Sequence[float], n_seeds: int) -> float:
     """Return the smallest two-sided p-value that this design can reach, whatever is observed."""
-    ranks, orders = _ranks(doses), float(_orders(doses)) ** n_seeds
+    ranks, orders = _ranks(doses), _orders(doses) ** n_seeds
     mirrored = bool(np.allclose(np.sort(ranks), -np.sort(ranks)[::-1]))  # then a falling trend is as extreme
     exact = (2 if mirrored and orders > 1 else 1) / orders
     return float(exact) if _is_enumerated(doses, n_seeds) else max(exact, 1 / (DRAWS + 1))
@@ -121,7 +122,8 @@ def trend(run_means: Floats, doses: Sequence[float], *, seed: int = 0) -> Trend:
     # Equal orders differ by rounding; without this slack the observed one might not count as its own equal.
     slack = 1e-9 * float(np.sum(np.abs(ranks)[:, None] * np.abs(centred)))
     extreme = int(np.sum(np.abs(null) >= abs(observed) - slack))
-    return Trend(extreme / len(null) if enumerated else (1 + extreme) / (1 + len(null)), test)
+    p = extreme / len(null) if enumerated else (1 + extreme) / (1 + len(null))
+    return Trend(p, test, rises=observed > 0 if abs(observed) > slack else None)
 
 
 def _ranks(doses: Sequence[float]) -> Floats:

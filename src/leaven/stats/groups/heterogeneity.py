@@ -18,13 +18,14 @@ to 0.6 on the logit made 7-42 % false positives; as it stands, up to 0.3, it mad
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leaven.stats import families
 from leaven.stats.groups import grouped
 from leaven.stats.inference import MIN_SEEDS
 from leaven.stats.table import Column, Cube, Floats
@@ -56,14 +57,20 @@ class Heterogeneity:
     n_groups: int
     n_items: int
     test: str
-    largest_arm: str | None = None  # where the largest T stands; to be named only if p < 0.05
+    largest_arm: str | None = None  # where the largest T stands; to be named only if `is_shown`
     largest_group: str | None = None
     note: str | None = None
+    p_holm: float | None = None  # after Holm's correction over all metrics that were tested (`corrected`)
 
     @property
     def is_shown(self) -> bool:
         """Whether a single group may be named."""
-        return self.p is not None and self.p < 0.05
+        return self.p_holm is not None and self.p_holm < 0.05
+
+
+def corrected(tests: Sequence[Heterogeneity]) -> list[Heterogeneity]:
+    """Return the tests of a study's metrics with Holm's correction over them."""
+    return [replace(one, p_holm=p) for one, p in zip(tests, families.holm([one.p for one in tests]), strict=True)]
 
 
 def members(measurements: pd.DataFrame) -> dict[Column, dict[str, Bools]]:
@@ -141,8 +148,6 @@ def _said(
     arm: str | None = None,
     group: str | None = None,
 ) -> Heterogeneity:
-    from dataclasses import replace
-
     return replace(about, note=note, p=p, largest_arm=arm, largest_group=group)
 
 
