@@ -118,14 +118,29 @@ def test_a_store_that_lost_some_results_replaces_no_answer(folder: Path) -> None
     assert held(folder)["comparisons.json"] == before["comparisons.json"]
 
 
-def test_a_run_makes_its_answer_from_what_there_is(
+def test_a_run_that_brings_back_less_keeps_the_answer_that_is_there(
     raw: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finished(folder)
+    before = finished(folder)
     shutil.rmtree(folder.parent / "store")
-    monkeypatch.setattr(engine, "run", lambda *_: Outcome())
+
+    def fail(targets: Sequence[Stage], store: Any, *_: Any) -> Outcome:
+        store.open()
+        return Outcome(failed={stage.key: "no memory" for stage in targets})
+
+    monkeypatch.setattr(engine, "run", fail)
     ran = verbs.run(Study(**raw), folder.parent)
-    assert ran.report.exists() and leaven.results(folder).measurements.empty
+    assert held(folder) == before and ran.report == folder / "report.html"
+    assert "that answer is kept as it is" in ran.warnings[0] and not ran.outcome.complete
+
+
+def test_a_view_of_a_store_that_lost_some_results_says_so_and_is_made(folder: Path) -> None:
+    finished(folder)
+    store = workspace.store(folder.parent)
+    store.discard(graph_of(folder).cells[-1].suites[0].scores["toxicity"])
+    found = answered.findings(folder)
+    assert "has only" in found.warnings[0] and not found.measurements.empty
+    assert formats.render(found, "csv")
 
 
 def test_an_unfinished_run_says_so_first_in_every_format(folder: Path) -> None:

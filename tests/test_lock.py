@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from leaven import Study, lock, verbs, workspace
@@ -45,7 +48,7 @@ def test_a_lock_is_taken_once_and_says_what_changed(
     assert first.before_results and first.sha256 == lock.digest(first.compare)
     later = graph_of(raw, primary=["toxicity", "length"], margin={"toxicity": 0.02, "length": 3})
     monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
-    assert taken(later, tmp_path) == first, "a lock is never replaced once there are results"
+    assert taken(later, tmp_path) == replace(first, had_results=True), "never replaced once there are results"
     about = lock.info(first, later.study)
     assert about is not None and list(about.changed) == [
         "primary: toxicity was locked, toxicity, length is declared",
@@ -81,7 +84,7 @@ def test_more_seeds_keep_the_lock_of_the_run_before(
     first = taken(graph_of(raw), tmp_path)
     monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
     more = graph_of({**raw, "seeds": [*raw["seeds"], 7, 8]})
-    assert taken(more, tmp_path, "small+0123ab") == first
+    assert taken(more, tmp_path, "small+0123ab") == replace(first, had_results=True)
     about, same = lock.info(first, more.study), lock.info(first, graph_of(raw).study)
     assert about is not None and about.later_seeds == [7, 8], "who saw the first seeds' p-values did not say so before"
     assert same is not None and not same.later_seeds
@@ -105,7 +108,23 @@ def test_other_settings_do_not_take_the_lock_anew_once_anything_was_scored(raw: 
     suite = {**raw["evaluate"][0]["generate"], "max_new_tokens": 3}
     other = graph_of({**raw, "evaluate": [{"generate": suite}]}, margin={"toxicity": 0.3})
     assert not lock.has_results(other, store), "its own scores have other keys"
-    assert lock.take(other, store, folder, seen=workspace.has_scores(folder, store)) == first
+    kept = lock.take(other, store, folder, seen=workspace.has_scores(folder, store))
+    assert (kept.sha256, kept.had_results) == (first.sha256, True)
+    (folder / workspace.STAGES).unlink()  # a stopped run of other settings names other stages
+    assert lock.take(other, store, folder, seen=workspace.has_scores(folder, store)) == kept
+
+
+def test_an_answer_or_a_list_that_cannot_be_read_counts_as_results(tmp_path: Path) -> None:
+    store, folder = Store(tmp_path / "store"), tmp_path / "small"
+    folder.mkdir()
+    assert not workspace.has_scores(folder, store)
+    (folder / workspace.STAGES).write_text("[{}]")
+    assert workspace.has_scores(folder, store)
+    (folder / workspace.STAGES).unlink()
+    pq.write_table(pa.table({"value": []}), folder / "measurements.parquet")
+    assert not workspace.has_scores(folder, store)
+    pq.write_table(pa.table({"value": [1.0]}), folder / "measurements.parquet")
+    assert workspace.has_scores(folder, store)
 
 
 def test_a_declaration_names_the_answers_that_were_there_to_an_earlier_one(raw: dict[str, Any], tmp_path: Path) -> None:

@@ -130,13 +130,24 @@ def _found(word: str, workspace: Path) -> Path | None:
     """Return the folder of a run of this name, else the file or folder, else None."""
     if (workspace / word / workspaces.STUDY).is_file():
         return workspace / word
-    return Path(word) if Path(word).exists() else None
+    return Path(word) if _exists(Path(word)) else None
+
+
+def _exists(path: Path) -> bool:
+    """Say whether a file or folder can be reached; what the system refuses to look up is no path."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _remedy(word: str, workspace: Path) -> str:
     """Say what was meant, among runs and the files beside where this one would be; else what can be given."""
     beside = Path(word).parent
-    names = [path.name for path in beside.iterdir() if not path.name.startswith(".")] if beside.is_dir() else []
+    try:
+        names = [path.name for path in beside.iterdir() if not path.name.startswith(".")]
+    except OSError:  # no folder, or one that may not be listed
+        names = []
     files = [name if beside == Path() else str(beside / name) for name in names]
     runs = [folder.name for folder in workspaces.runs(workspace)]
     if meant := difflib.get_close_matches(word, [*runs, *files], n=1, cutoff=_NEAR):

@@ -42,25 +42,26 @@ class Answer:
 
 @dataclass(frozen=True)
 class GoesOn:
-    """How a run goes on: its command in words, and whether a run is at work just now.
-
-    ``replaces`` says that what is written may hold less than the answer that is there: a run was asked to make anew.
-    """
+    """How a run goes on: its command in words, and whether a run is at work just now."""
 
     command: str
     at_work: bool = False
-    replaces: bool = False
 
 
 def findings(graph: Graph, store: Store, folder: Path, on: GoesOn) -> Findings:
-    """Return everything the page shows, from what the store has now; writes nothing. Raises ReportError as `write`."""
-    return _found(graph, store, folder, provenance.of(graph, store), on)
+    """Return everything the page shows, from what the store has now; writes nothing.
 
-
-def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any], on: GoesOn) -> Findings:
+    What the store lacks of the answer that is there is a warning; raises ReportError where it has nothing of it at all.
+    """
     table = gather.measurements(graph, store)
-    if not on.replaces:
-        _keep(folder, store, table, on)
+    lacks = None if on.at_work else _lacks(folder, store, table, on)
+    if lacks and table.empty:
+        raise ReportError(lacks)
+    found = _found(graph, store, folder, provenance.of(graph, store), on, table)
+    return replace(found, warnings=[lacks, *found.warnings]) if lacks else found
+
+
+def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any], on: GoesOn, table: pd.DataFrame) -> Findings:
     ledgers, lock = list(gather.ledgers(graph, store)), locks.read(folder)
     labels, lost = audits.labels(folder, table)
     comparisons, analyses = analyse(
@@ -86,8 +87,10 @@ def write(graph: Graph, store: Store, folder: Path, on: GoesOn) -> Answer:
     from leaven.report.answer import answer
     from leaven.report.page import render
 
-    made = provenance.of(graph, store)
-    found = _found(graph, store, folder, made, on)
+    table, made = gather.measurements(graph, store), provenance.of(graph, store)
+    if lacks := _lacks(folder, store, table, on):
+        raise ReportError(lacks)
+    found = _found(graph, store, folder, made, on, table)
     page = render(found)  # before anything is replaced
     with replacing(folder / "measurements.parquet") as beside:
         tables.write(beside, "measurements", pa.Table.from_pandas(found.measurements, preserve_index=False))
@@ -100,14 +103,14 @@ def write(graph: Graph, store: Store, folder: Path, on: GoesOn) -> Answer:
     return Answer(folder / "report.html", found, answer(found), used, list(found.warnings))
 
 
-def _keep(folder: Path, store: Store, table: pd.DataFrame, on: GoesOn) -> None:
-    """Raise ReportError where an answer that is there was made from measurements that are not in the store any more."""
+def _lacks(folder: Path, store: Store, table: pd.DataFrame, on: GoesOn) -> str | None:
+    """Say how much of what an answer that is there was made from is not in the store any more; None if all is."""
     there, now = _measured_in(folder), _cells(table)
     if there <= now:
-        return
+        return None
     has = f"only {len(there & now)}" if there & now else "none"
     remedy = f"bring the store of its workspace, or {on.command} makes them again"
-    raise ReportError(
+    return (
         f"{folder}: the store {store.root} has {has} of the {len(there)} results that the answer there was made from;"
         f" that answer is kept as it is; {'a run is at work, wait for it' if on.at_work else remedy}"
     )
@@ -125,7 +128,7 @@ def _measured_in(folder: Path) -> set[tuple[str, ...]]:
 
 def _cells(table: pd.DataFrame) -> set[tuple[str, ...]]:
     seen = table[_CELL].drop_duplicates()
-    seeds = seen["seed"].astype("Float64").astype(str)  # whole numbers, or floats where an untrained arm has none
+    seeds = seen["seed"].astype("Float64").astype("string").fillna("untrained")  # whole numbers, or floats with nulls
     return set(seen.assign(seed=seeds).itertuples(index=False, name=None))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,13 +55,12 @@ def answer(name: str | Path, workspace: str | Path | None = None) -> Answer:
 def findings(name: str | Path, workspace: str | Path | None = None) -> Findings:
     """Return everything that the page of a run shows, made again from what is in the store; writes nothing.
 
-    Raises ReportError where the store has less than the answer that is there, unless a run is at work.
+    Raises ReportError where the store has nothing of what the answer that is there was made from.
     """
     from leaven.answer import findings as made
 
     graph, store, folder = opened(name, workspace)
-    on = goes_on(graph.study, folder)
-    return made(graph, store, folder, replace(on, replaces=on.at_work))
+    return made(graph, store, folder, goes_on(graph.study, folder))
 
 
 def text(name: str | Path, format: str, workspace: str | Path | None = None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Lock:
     compare: dict[str, Any]
     by: str = "run"  # "run" | "lock": who took it; what a person took is never taken again
     seeds: list[int] = field(default_factory=list)  # not hashed: more of them ask the same question
+    had_results: bool = False  # whether any run under it had: from then on it is not replaced
     beside: list[str] = field(default_factory=list)  # runs of this study that had results under another block by then
 
 
@@ -67,11 +68,13 @@ def take(graph: Graph, store: Store, folder: Path, by: str = "run", *, seen: boo
     where results exist already says so: nothing was declared before them.
     """
     compare, there = block(graph.study.compare), standing(graph, folder)
-    known = seen or has_results(graph, store)
+    known = seen or has_results(graph, store) or (there is not None and there.had_results)
     if there is None or (there.by == "run" and there.before_results and not known):
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         beside = _declared_otherwise(graph.study.name, digest(compare), folder)
-        there = Lock(digest(compare), now, not known, compare, by, list(graph.study.seeds), beside)
+        there = Lock(digest(compare), now, not known, compare, by, list(graph.study.seeds), beside=beside)
+    if known and not there.had_results:
+        there = replace(there, had_results=True)
     if there != read(folder):
         with guarding(folder):
             folder.mkdir(parents=True, exist_ok=True)

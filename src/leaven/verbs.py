@@ -13,7 +13,7 @@ from leaven.answered import Results, goes_on, report, results
 from leaven.declared import check, find, listing, load, recipes, to_yaml, unpinned
 from leaven.engine.files import guarding, read_json, replacing, write_json
 from leaven.engine.stage import closure
-from leaven.errors import Problem, StoreError, StudyError
+from leaven.errors import Problem, ReportError, StoreError, StudyError
 from leaven.study.load import Loaded, Places
 from leaven.study.spec import Study
 
@@ -160,9 +160,11 @@ def run(
         outcome = engine.run(graph.targets, store, LocalExecutor(made_by(), machine, limit_s), note)
         with guarding(folder):
             link(graph, store, folder)
-            on = replace(goes_on(study, folder), at_work=False, replaces=True)
-            made = write(graph, store, folder, on)
             store.root.stat()  # an answer from a workspace that was taken away meanwhile would be an empty one
+            try:
+                made = write(graph, store, folder, replace(goes_on(study, folder), at_work=False))
+            except ReportError as kept:  # the answer that is there knows more than this run has brought back
+                return Ran(folder, outcome, folder / "report.html", [], [], [str(kept)])
     return Ran(folder, outcome, made.page, made.sentences, made.data, made.warnings)
 
 

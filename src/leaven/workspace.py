@@ -87,10 +87,31 @@ def named_stages(folder: Path) -> list[Task]:
 
 
 def has_scores(folder: Path, store: Store) -> bool:
-    """Say whether anything that the last run of this folder named was scored; a folder without a run has nothing."""
+    """Say whether a run of this folder has had scores: in its answer, or in the store among what it last named.
+
+    A list of stages that cannot be read tells nothing: then there may have been some.
+    """
+    if _answered(folder):
+        return True
     if not (folder / STAGES).exists():
         return False
-    return any(task.kind == "score" and store.record(task) is not None for task in named_stages(folder))
+    try:
+        return any(task.kind == "score" and store.record(task) is not None for task in named_stages(folder))
+    except ReportError:
+        return True
+
+
+def _answered(folder: Path) -> bool:
+    """Say whether a folder's answer has measurements; one that cannot be read may have."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return bool(pq.read_metadata(folder / "measurements.parquet").num_rows)
+    except FileNotFoundError:
+        return False
+    except (OSError, pa.ArrowException):
+        return True
 
 
 def find_stage(key: str, workspace: Path) -> Task:

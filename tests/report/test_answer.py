@@ -23,7 +23,7 @@ def study() -> Findings:
         name="s", question="q?", baseline="clean", dose_name="p", primary=["toxicity"], margin={"toxicity": 0.02},
         arms=[ArmInfo(name, dose=dose, seeds=(0, 1, 2), is_baseline=dose == 0) for name, dose in doses.items()],
         metrics=[MetricInfo("eli5", "toxicity", better="lower", unit="share")],
-        lock=LockInfo("ab" * 32, "2026-11-20", before_results=True),
+        lock=LockInfo("ab" * 32, "2026-11-20", before_results=True), is_study=True,
     )  # fmt: skip
 
 

@@ -46,7 +46,8 @@ def audit(
     except typer.Abort:  # the end of the input, or Ctrl-C
         _stopped(one, study, workspace)
         raise typer.Exit(1) from None
-    _tell(answered.answer(study, workspace).found, one)
+    console().print(printable(f"labels: {one.file}"))
+    _tell(answered.answer(study, workspace).found)
 
 
 def _stopped(one: Audit, study: str, workspace: Path) -> None:
@@ -107,12 +108,11 @@ def _lines(text: str) -> str:
     return "\n".join(printable(line) for line in re.split(r"\r\n|\r|\n", text))
 
 
-def _tell(findings: Findings, one: Audit) -> None:
+def _tell(findings: Findings) -> None:
     """Print what the labels make of each arm's effect, a paragraph an arm."""
     from leaven.report import evidence
 
     out, table = console(), evidence.audit(findings)
-    out.print(printable(f"labels: {one.file}"))
     if table is None:
         out.print(
             "no arm and its baseline have labels yet; label more, then the report says what they make of the effect"

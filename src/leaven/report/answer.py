@@ -48,7 +48,8 @@ def declared(findings: Findings) -> list[Comparison]:
 def _no_answer(findings: Findings) -> str:
     late = findings.lock is not None and not findings.lock.before_results
     why = "declared what it compares when results were there" if late else "declares no primary outcome"
-    return f"This study {why}, so no answer is claimed. All that follows is exploratory."
+    said = f"This study {why}" if findings.is_study or late else "No primary outcome was named here"
+    return f"{said}, so no answer is claimed. All that follows is exploratory."
 
 
 def _columns_of(findings: Findings, comparisons: Sequence[Comparison]) -> list[Column]:

@@ -37,6 +37,12 @@ def swept(findings: Findings, c: Comparison) -> list[ArmInfo]:
     return sorted(among, key=lambda arm: (arm.dose or 0.0, not is_baseline(findings, arm)))
 
 
+def dose_name(findings: Findings, c: Comparison) -> str | None:
+    """Return the dose that a trend is over: a grid's stands in the trend's name ("grid: dose")."""
+    own = c.arm.rpartition(": ")[2] if c.test.startswith("trend: ") and ": " in c.arm else None
+    return own or findings.dose_name
+
+
 def dose_range(c: Comparison) -> tuple[float, float] | None:
     """Return the lowest and the highest dose that a trend was fitted over, or None where nobody said."""
     low, high = c.dose_low, c.dose_high

@@ -9,7 +9,7 @@ from leaven.comparison import Comparison, is_trend
 from leaven.report import numbers
 from leaven.report.certainty import corrected_p, for_models, is_named, is_shown, possible, unit_of
 from leaven.report.findings import Findings
-from leaven.report.fitted import dose_range, lacking
+from leaven.report.fitted import dose_name, dose_range, lacking
 from leaven.report.means import Means
 from leaven.report.text import clip
 
@@ -42,14 +42,8 @@ def bounds(low: float | None, high: float | None, unit: str) -> str | None:
 
 def doses(findings: Findings) -> list[str]:
     """Return the names of the doses that there are trends over, each once; of a grid, both."""
-    named = [_dose(findings, c) for c in findings.comparisons if is_trend(c)]
+    named = [dose_name(findings, c) or "dose" for c in findings.comparisons if is_trend(c)]
     return list(dict.fromkeys(named)) or [findings.dose_name or "dose"]
-
-
-def _dose(findings: Findings, c: Comparison) -> str:
-    """Return the dose that a trend is over: a grid's stands in the trend's name ("grid: dose")."""
-    own = c.arm.rpartition(": ")[2] if c.test.startswith("trend: ") and ": " in c.arm else ""
-    return own or findings.dose_name or "dose"
 
 
 def trends(findings: Findings, found: Means) -> Table | None:
@@ -60,7 +54,7 @@ def trends(findings: Findings, found: Means) -> Table | None:
     unit_of_dose = "dose" if several else doses(findings)[0]
     heads = ["sweep", "outcome", "reading", "over the doses", "95 % interval", "p-value", "corrected", "seeds",
              f"per unit of {unit_of_dose}"]  # fmt: skip
-    rows = [_trend_row(findings, found, c, _dose(findings, c) if several else "") for c in listed]
+    rows = [_trend_row(findings, found, c, (dose_name(findings, c) or "dose") if several else "") for c in listed]
     return Table(heads, rows, frozenset({3, 4, 5, 6, 7, 8}), _of_trends(listed)) if rows else None
 
 

@@ -24,7 +24,7 @@ from leaven.report.certainty import (
     unit_of,
 )
 from leaven.report.findings import Findings
-from leaven.report.fitted import dose_range, fitted_ends, lacking, swept
+from leaven.report.fitted import dose_name, dose_range, fitted_ends, lacking, swept
 from leaven.report.means import Column, Means
 from leaven.report.text import clip
 
@@ -80,7 +80,7 @@ def _trend(findings: Findings, found: Means, c: Comparison) -> list[str]:
 
 def _dose(findings: Findings, c: Comparison) -> str:
     """Name the dose of a trend: of a grid, the one that it is over ("grid: dose")."""
-    named = c.arm.rpartition(": ")[2] if c.test.startswith("trend: ") and ": " in c.arm else findings.dose_name
+    named = dose_name(findings, c)
     return f"the dose {clip(named, 40)}" if named else "the dose"
 
 
