@@ -219,7 +219,7 @@ def test_samples_stand_side_by_side(findings: Findings) -> None:
 
 def test_nothing_at_all_is_a_page() -> None:
     page = check_is_safe(render(Findings(name="empty", question="What does nothing do?")))
-    assert "no primary outcome" in page.text
+    assert "No primary outcome was named here" in page.text
     assert "Nothing was measured" in page.text
     assert "No stage failed" in page.text
 

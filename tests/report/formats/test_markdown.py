@@ -69,4 +69,4 @@ def test_the_tables_hold_the_pages_numbers(rich: Findings) -> None:
 
 def test_nothing_at_all_is_still_a_report() -> None:
     text = markdown(Findings(name="n", question="Does it?"))
-    assert text.startswith("# Does it?\n\nThis study declares no primary outcome")
+    assert text.startswith("# Does it?\n\nNo primary outcome was named here")
