@@ -1,9 +1,8 @@
 """Check what is read off a dose-response curve on simulated sweeps whose truth is known.
 
-Prints a table of docs/statistics.md:
+Makes a table of docs/statistics.md:
 
-    python scripts/simulate_doses.py            # 100 sweeps a row, minutes
-    python scripts/simulate_doses.py 2000       # the table of the documentation
+    python scripts/simulate_statistics.py doses --runs 400
 
 Outcomes are 0 or 1, at doses 0, 0.01, 0.1, 0.33 and 1. An item has a difficulty and an own response to the dose; a
 run shifts all its items on the logit by normal noise; every arm x seed is its own run. The true mean is no logit line
@@ -13,8 +12,6 @@ doses against the true means themselves.
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -193,16 +190,3 @@ def doses_table(n: int) -> None:
         cells = [world.n_seeds, f"{world.n_items} {world.items}", world.noise, world.rise]
         found = ["" if np.isnan(shares[name]) else f"{100 * shares[name]:.1f}" for name in HEADS]
         print(f"| {' | '.join([*map(str, cells), *found])} |", flush=True)
-
-
-def main() -> None:
-    """Run the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sweeps", nargs="?", type=int, default=100, help="simulated sweeps per row")
-    n = parser.parse_args().sweeps
-    warnings.simplefilter("error")
-    doses_table(n)
-
-
-if __name__ == "__main__":
-    main()

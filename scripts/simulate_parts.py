@@ -1,9 +1,8 @@
 """Check groups, claims, the coherence gate and the audit's correction on simulated studies whose truth is known.
 
-Prints the tables of docs/statistics.md:
+Makes tables of docs/statistics.md:
 
-    python scripts/simulate_parts.py            # 100 studies a row
-    python scripts/simulate_parts.py 2000       # the tables of the documentation, many hours
+    python scripts/simulate_statistics.py groups audit verdicts --runs 400
 
 Items differ in difficulty (normal on the logit, SD 1.5) and in their response to an arm (SD 0.7); a run shifts all its
 items by normal noise, and each group of items by noise of its own.
@@ -11,8 +10,6 @@ items by normal noise, and each group of items by noise of its own.
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -301,18 +298,3 @@ def verdicts_table(n: int) -> None:
             gated = [gate_wrong(n, n_seeds, noise, worse) for worse in (0, 1, 4)]
             shares = " | ".join(f"{100 * share:.1f} %" for share in (supported, refuted, *gated))
             print(f"| {n_seeds} | {noise} | {shares} |", flush=True)
-
-
-def main() -> None:
-    """Run the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("studies", nargs="?", type=int, default=100, help="simulated studies per row")
-    n = parser.parse_args().studies
-    warnings.simplefilter("error")
-    for table in (groups_table, audit_table, verdicts_table):
-        table(n)
-        print()
-
-
-if __name__ == "__main__":
-    main()

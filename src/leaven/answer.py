@@ -19,6 +19,7 @@ from leaven.engine.stage import closure
 from leaven.engine.store import Store
 from leaven.errors import ReportError
 from leaven.graph import Graph
+from leaven.report import scored
 from leaven.report.findings import DataInfo, Findings
 from leaven.stats.analyse import analyse
 
@@ -65,7 +66,7 @@ def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any], on: G
     ledgers, lock = list(gather.ledgers(graph, store)), locks.read(folder)
     labels, lost = audits.labels(folder, table)
     comparisons, analyses = analyse(
-        _compared(table, gather.values_beside(graph)),
+        scored.without(table, gather.values_beside(graph)),
         gather.questions(graph, lock, metrics=gather.metrics(graph), ledgers=ledgers, labels=labels),
     )
     found = gather.findings(
@@ -140,13 +141,6 @@ def _unfinished(graph: Graph, store: Store, on: GoesOn) -> str | None:
     failed = [f"{states.count('failed')} failed"] if "failed" in states else []
     said = ", ".join([f"{states.count('done')} of {len(states)} stages are done", *failed])
     return f"{said}; {'a run is at work' if on.at_work else f'{on.command} goes on'}."
-
-
-def _compared(table: pd.DataFrame, beside: set[tuple[str, str]]) -> pd.DataFrame:
-    """Return the measurements without what is only printed beside them."""
-    named = table["suite"].astype(str) + "/" + table["metric"].astype(str)
-    kept: pd.DataFrame = table[~named.isin({f"{suite}/{metric}" for suite, metric in beside})]
-    return kept
 
 
 def _used(data: DataInfo) -> str:

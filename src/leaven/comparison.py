@@ -122,6 +122,11 @@ class Comparison:
         return flat
 
 
+def joined(*notes: str | None) -> str | None:
+    """Return notes as one, each said once; None without any."""
+    return "; ".join(dict.fromkeys(filter(None, notes))) or None
+
+
 def is_trend(comparison: Comparison) -> bool:
     """Say whether a comparison is a trend over doses."""
     return comparison.kind == "trend"

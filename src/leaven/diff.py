@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from leaven import answered
 from leaven.errors import Problem, ReportError, StudyError, did_you_mean
 from leaven.readers.brought import listed
+from leaven.report import scored
 from leaven.report.findings import Findings, MetricInfo, SampleInfo
 
 if TYPE_CHECKING:
@@ -162,8 +163,7 @@ def page(run: str, arm_a: str, arm_b: str, workspace: str | Path | None = None) 
     table = whole.measurements
     assert table is not None, "a run's findings have a table, if an empty one"
     table = table[table["arm"].isin(both)]
-    printed = {(metric.suite, metric.name) for metric in whole.metrics if metric.beside}
-    compared = table.loc[[pair not in printed for pair in zip(table["suite"], table["metric"], strict=True)]]
+    compared = scored.without(table, scored.printed(whole.metrics))
     comparisons, analyses = analyse(compared, Questions(to={arm_b: arm_a}, margin=whole.margin))
     arms = {arm.name: replace(arm, is_baseline=arm.name == arm_a) for arm in whole.arms}
     return Findings(

@@ -16,7 +16,7 @@ from leaven.readers.paired import Paired, pair
 from leaven.readers.unscored import usable
 from leaven.report.findings import MetricInfo
 from leaven.stats.coherence import harm
-from leaven.stats.families import margin_of, names_of
+from leaven.stats.families import margin_of, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,8 +145,7 @@ def _refuse_percent(held: Sequence[tuple[MetricInfo, float]]) -> None:
 
 def _directed(metric: MetricInfo, better: Mapping[str, str]) -> MetricInfo:
     """Return a metric with the direction that was given for it, the more exact name first."""
-    named = [better[name] for name in reversed(names_of(metric.suite, metric.name)) if name in better]
-    return replace(metric, better=named[0] if named else metric.better)
+    return replace(metric, better=named(better, metric.suite, metric.name) or metric.better)
 
 
 def _absent(base: Brought, candidate: Brought) -> list[str]:

@@ -10,6 +10,7 @@ from leaven import rows as tables
 from leaven.errors import ReportError
 from leaven.readers.brought import Brought
 from leaven.registry import METRICS
+from leaven.report import scored
 from leaven.report.findings import MetricInfo
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ def read(folder: Path) -> Brought:
         remedy = f"run the study, or `leaven report {folder.name}` makes its answer again"
         raise ReportError(f"{folder} has no {TABLE} that can be read; {remedy}") from error
     metrics = list(_metrics(table))
-    only_printed = {(metric.suite, metric.name) for metric in metrics if metric.beside}
-    kept = table.loc[[pair not in only_printed for pair in zip(table["suite"], table["metric"], strict=True)]]
+    kept = scored.without(table, scored.printed(metrics))
     if not len(kept):
         raise ReportError(f"the run {folder} has no measurements yet; `leaven run` goes on with it")
     return Brought(

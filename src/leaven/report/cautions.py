@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from leaven.comparison import is_trend
 from leaven.report import instrument, numbers
-from leaven.report.certainty import called, is_shown, listed
+from leaven.report.certainty import called, is_shown, listed, unit_named
 from leaven.report.findings import Findings, MetricInfo
 from leaven.report.fitted import swept
 from leaven.report.means import Column, is_primary
@@ -96,7 +96,7 @@ def _claim(findings: Findings, verdict: Verdict) -> str:
 def _evidence(findings: Findings, verdict: Verdict) -> str:
     if not numbers.is_number(verdict.effect):
         return clip(verdict.note, 120) if verdict.note else "not compared"
-    unit = claimed_unit(findings, verdict)
+    unit = unit_named(findings, verdict.claim.metric)
     bounds = numbers.interval(verdict.low90, verdict.high90, unit)
     parts = [numbers.change(verdict.effect, unit), f"90{numbers.NBSP}% interval {bounds}" if bounds else "no interval"]
     if numbers.is_number(verdict.p_holm):
@@ -109,12 +109,6 @@ def _evidence(findings: Findings, verdict: Verdict) -> str:
             else "no training run varied",
         ]
     )
-
-
-def claimed_unit(findings: Findings, verdict: Verdict) -> str:
-    """Return the unit of the metric that a claim is about, which may be named with its suite or without."""
-    named = verdict.claim.metric
-    return next((m.unit for m in findings.metrics if named in names_of(m.suite, m.name)), "score")
 
 
 # What should make a reader careful

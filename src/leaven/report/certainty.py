@@ -6,7 +6,7 @@ from leaven.comparison import Comparison
 from leaven.report import numbers
 from leaven.report.findings import Findings
 from leaven.report.text import clip
-from leaven.stats.families import margin_of
+from leaven.stats.families import margin_of, names_of
 from leaven.stats.groups.heterogeneity import Heterogeneity
 
 ALPHA = 0.05
@@ -126,6 +126,11 @@ def called(findings: Findings, suite: str, metric: str, group: str | None = None
 def unit_of(findings: Findings, c: Comparison) -> str:
     """Return the unit of what was compared."""
     return findings.metric(c.suite, c.metric).unit
+
+
+def unit_named(findings: Findings, name: str) -> str:
+    """Return the unit of a metric that is named with its suite or without."""
+    return next((m.unit for m in findings.metrics if name in names_of(m.suite, m.name)), "score")
 
 
 def margin(findings: Findings, c: Comparison) -> str:

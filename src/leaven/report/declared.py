@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leaven.report import numbers
-from leaven.report.cautions import claimed_unit
+from leaven.report.certainty import unit_named
 from leaven.report.findings import Findings
 from leaven.report.listings import NOTHING, Table
 from leaven.stats.claims import Claim, Verdict
@@ -18,7 +18,7 @@ def claims(findings: Findings) -> Table | None:
 
 
 def _claim_row(findings: Findings, verdict: Verdict) -> list[str]:
-    unit = claimed_unit(findings, verdict)
+    unit = unit_named(findings, verdict.claim.metric)
     return [
         verdict.claim.says,
         f"{verdict.verdict}{f'; {verdict.note}' if verdict.note else ''}",

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from leaven.report import numbers
-from leaven.report.certainty import called
+from leaven.report.certainty import called, unit_named
 from leaven.report.findings import Findings
 from leaven.report.listings import NOTHING, Table
 from leaven.report.text import clip
 from leaven.stats.coherence import Coherence
 from leaven.stats.doses.curve import Fit
 from leaven.stats.evaluators import Agreement
-from leaven.stats.families import names_of
 from leaven.stats.people.audit import ArmError, Corrected
 
 
@@ -29,16 +28,12 @@ def _part(findings: Findings, gate: Coherence, name: str) -> str:
     if name not in gate.parts:
         return NOTHING
     effect, bound, margin = gate.parts[name]
-    unit = _unit_of(findings, name)
+    unit = unit_named(findings, name)
     if not numbers.is_number(effect):
         return f"{numbers.NOT_MEASURED} (margin {numbers.size(margin, unit)})"
     reached = f"bound {numbers.change(bound, unit)}" if numbers.is_number(bound) else "no bound"
     flag = " ✗" if name in gate.failed else " ?" if name in gate.unproven else ""
     return f"{numbers.change(effect, unit)} ({reached}; margin {numbers.size(margin, unit)}){flag}"
-
-
-def _unit_of(findings: Findings, name: str) -> str:
-    return next((m.unit for m in findings.metrics if name in names_of(m.suite, m.name)), "score")
 
 
 def degenerate(findings: Findings) -> Table | None:

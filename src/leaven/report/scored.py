@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from leaven.report.findings import Findings
+from leaven.report.findings import Findings, MetricInfo
 from leaven.stats.table import LARGEST
 
 if TYPE_CHECKING:
@@ -18,9 +19,17 @@ def compared(findings: Findings) -> pd.DataFrame:
     if findings.measurements is None:
         return pd.DataFrame({"value": []})
     table = findings.measurements.reindex(columns=["suite", "metric", "value"])
-    printed = {f"{one.suite}/{one.name}" for one in findings.metrics if one.beside}
-    kept: pd.DataFrame = table[~(table["suite"].astype(str) + "/" + table["metric"].astype(str)).isin(printed)]
-    return kept
+    return without(table, printed(findings.metrics))
+
+
+def printed(metrics: Iterable[MetricInfo]) -> set[tuple[str, str]]:
+    """Return the (suite, metric) pairs that are only printed beside others."""
+    return {(one.suite, one.name) for one in metrics if one.beside}
+
+
+def without(table: pd.DataFrame, columns: Collection[tuple[str, str]]) -> pd.DataFrame:
+    """Return the long table without the rows of some (suite, metric) pairs."""
+    return table.loc[[pair not in columns for pair in zip(table["suite"], table["metric"], strict=True)]]
 
 
 def is_scored(table: pd.DataFrame) -> pd.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from leaven.comparison import Comparison
 from leaven.stats import families
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 FEWEST_ITEMS = 10  # below it, one value everywhere is no surprise
 _COLUMN = ["arm", "suite", "metric"]
-_Value = TypeVar("_Value")
 _Part = tuple[float | None, float | None, float]
 
 
@@ -107,14 +106,10 @@ def _held(
         if one is None or one.effect is None:
             yield _Held(name, (None, None, margin), is_within=False, is_worse=False)
             continue
-        effect, low, high = harm(one, _exact(better, one))
+        effect, low, high = harm(one, families.named(better, one.suite, one.metric))
         # Of an arm that broke often, only its best answers may be left.
         within, worse = high is not None and high < margin and not one.is_thin, low is not None and low > margin
         yield _Held(name, (effect, high, margin), within, worse)
-
-
-def _exact(named: Mapping[str, _Value], one: Comparison) -> _Value | None:
-    return next((named[name] for name in reversed(families.names_of(one.suite, one.metric)) if name in named), None)
 
 
 def _gated(arm: str, baseline: str, held: Sequence[_Held]) -> Coherence:

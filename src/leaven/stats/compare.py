@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leaven.comparison import Comparison
+from leaven.comparison import Comparison, joined
 from leaven.errors import did_you_mean
 from leaven.stats import effects, families, inference, table
 from leaven.stats.differences import bootstrap, items, sizes, split
@@ -118,7 +118,7 @@ def _trend(cube: table.Cube, sweep: doses.Sweep, plan: _Plan) -> Comparison:
     if len({dose for name, dose in at.items() if name != sweep.baseline}) < 2:
         few = "too few doses were scored"
         return _empty(
-            about, kind="trend", arm=sweep.name, dose=None, note=_joined(few, left_out), test="trend: not tested"
+            about, kind="trend", arm=sweep.name, dose=None, note=joined(few, left_out), test="trend: not tested"
         )
     pairs = effects.contrast(cube, effects.slope(at))
     known = inference.estimate(pairs)
@@ -163,7 +163,7 @@ def _grid(cube: table.Cube, name: str, points: Mapping[str, tuple[float, float]]
     left_out = _absence(cube, absent, baseline, plan) if absent else None
     for term in grid.terms(name, plan.asked.dose_names, at):
         if term.weights is None:
-            note = _joined("the doses that were scored do not tell it apart", left_out)
+            note = joined("the doses that were scored do not tell it apart", left_out)
             yield _empty(about, kind=term.kind, arm=term.name, dose=None, note=note, test=f"{term.kind}: not tested")
             continue
         pairs = effects.contrast(cube, term.weights)
@@ -192,8 +192,9 @@ def _over(
     )  # fmt: skip
     if not pairs.n_items:
         return made
-    stays = made.equivalent and margin is not None and _stay(pairs, about.baseline, margin)
-    return replace(made, split=split.split(pairs), equivalent=stays if made.equivalent else made.equivalent)
+    if made.equivalent and margin is not None:
+        made = replace(made, equivalent=_stay(pairs, about.baseline, margin))
+    return replace(made, split=split.split(pairs))
 
 
 @dataclass(frozen=True)
@@ -243,13 +244,13 @@ def _comparison(
         baseline=about.baseline, suite=column.suite, metric=column.metric, group=column.group, family=about.family,
         effect=known.effect, low=low, high=high, p_holm=None, p_bh=None, scope=known.scope,
         margin=margin, low90=low90, high90=high90, equivalent=None if margin is None else known.within(margin),
-        n_items=pairs.n_items, n_seeds=pairs.n_seeds, n_dropped=pairs.n_dropped, note=_joined(*notes, infinite),
+        n_items=pairs.n_items, n_seeds=pairs.n_seeds, n_dropped=pairs.n_dropped, note=joined(*notes, infinite),
     )  # fmt: skip
     made = Comparison(**{**facts, **given})  # type: ignore[arg-type]
     if made.equivalent is None or not made.is_thin:
         return made
     thin = 'more than a fifth of the pairs were left out, so "no change" cannot be told'
-    return replace(made, equivalent=None, note=_joined(made.note, thin))
+    return replace(made, equivalent=None, note=joined(made.note, thin))
 
 
 def _empty(about: _About, **given: object) -> Comparison:
@@ -262,10 +263,6 @@ def _empty(about: _About, **given: object) -> Comparison:
         n_items=0, n_seeds=0,
     )  # fmt: skip
     return Comparison(**{**facts, **given})  # type: ignore[arg-type]
-
-
-def _joined(*notes: str | None) -> str | None:
-    return "; ".join(dict.fromkeys(filter(None, notes))) or None
 
 
 def _number(value: object) -> float | None:

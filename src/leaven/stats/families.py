@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from leaven.comparison import Comparison
 
+_Value = TypeVar("_Value")
 PRIMARY, EXPLORATORY = "primary", "exploratory"
 
 
@@ -15,9 +17,14 @@ def names_of(suite: str, metric: str) -> tuple[str, str]:
     return metric, f"{suite}/{metric}"
 
 
+def named(values: Mapping[str, _Value], suite: str, metric: str) -> _Value | None:
+    """Return what was said of a column under either of its names, or None; the more exact name wins."""
+    return next((values[name] for name in reversed(names_of(suite, metric)) if name in values), None)
+
+
 def margin_of(margins: Mapping[str, float], suite: str, metric: str) -> float | None:
     """Return a column's margin, or None where none was declared; the more exact name wins."""
-    return next((margins[name] for name in reversed(names_of(suite, metric)) if name in margins), None)
+    return named(margins, suite, metric)
 
 
 def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:

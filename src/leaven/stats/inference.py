@@ -130,11 +130,11 @@ def estimate(contrast: Contrast) -> Estimate:
 
     Fewer than three seeds, a single item of an untrained pair, or a table too sparse give no variance and a note.
     """
-    found = None if _refusal(contrast) else components(contrast.matrix)
-    refusal = _refusal(contrast) or _sparse(contrast, found)
+    refusal = _refusal(contrast)
+    found = None if refusal else components(contrast.matrix)
+    refusal = refusal or _sparse(contrast, found)
     if found is None or refusal:
-        notes = (refusal,) if refusal else ()
-        return Estimate(contrast.effect, None, 1.0, 0.0, contrast.bounds, "no test", notes)
+        return Estimate(contrast.effect, None, 1.0, 0.0, contrast.bounds, "no test", (refusal or "",))
     variance, df = found.variance()
     known = Estimate(
         effect=contrast.effect,

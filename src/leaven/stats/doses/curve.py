@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from leaven.comparison import joined
 from leaven.stats import effects
 from leaven.stats.doses import tolerated
 from leaven.stats.doses.dose import Sweep
@@ -96,7 +97,7 @@ def fit(
     )  # fmt: skip
     notes = [sweep.note, f"nothing was scored for {' and '.join(sorted(absent))}" if absent else None]
     if runs is None:
-        return replace(found, note=_joined(*notes, "no item was scored in every arm under a common seed"))
+        return replace(found, note=joined(*notes, "no item was scored in every arm under a common seed"))
     found = replace(found, n_runs=runs.doses.size, n_seeds=runs.doses.shape[1])
     fewer = cube.values.shape[2] - found.n_seeds
     notes.append(f"{fewer} of {cube.values.shape[2]} seeds left out: a run is missing there" if fewer else None)
@@ -117,12 +118,12 @@ def _with_curve(found: Fit, runs: Runs, at: Mapping[str, float], notes: list[str
     """Add points, the curve, and what is read off it."""
     if np.ptp(runs.reached) == 0:
         notes.append("a curve needs two doses that differ")
-        return replace(found, points=_points(runs, at, rising=True), note=_joined(*notes))
+        return replace(found, points=_points(runs, at, rising=True), note=joined(*notes))
     if runs.flat:
         mean = float(runs.means.flat[0])
         curve = tuple((dose, mean, None, None) for dose in _places(runs))
         notes.append("every run has the same mean: the curve is flat, and nothing shows how sure that is")
-        return replace(found, points=_points(runs, at, rising=True), curve=curve, slope=0.0, note=_joined(*notes))
+        return replace(found, points=_points(runs, at, rising=True), curve=curve, slope=0.0, note=joined(*notes))
     made = line(runs)
     points = _points(runs, at, rising=made.coefs[1] >= 0)
     low, high = made.interval(made.slope()) or (None, None)
@@ -141,7 +142,7 @@ def _read_off(found: Fit, made: Line, notes: list[str | None]) -> Fit:
         notes.append("the baseline is not on the curve: no tolerated dose by it")
     elif found.margin is not None and starts[0].realised <= found.points[0].realised:
         bound = tolerated.by_curve(made, starts[0].realised, found.margin, _trusted(made, found, starts[0]))
-    return replace(found, ed50=half, ed50_low=low, ed50_high=high, tolerated_curve=bound, note=_joined(*notes, why))
+    return replace(found, ed50=half, ed50_low=low, ed50_high=high, tolerated_curve=bound, note=joined(*notes, why))
 
 
 def _trusted(made: Line, found: Fit, start: DosePoint) -> list[float]:
@@ -198,7 +199,3 @@ def _misfit(made: Line, points: Sequence[DosePoint]) -> str | None:
         f"the means do not follow the curve (at dose {point.dose:g} it says {fitted:.3g}, measured is"
         f" {point.mean:.3g}): trust the points before the curve"
     )
-
-
-def _joined(*notes: str | None) -> str | None:
-    return "; ".join(dict.fromkeys(filter(None, notes))) or None
