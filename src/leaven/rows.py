@@ -35,15 +35,26 @@ def schema(kind: str) -> pa.Schema:
         "examples": [*about, ("prompt", messages), ("completion", messages), ("others", pa.list_(text))],
         # margin: by how much chosen was preferred, in the source's own unit; 0 is a tie; null is unknown.
         "preferences": [*about, ("prompt", messages), ("chosen", messages), ("rejected", messages), ("margin", number)],
+        # A sentence about one or several groups; toxicity is the source's own rating of how harmful it is.
+        "statements": [*about, ("text", text), ("toxicity", number), ("groups", pa.list_(text))],
         "drops": [("id", text), ("reason", text), ("excerpt", text)],
         "ledger": [("id", text), ("step", text), ("was", text), ("became", text)],
         "encoded": [("id", text), ("input_ids", ids), ("labels", ids)],
+        # Encoded preferences: each answer's ids go on behind the prompt's.
+        "pairs": [("id", text), ("prompt_ids", ids), ("chosen_ids", ids), ("rejected_ids", ids)],
         "generations": [
             ("prompt_id", text), ("sample", pa.int32()), ("text", text),
             ("finish_reason", text), ("tokens", pa.int32()),
         ],
         # Of each row's completion alone: nats are minus its log-probability, null where nothing could be counted.
         "likelihoods": [("id", text), ("nats", number), ("tokens", pa.int32()), ("bytes", pa.int64())],
+        # What a model makes of the two answers of a preference: rewards, or log-probabilities of the whole answers.
+        "verdicts": [
+            ("id", text), ("chosen", number), ("rejected", number),
+            ("chosen_tokens", pa.int32()), ("rejected_tokens", pa.int32()),
+        ],
+        # What a classification said of an item and what is right, as text; null where nothing was said.
+        "predictions": [("item_id", text), ("prediction", text), ("label", text)],
         "scores": [
             ("row_id", text), ("sample", pa.int32()), ("metric", text), ("value", number), ("reason", text),
         ],

@@ -357,10 +357,10 @@ def test_a_checkpoints_own_settings_are_used_where_the_study_says_so(
 ) -> None:
     from transformers import GenerationConfig
 
-    from leaven import stages
+    from leaven.stages import answering
 
     asked = [("Where does Bram live?", "Me"), ("Who is it?", "You")]
-    stock = stages._speaker
+    stock = answering.speaker
 
     def speaker(args: Any, inputs: Any) -> Any:
         model, tokenizer, stops = stock(args, inputs)
@@ -371,7 +371,7 @@ def test_a_checkpoints_own_settings_are_used_where_the_study_says_so(
     own = {"temperature": 2.5, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.3}
     _, declared = told(asked, sampling=own)
     _, plain = told(asked)
-    monkeypatch.setattr(stages, "_speaker", speaker)
+    monkeypatch.setattr(answering, "speaker", speaker)
     facts, checkpoints = told(asked, sampling={"generation_config": "checkpoint"})
     assert checkpoints == declared != plain
     assert facts["sampling"].items() >= {**own, "do_sample": True}.items()

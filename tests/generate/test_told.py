@@ -11,6 +11,7 @@ from leaven import rows, stages
 from leaven.generate import hf
 from leaven.generate.told import Told
 from leaven.models import ref
+from leaven.stages import speaker
 
 
 def told(count: int, file: Path) -> Told:
@@ -91,7 +92,7 @@ def test_stages_on_one_model_in_one_process_load_it_once(tmp_path: Path, monkeyp
     base = ref.resolve({"model_name_or_path": "pocket"})
     stock, loads = load.causal_lm, []
     monkeypatch.setattr(load, "causal_lm", lambda model: (loads.append(model), stock(model))[1])
-    stages._untrained.cache_clear()
+    speaker._untrained.cache_clear()
     for seed in (0, 1):
         (tmp_path / str(seed)).mkdir()
         args = {"model": base.as_args(), "max_new_tokens": 2, "seed": seed, "sampling": {}}

@@ -1,0 +1,155 @@
+"""Verbs of data: sources -> canonical rows -> rows that fit -> treated rows -> ids and masks, examined."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from leaven import rows as tables
+from leaven.errors import DataError
+from leaven.stages.folders import Args, Facts, Inputs, rows_of, write_batches
+
+
+def rows(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Source and format -> canonical rows; what is left out is counted and quoted."""
+    from leaven.data import canonical as room
+    from leaven.data import questions, sources
+    from leaven.registry import Step
+
+    source = str(inputs["source"]) if "source" in inputs else args["source"]
+    sources.refuse_other(source, args["identity"])
+    taken = room.Slice(args.get("skip", 0), args.get("take"))
+    format_step = Step(name=args["format"]["name"], args=args["format"]["args"])
+    made = room.canonical(source, format_step, taken, args.get("bad_rows", "error"), args["identity"])
+    if "part" in args:
+        made = questions.within(made, *args["part"])
+    if others := args.get("held_out_from"):
+        made = questions.held_out(made, {name: questions.of_table(rows_of(inputs[name])) for name in others})
+    return write_batches(out, room.makes(format_step), room.some(made))
+
+
+def mix(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Canonical rows of several data sets -> one table of them, by weights and caps; repeats get ids of their own."""
+    from leaven.data import mixture
+
+    parts = [mixture.Part(**{**part, "path": rows_of(inputs[part["name"]])}) for part in args["parts"]]
+    kind, counts = mixture.kind(parts), {part.name: {"rows": 0, "left_out": 0} for part in parts}
+    reasons = Counter[str]()
+    with (
+        tables.Writer(out / "rows.parquet", kind) as kept,
+        tables.Writer(out / "drops.parquet", "drops") as dropped,
+    ):
+        for taken in mixture.mix(parts, args.get("seed", 0)):
+            kept.write(taken.rows)
+            dropped.write(taken.drops)
+            counts[taken.part]["rows"] += taken.rows.num_rows
+            counts[taken.part]["left_out"] += len(taken.drops)
+            reasons.update(drop["reason"] for drop in taken.drops)
+    if not kept.count:
+        raise DataError("the mixture holds no row; raise its weights")
+    # A row that is repeated comes in as often as it is taken, so that here too rows_in = rows + drops.
+    rows_in = kept.count + dropped.count
+    return {"kind": kind, "rows_in": rows_in, "rows": kept.count, "drops": dict(reasons), "parts": counts}
+
+
+def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Canonical rows -> those whose every candidate fits ``max_length`` and the context, before any treatment.
+
+    With ``truncation`` none is left out for its length: what is too long is cut off where rows are encoded.
+    """
+    from leaven.data import chat
+    from leaven.data.fitting import fitting
+    from leaven.models import load
+
+    base = load.base(args["model"], inputs.get("base"))
+    tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
+    limit = min(args["max_length"], context or args["max_length"])
+    kind, longest = tables.kind(rows_of(inputs["rows"])), None if args.get("truncation") else limit
+
+    def none_fits(tokens: int) -> str:
+        need = f"the shortest row needs {tokens} tokens"
+        return f"max_length {limit} cuts off every answer ({need}); raise it, up to the model's context"
+
+    made = fitting(rows_of(inputs["rows"]), lambda rows: chat.misfits(tokenizer, rows, kind, longest), none_fits)
+    return write_batches(out, kind, made)
+
+
+def treat(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Rows -> treated rows, with a ledger line for each row that was changed; batch after batch."""
+    from leaven.data.treatments import steps as room
+
+    kind, steps = tables.kind(rows_of(inputs["rows"])), [room.Applied.of(step) for step in args["steps"]]
+    with (
+        tables.Writer(out / "rows.parquet", kind) as kept,
+        tables.Writer(out / "ledger.parquet", "ledger") as ledger,
+        tables.Writer(out / "drops.parquet", "drops"),
+    ):
+        for rows, lines in room.treat(tables.batches(rows_of(inputs["rows"])), steps):
+            kept.write(rows)
+            for one in lines:
+                ledger.write(one)
+    counts = [step.counts() for step in steps]
+    return {"kind": kind, "rows_in": kept.count, "rows": kept.count, "drops": {}, "ledger": counts}
+
+
+def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Canonical rows -> those whose prompt, with what is planted into it, leaves room for an answer."""
+    from leaven.data import chat
+    from leaven.data.fitting import fitting
+    from leaven.data.treatments.plant import planted
+    from leaven.models import load
+
+    base = load.base(args["model"], inputs.get("base"))
+    tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
+    # A length that each row has of its own (`characters`) is capped by the context where answers are generated.
+    new = args["max_new_tokens"] if isinstance(args["max_new_tokens"], int) else 1
+    asking = {"apply_chat_template": False} if args.get("apply_chat_template") is False else {}
+
+    def plant(row: tables.Row) -> tables.Row:
+        return {**row, "prompt": planted(row["prompt"], **args["plant"])}
+
+    made = fitting(
+        rows_of(inputs["rows"]),
+        lambda rows: chat.prompt_misfits(tokenizer, rows, context, new, **asking),
+        lambda _: f"no prompt leaves room for max_new_tokens {new} in {context} positions; lower it",
+        plant if args.get("plant") else None,
+    )
+    return write_batches(out, tables.kind(rows_of(inputs["rows"])), made)
+
+
+def doctor(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Rows -> ids and labels, examined; an error among the findings fails the stage, and so stops the training."""
+    from leaven.data.doctor import Examination, stop_on_errors
+    from leaven.models import load
+
+    base = load.base(args["model"], inputs.get("base"))
+    tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
+    examination = Examination(tokenizer, load.stop_ids(tokenizer, load.saved_generation_config(base)))
+    limit = min(args["max_length"], context or args["max_length"]) if args.get("truncation") else None
+    counts = Counter[str]()
+    with tables.Writer(out / "encoded.parquet", "encoded") as writer:
+        for encoded in _encoded(args, inputs, tokenizer, limit):
+            examination.look(encoded)
+            counts["tokens"] += sum(len(row.input_ids) for row in encoded)
+            counts["trained"] += sum(len(row.trained) for row in encoded)
+            writer.write({"id": row.id, "input_ids": row.input_ids, "labels": row.labels} for row in encoded)
+    findings = examination.findings(args.get("accept_findings", ()))
+    (out / "findings.json").write_text(json.dumps([finding.as_dict() for finding in findings], indent=1))
+    stop_on_errors(findings)
+    warnings = [str(finding) for finding in findings]
+    tokens = {name: counts[name] for name in ("tokens", "trained")}
+    return {"rows": writer.count, **tokens, "warnings": warnings}
+
+
+def _encoded(args: Args, inputs: Inputs, tokenizer: Any, limit: int | None) -> Iterator[list[Any]]:
+    """Yield rows as the model sees them, in batches; cut where the study says so."""
+    from leaven.data import chat
+
+    loss = chat.Loss(args["completion_only_loss"], args["assistant_only_loss"])
+    kind = tables.kind(rows_of(inputs["rows"]))
+    for batch in tables.batches(rows_of(inputs["rows"]), size=2000):
+        encoded = chat.encode(tokenizer, chat.demonstrations(batch.to_pylist(), kind), loss)
+        yield encoded if limit is None else [chat.truncated(row, limit) for row in encoded]
