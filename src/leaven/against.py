@@ -164,11 +164,10 @@ def _with_texts(source: Brought) -> Brought:
     if source.kind != "run" or not (folder.parent / "store").is_dir():
         return source
     from leaven import answered
-    from leaven.gather.asked import is_greedy
     from leaven.gather.samples import samples
 
     graph, store, _ = answered.opened(folder.name, folder.parent)
-    greedy = {suite.suite.name for cell in graph.cells for suite in cell.suites if is_greedy(suite)}
+    greedy = {suite.name for suite in graph.suites if not suite.is_sampled}
     return replace(source, samples=list(samples(graph, store)), greedy=greedy)
 
 

@@ -8,32 +8,38 @@ from typing import Any
 
 from leaven.engine.stage import Stage
 from leaven.evaluate.difference import DifferenceSuite
-from leaven.evaluate.likelihood import LikelihoodSuite
-from leaven.evaluate.suite import GenerationSuite
+from leaven.evaluate.measure import Measure
 from leaven.study.matrix import Cell
 from leaven.study.spec import Study
 
 
 @dataclass
 class Identities:
-    """What sources, models and classifiers were found to be, JSON-ready: sources by name, the others as declared."""
+    """What the world outside was found to be, JSON-ready: sources and tasks by name, the others as declared."""
 
     data: dict[str, str] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     classifiers: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-AskingSuite = GenerationSuite | LikelihoodSuite
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class WiredSuite:
-    """The stages of one suite in one cell: the rows it asks, what the model made of them, ``scores`` by metric."""
+    """The stages of one suite in one cell: the rows it asks, what the model made of them, ``scores`` by metric.
 
-    suite: AskingSuite
+    ``name`` is the suite's in the results; ``data`` is what of the study's data it asks, None where it brings its own.
+    An ``is_sampled`` suite involves a draw; where ``is_itemwise``, each row is an item of its own, though others ask
+    the same.
+    """
+
+    name: str
     prompts: Stage
     told: Stage
     scores: dict[str, Stage]
+    measures: tuple[Measure, ...]
+    data: str | None = None
+    is_sampled: bool = False
+    is_itemwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,13 +55,21 @@ class WiredCell:
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole study as stages."""
+    """A whole study as stages. ``averages``: what a group of tasks is averaged as, suite -> (task, metric) of each."""
 
     study: Study
     cells: list[WiredCell]
     data: dict[str, Stage]
     identities: Identities
     differences: list[DifferenceSuite] = field(default_factory=list)
+    averages: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+
+    @property
+    def suites(self) -> list[WiredSuite]:
+        """Each suite once, of the first cell that it asks, in the order of the study."""
+        return list({suite.name: suite for cell in reversed(self.cells) for suite in reversed(cell.suites)}.values())[
+            ::-1
+        ]
 
     @property
     def targets(self) -> list[Stage]:

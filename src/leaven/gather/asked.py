@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from leaven import lock as locks
-from leaven.evaluate.suite import GenerationSuite
-from leaven.graph import Graph, WiredSuite
+from leaven.graph import Graph
 from leaven.report.findings import LedgerInfo, MetricInfo
 from leaven.stats.claims import Claim
 from leaven.stats.questions import Grid, Questions
@@ -37,7 +36,7 @@ def questions(
         dose_names=(declared.doses[0], declared.doses[-1]) if grids else ("", ""),
         primary=locks.primary(lock, declared),
         margin=declared.margin,
-        greedy=sorted({suite.suite.name for cell in graph.cells for suite in cell.suites if is_greedy(suite)}),
+        greedy=sorted(suite.name for suite in graph.suites if not suite.is_sampled),
         realised=_realised(ledgers),
         claims=[_claim(claim, declared) for claim in declared.claims],
         locked=[_claim(claim, declared) for claim in declared.claims if locks.is_locked(lock, claim, declared)],
@@ -77,13 +76,6 @@ def _others(arm: ExpandedArm, doses: Sequence[str]) -> str:
 
 def _is_trained(name: str, arms: Sequence[ExpandedArm]) -> bool:
     return any(arm.name == name and arm.train for arm in arms)
-
-
-def is_greedy(suite: WiredSuite) -> bool:
-    """Say whether a suite's values involve no draw: nothing is sampled, or nothing is generated."""
-    if not isinstance(suite.suite, GenerationSuite):
-        return True
-    return suite.suite.sampling.get("do_sample") is False
 
 
 def _realised(ledgers: Iterable[LedgerInfo]) -> dict[tuple[str, int], float]:

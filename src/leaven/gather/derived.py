@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from leaven.data.questions import item
@@ -11,6 +11,7 @@ from leaven.evaluate.difference import DifferenceSuite
 if TYPE_CHECKING:
     import pandas as pd
 
+AVERAGE = "average"  # what the mean over a group of tasks is called
 _PAIR = ["arm", "dose", "seed", "metric", "group", "item_id", "sample"]
 
 
@@ -42,6 +43,28 @@ def difference(table: pd.DataFrame, suite: DifferenceSuite, beside: Collection[t
     both = [_of(table, name, beside) for name in (suite.of, suite.minus)]
     made = both[0].merge(both[1], on=_PAIR, how="inner", suffixes=("_of", "_minus"), validate="one_to_one")
     return made.assign(suite=suite.name, value=made["value_of"] - made["value_minus"])
+
+
+def average(table: pd.DataFrame, suite: str, parts: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Return the mean over tasks, each counted alike, as values of items; ``parts`` are (suite, metric) of each task.
+
+    An item of a task with n of N scored items in k tasks weighs N / (k n): the mean over all items is then the mean of
+    the tasks' means, and pairing, seeds and intervals work as for every other metric. Of a run that lacks one of the
+    tasks there is none. Each run is weighted by its own number of scored items.
+    """
+    import pandas as pd
+
+    chosen = [table[(table["suite"] == task) & (table["metric"] == metric)] for task, metric in parts]
+
+    both = pd.concat([part.assign(item_id=part["suite"] + "/" + part["item_id"].astype(str)) for part in chosen])
+    scored = both["value"].notna()
+    run = [both["arm"], both["seed"].fillna(-1)]
+    size = scored.groupby(run).transform("sum")
+    of_task = scored.groupby([*run, both["suite"]]).transform("sum")
+    tasks = both["suite"].where(scored).groupby(run).transform("nunique")
+    whole = both.assign(value=both["value"] * size / (len(parts) * of_task))[tasks == len(parts)]
+    made: pd.DataFrame = whole.assign(suite=suite, metric=AVERAGE, group=None)
+    return made
 
 
 def _of(table: pd.DataFrame, suite: str, beside: Collection[tuple[str, str]]) -> pd.DataFrame:

@@ -25,7 +25,7 @@ def power(graph: Graph, store: Store) -> Iterator[Power]:
     every = list(metrics(graph))
     asked = questions(graph, None, metrics=every)
     chosen = [one for one in every if not set(families.names_of(one.suite, one.name)).isdisjoint(asked.primary)]
-    sizes = {suite.suite.name: _items(graph, store, suite) for suite in graph.cells[0].suites}
+    sizes = {suite.name: _items(graph, store, suite) for suite in graph.suites}
     arms = _arms(graph)
     sweeps = sweeps_of(arms, asked)
     pilots = _pilots(graph, store, asked)
@@ -57,7 +57,7 @@ def _items(graph: Graph, store: Store, suite: WiredSuite) -> int | None:
     record = store.record(suite.prompts)
     if record is not None:
         return int(record["facts"]["rows"])
-    declared = graph.study.data.get(suite.suite.prompts)
+    declared = graph.study.data.get(suite.data) if suite.data is not None else None
     return declared.take if declared is not None else None
 
 

@@ -9,11 +9,11 @@ from leaven.comparison import Comparison
 from leaven.engine.store import Store
 from leaven.gather import records
 from leaven.gather.costs import stages
+from leaven.gather.derived import AVERAGE
 from leaven.gather.measurements import dose
 from leaven.gather.samples import samples
 from leaven.gather.settings import settings
 from leaven.graph import Graph
-from leaven.registry import METRICS
 from leaven.report.findings import ArmInfo, Findings, LedgerInfo, LockInfo, MetricInfo
 from leaven.stats.analyses import Analyses
 from leaven.study.matrix import ExpandedArm, baselines, expand, repeats
@@ -95,28 +95,30 @@ def _what(arm: ExpandedArm) -> str:
 
 def metrics(graph: Graph) -> Iterator[MetricInfo]:
     """Yield what each suite measures, what is printed beside it, and what differences of suites measure."""
-    for suite in graph.cells[0].suites:
-        for step in suite.suite.metrics:
-            plugin = METRICS.get(step.name)
-            how = f"{records.described(step)}. " if step.args else ""
-            about = (f"{how}{plugin.says}", plugin.traits.get("better"), plugin.traits.get("unit", "score"))
-            for name in plugin.traits.get("values", (step.name,)):
-                yield MetricInfo(suite.suite.name, name, *about)
-            for name in plugin.traits.get("beside", ()):
-                yield MetricInfo(suite.suite.name, name, *about, beside=True)
+    for suite in graph.suites:
+        for one in suite.measures:
+            yield MetricInfo(suite.name, one.name, one.says, one.better, one.unit, one.beside)
     yield from _differences(graph)
+    yield from _averages(graph)
 
 
 def _differences(graph: Graph) -> Iterator[MetricInfo]:
     """Yield what differences of suites measure: what both have, in the same unit."""
-    steps = {suite.suite.name: suite.suite.metrics for suite in graph.cells[0].suites}
+    measured = {suite.name: suite.measures for suite in graph.suites}
     for one in graph.differences:
-        shared = {step.name for step in steps.get(one.minus, [])}
-        for step in steps.get(one.of, []):
-            plugin = METRICS.get(step.name)
-            for name in plugin.traits.get("values", (step.name,)) if step.name in shared else ():
-                says = f"{one.of} minus {one.minus}, item by item. {plugin.says}"
-                yield MetricInfo(one.name, name, says, plugin.traits.get("better"), plugin.traits.get("unit", "score"))
+        shared = {measure.name for measure in measured.get(one.minus, ())}
+        for measure in measured.get(one.of, ()):
+            if measure.name in shared and not measure.beside:
+                says = f"{one.of} minus {one.minus}, item by item. {measure.says}"
+                yield MetricInfo(one.name, measure.name, says, measure.better, measure.unit)
+
+
+def _averages(graph: Graph) -> Iterator[MetricInfo]:
+    """Yield the averages over groups of tasks: in the unit of the first, better as it is."""
+    known = {(suite.name, one.name): one for suite in graph.suites for one in suite.measures}
+    for name, parts in graph.averages.items():
+        first, listed = known[parts[0]], ", ".join(f"{task} {metric}" for task, metric in parts)
+        yield MetricInfo(name, AVERAGE, f"The mean of {listed}, each task counted alike.", first.better, first.unit)
 
 
 def _warnings(graph: Graph, ledgers: Iterable[LedgerInfo]) -> Iterator[str]:

@@ -8,7 +8,6 @@ from leaven import rows as tables
 from leaven.engine.store import Store
 from leaven.gather import derived
 from leaven.graph import Graph, WiredCell, WiredSuite
-from leaven.registry import METRICS
 from leaven.study.matrix import ExpandedArm
 
 if TYPE_CHECKING:
@@ -27,7 +26,9 @@ def measurements(graph: Graph, store: Store) -> pd.DataFrame:
         return pd.DataFrame({name: [] for name in names})
     table = pd.concat(parts, ignore_index=True)[names]
     beside = values_beside(graph)
-    more = [part for suite in graph.differences if len(part := derived.difference(table, suite, beside))]
+    more = [derived.difference(table, suite, beside) for suite in graph.differences]
+    more += [derived.average(table, name, parts) for name, parts in graph.averages.items()]
+    more = [part for part in more if len(part)]
     whole: pd.DataFrame = pd.concat([table, *more], ignore_index=True)[names] if more else table
     return whole
 
@@ -48,7 +49,7 @@ def _suite_measurements(
         arm=cell.cell.arm.name,
         dose=dose(graph, cell.cell.arm),
         seed=cell.cell.seed,
-        suite=suite.suite.name,
+        suite=suite.name,
         sample=derived.samples(joined),
     )
     return made
@@ -58,17 +59,12 @@ def _items(store: Store, suite: WiredSuite) -> pd.DataFrame:
     """Return of each row that a suite asks its group and the item that it is a row of."""
     asked = tables.read(store.folder(suite.prompts) / "rows.parquet").select(["id", "group", "prompt"])
     made: pd.DataFrame = asked.select(["id", "group"]).to_pandas().rename(columns={"id": "row_id"})
-    return made.assign(item_id=derived.questions(asked.to_pylist()))
+    return made.assign(item_id=made["row_id"] if suite.is_itemwise else derived.questions(asked.to_pylist()))
 
 
 def values_beside(graph: Graph) -> set[tuple[str, str]]:
     """Return suite and name of values that are printed beside a metric and never compared: floors and ceilings."""
-    return {
-        (suite.suite.name, name)
-        for suite in graph.cells[0].suites
-        for step in suite.suite.metrics
-        for name in METRICS.get(step.name).traits.get("beside", ())
-    }
+    return {(suite.name, one.name) for suite in graph.suites for one in suite.measures if one.beside}
 
 
 def dose(graph: Graph, arm: ExpandedArm) -> float | None:

@@ -193,7 +193,7 @@ def missing(graph: Graph, store: Store) -> Iterator[str]:
     for cell, suite, names in lacking:
         if names and cell.cell.arm.name in measured:
             seed = "" if cell.cell.seed is None else f", seed {cell.cell.seed}"
-            yield f"{cell.cell.arm.name}{seed}: {suite.suite.name} was not measured ({', '.join(names)})"
+            yield f"{cell.cell.arm.name}{seed}: {suite.name} was not measured ({', '.join(names)})"
 
 
 def _lacking(suite: WiredSuite, store: Store) -> list[str]:

@@ -53,7 +53,7 @@ def _told(cell: WiredCell, suite: WiredSuite, store: Store, asked: Mapping[str, 
     scores = _scores(suite, store)
     for one in tables.read(store.folder(suite.told) / "generations.parquet").to_pylist():
         yield SampleInfo(
-            arm=cell.cell.arm.name, seed=cell.cell.seed, text=one["text"], suite=suite.suite.name,
+            arm=cell.cell.arm.name, seed=cell.cell.seed, text=one["text"], suite=suite.name,
             sample=one["sample"], scores=scores.get((one["prompt_id"], one["sample"]), {}), **asked[one["prompt_id"]],
         )  # fmt: skip
 

@@ -20,7 +20,8 @@ def suites(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> N
     names: Counter[str] = Counter()
     for index, step in enumerate(parts.get("evaluate", [])):
         at: Steps = ("evaluate", index)
-        plugin = check.plugin(SUITES, step, at)
+        _arms(step, arms, (*at, step.name, "arms"), check)
+        plugin = check.plugin(SUITES, step, at, without=("arms",))
         if plugin is None:
             continue
         read = next((name for name in ("prompts", "data") if name in plugin.schema.model_fields), None)
@@ -36,6 +37,19 @@ def suites(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> N
         if names[suite_name(step)] == 2:
             check.say(at, f"two suites are called '{suite_name(step)}'", "give one a `name`")
         _metrics(step, at, check)
+
+
+def _arms(suite: Step, arms: list[ExpandedArm], at: Steps, check: Check) -> None:
+    """Check that the arms that a suite asks are there: an arm's name, or that of all arms of its sweep."""
+    asked, known = suite.args.get("arms"), {name for arm in arms for name in (arm.name, arm.stem)}
+    if asked is None:
+        return
+    if not isinstance(asked, list) or not asked or not all(isinstance(name, str) for name in asked):
+        check.say(at, f"{asked!r} is no list of arms", "write `arms: [NAME, NAME]`, or leave it out to ask all")
+        return
+    for name in asked:
+        if arms and name not in known:
+            check.say(at, f"there is no arm called '{name}'", did_you_mean(name, known))
 
 
 def silent(parts: Mapping[str, Any], name: Any) -> bool:

@@ -48,11 +48,20 @@ def _bounds(value: list[float]) -> list[float]:
     return value
 
 
+class Decontaminate(Declared):
+    """Leave out the rows that share ``ngram`` words in a row with a row of the data it is ``against``."""
+
+    against: Annotated[list[str], Field(min_length=1)]
+    ngram: Annotated[int, Field(ge=3)] = 13
+
+
 class Data(Declared):
     """A source, how its rows are read, and which of them are taken; or a ``mixture`` of other data of the study.
 
-    ``revision``, ``config`` and ``split`` are those of a data set of the hub. ``part`` takes the rows whose question's
-    hash lies between two bounds in 0..1, so that no question stands in two parts.
+    ``revision``, ``config`` and ``split`` are those of a data set of the hub. ``sample`` takes so many of its rows at
+    random, in one pass. ``part`` takes the rows whose question's hash lies between two bounds in 0..1, so that no
+    question stands in two parts. ``length_matched_to`` takes, for each row of other data, the one whose answer is as
+    long.
     """
 
     source: str | None = None
@@ -62,9 +71,13 @@ class Data(Declared):
     split: str | None = None
     skip: Annotated[int, Field(ge=0)] = 0
     take: Count | None = None
+    sample: Count | None = None
+    sample_seed: Annotated[int, Field(ge=0)] = 0
     part: Annotated[list[float], AfterValidator(_bounds)] | None = None
     bad_rows: Literal["error", "drop"] = "error"
     held_out_from: list[str] = Field(default_factory=list)
+    decontaminate: Decontaminate | None = None
+    length_matched_to: str | None = None
     mixture: dict[str, Annotated[Part, BeforeValidator(_weighed)]] | None = None
 
     @model_validator(mode="after")
@@ -80,6 +93,13 @@ class Data(Declared):
         if of_the_hub and not str(self.source).startswith("hub:"):
             raise ValueError(f"{', '.join(of_the_hub)} belong to a source `hub:owner/name`")
         return self
+
+    @property
+    def others(self) -> list[str]:
+        """The other data of the study that decide which of its rows are taken, each once."""
+        against = self.decontaminate.against if self.decontaminate else []
+        matched = [self.length_matched_to] if self.length_matched_to else []
+        return list(dict.fromkeys([*self.held_out_from, *against, *matched]))
 
     @property
     def origin(self) -> str:
