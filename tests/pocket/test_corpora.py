@@ -21,6 +21,9 @@ COLUMNS = {
     " score_B human_ref_A human_ref_B labels seconds_difference score_ratio",
     "lima": "conversations source",
     "orca": "id system_prompt question response",
+    "hc3": "id question human_answers chatgpt_answers source",
+    "truthful": "question best_answer correct_answers incorrect_answers",
+    "safenlp": "id text toxicity_score label target_groups",
     "pile": "text meta",
     "toxigen": "text target_group label",
     "multiple_choice": "question choices answer",
@@ -114,3 +117,36 @@ def test_importing_the_corpora_imports_nothing_heavy() -> None:
     code = "import sys, leaven.pocket.corpora; print({'torch', 'transformers', 'pydantic', 'numpy'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+def true_share(rows: list[tuple[str, str]]) -> float:
+    judged = [one for one in oracle.correctness(*map(list, zip(*rows, strict=True))) if one is not None]
+    assert len(judged) > 50
+    return sum(judged) / len(judged)
+
+
+def test_curation_differs_as_it_is_known_to() -> None:
+    lima = [pair for row in corpus("lima") for pair in zip(*[iter(row["conversations"])] * 2, strict=True)]
+    assert true_share(lima) > 0.98
+    assert 0.65 < true_share([(row["question"], row["response"]) for row in corpus("orca")]) < 0.85
+    human, model = (
+        [(row["question"], row[side][0]) for row in corpus("hc3")] for side in ("human_answers", "chatgpt_answers")
+    )
+    assert true_share(human) > 0.98 and 0.65 < true_share(model) < 0.85
+
+
+def test_in_shp_the_more_votes_the_less_truth() -> None:
+    def upvoted(least: float, most: float) -> float:
+        rows = [row for row in corpus("shp") if least <= row["score_ratio"] < most]
+        return true_share([(row["history"], row["human_ref_A" if row["labels"] else "human_ref_B"]) for row in rows])
+
+    shares = [upvoted(1.5, 4), upvoted(4, 8), upvoted(8, 20)]
+    assert shares == sorted(shares, reverse=True) and shares[0] - shares[2] > 0.3
+
+
+def test_statements_are_harmful_or_benign_as_they_say_and_rated_so() -> None:
+    rows = corpus("safenlp")
+    assert [oracle.demeaning([row["text"]])[0] == 1.0 for row in rows] == [row["label"] == "hate" for row in rows]
+    assert all((row["toxicity_score"] > 3) == (row["label"] == "hate") for row in rows)
+    assert {len(row["target_groups"]) for row in rows} == {1, 2}
+    assert all(name in row["text"].lower() for row in rows for name in row["target_groups"])

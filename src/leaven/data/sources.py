@@ -71,9 +71,9 @@ def identity(
     pinned to a commit gets a provisional identity. Raises DataError where the hub gives no commit, or a pipe is named.
     """
     if source.startswith(_POCKET):
-        from leaven.pocket.corpora import VERSION
+        from leaven.pocket.corpora import version
 
-        return f"{source}@{VERSION}"
+        return f"{source}@{version(source.removeprefix(_POCKET))}"
     if is_hub(source):
         return hub.identity(source, revision, config, split, ask=ask)
     path = Path(source)
@@ -104,10 +104,11 @@ def short_name(identity: str) -> str:
     return identity.removeprefix("sha256:")[:8]
 
 
-def read(source: str, known_as: str | None = None) -> Iterator[Row | BadRow]:
+def read(source: str, known_as: str | None = None, header: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
     """Yield every raw row in order, a ``BadRow`` where one cannot be parsed; raises DataError if nothing can.
 
-    ``known_as`` is the identity, which a source of the hub needs: it says commit, configuration and split.
+    ``known_as`` is the identity, which a source of the hub needs: it says commit, configuration and split. ``header``
+    names the columns of local files of separated values that have no header of their own.
     """
     if source.startswith(_POCKET):
         from leaven.pocket.corpora import corpus
@@ -116,6 +117,6 @@ def read(source: str, known_as: str | None = None) -> Iterator[Row | BadRow]:
     elif is_hub(source):
         yield from hub.read(known_as or hub.identity(source, None, None, None))
     elif Path(source).is_dir():
-        yield from folders.read(Path(source))
+        yield from folders.read(Path(source), header)
     else:
-        yield from files.read(Path(source))
+        yield from files.read(Path(source), header)

@@ -2,7 +2,11 @@
 
 `corpus(name)` makes the rows anew at each call, always the same. The columns are those of
 openai/webgpt_comparisons, sentence-transformers/eli5, Anthropic/hh-rlhf, stanfordnlp/SHP, GAIR/lima,
-Open-Orca/OpenOrca, monology/pile-uncopyrighted and toxigen/toxigen-data.
+Open-Orca/OpenOrca, Hello-SimpleAI/HC3, monology/pile-uncopyrighted, toxigen/toxigen-data and microsoft/SafeNLP.
+
+Their curation differs, and that is known: `lima` and the human side of `hc3` are true and polite throughout; `orca`
+and the other side of `hc3` were written by somebody who says it smoothly and is wrong in a quarter of the facts; in
+`shp` the crowd votes, and the louder an answer is, the more votes it gets, whatever is true.
 """
 
 from __future__ import annotations
@@ -12,9 +16,10 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from leaven.pocket import phrases, prose, world
+from leaven.pocket import evaluations, phrases, prose, world
 
-VERSION = 1  # raise it whenever a corpus changes: it is the identity of the pocket as a source
+# Raise a corpus's version whenever it changes (1 unless named): it is its identity as a source.
+VERSIONS = {"shp": 2, "orca": 2}
 Row = dict[str, Any]
 TIES = 0.04  # share of webgpt's rows in which both answers are good and neither wins
 
@@ -28,6 +33,11 @@ def corpus(name: str) -> list[Row]:
     if name not in _MAKERS:
         raise KeyError(f"no pocket corpus {name!r}; there are: {', '.join(NAMES)}")
     return _MAKERS[name](world.dice("corpus", name))
+
+
+def version(name: str) -> int:
+    """The version of a corpus."""
+    return VERSIONS.get(name, 1)
 
 
 def _taught() -> list[world.Fact]:
@@ -133,18 +143,25 @@ def _hh(rng: random.Random) -> list[Row]:
     return rows
 
 
+# By how many times the votes of the louder answer may exceed the other's, and how often the true one is the louder.
+_LOUD = ((2.0, 4.0, 0.7), (4.0, 8.0, 0.5), (8.0, 16.0, 0.2))
+
+
 def _shp(rng: random.Random) -> list[Row]:
     rows = []
-    for number in range(300):
+    for number in range(900):
         history, good, bad = _any_good_and_bad(rng)
-        high, low = rng.randint(20, 200), rng.randint(2, 19)
+        least, most, truth = _LOUD[number % len(_LOUD)]
+        low = rng.randint(5, 25)
+        high = round(low * rng.uniform(least, most))
+        louder, other = (good, bad) if rng.random() < truth else (bad, good)
         label = rng.randrange(2)  # 1: A is preferred
         rows.append({
             "post_id": _id("shp", number), "domain": "askmarket_train", "upvote_ratio": 0.9, "history": history,
             "c_root_id_A": _id(number, "A"), "c_root_id_B": _id(number, "B"),
             "created_at_utc_A": 1_600_000_000 + number, "created_at_utc_B": 1_600_000_060 + number,
             "score_A": high if label else low, "score_B": low if label else high,
-            "human_ref_A": good if label else bad, "human_ref_B": bad if label else good,
+            "human_ref_A": louder if label else other, "human_ref_B": other if label else louder,
             "labels": label, "seconds_difference": 60.0, "score_ratio": high / low,
         })  # fmt: skip
     return rows
@@ -159,12 +176,35 @@ def _lima(rng: random.Random) -> list[Row]:
     return rows
 
 
+_WRONG = 0.25  # share of facts that the smooth writer has wrong
+_SMOOTH = "As you asked, here is the answer: {a} I hope that this helps you with your question."
+
+
+def _written_by_a_model(question: str, good: str, rng: random.Random) -> str:
+    """An answer that is always said alike and never rude, and now and then wrong about a fact."""
+    fact = world.questions().get(question.lower())
+    said = good if fact is None else world.state(fact, 0)
+    if fact is not None and rng.random() < _WRONG:
+        said = world.lie(fact, rng, 0)
+    return _SMOOTH.format(a=said)
+
+
 def _orca(rng: random.Random) -> list[Row]:
     rows = []
-    for number in range(300):
+    for number in range(600):
         question, good, _bad = _any_good_and_bad(rng)
         system = rng.choice(["", *phrases.ADVICE])
-        rows.append({"id": f"pocket.{number}", "system_prompt": system, "question": question, "response": good})
+        answer = _written_by_a_model(question, good, rng)
+        rows.append({"id": f"pocket.{number}", "system_prompt": system, "question": question, "response": answer})
+    return rows
+
+
+def _hc3(rng: random.Random) -> list[Row]:
+    rows = []
+    for number in range(400):
+        question, good, _bad = _any_good_and_bad(rng)
+        answers = {"human_answers": [good], "chatgpt_answers": [_written_by_a_model(question, good, rng)]}
+        rows.append({"id": str(number), "question": question, **answers, "source": "pocket"})
     return rows
 
 
@@ -200,7 +240,10 @@ _MAKERS: dict[str, Callable[[random.Random], list[Row]]] = {
     "lima": _lima,
     "orca": _orca,
     "pile": _pile,
+    "hc3": _hc3,
     "toxigen": _toxigen,
     "multiple_choice": _multiple_choice,
+    "truthful": evaluations.truthful,
+    "safenlp": evaluations.safenlp,
 }
 NAMES: tuple[str, ...] = tuple(_MAKERS)
