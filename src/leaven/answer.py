@@ -67,7 +67,10 @@ def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any], on: G
     labels, lost = audits.labels(folder, table)
     comparisons, analyses = analyse(
         scored.without(table, gather.values_beside(graph)),
-        gather.questions(graph, lock, metrics=gather.metrics(graph), ledgers=ledgers, labels=labels),
+        gather.questions(
+            graph, lock, metrics=gather.metrics(graph), ledgers=ledgers, labels=labels,
+            predictions=gather.predictions(graph, store),
+        ),  # fmt: skip
     )
     found = gather.findings(
         graph, store, table, comparisons, analyses,

@@ -16,7 +16,7 @@ _STEP = f"{_PREFIX}Step"
 _SWEPT: Schema = {"type": "string", "pattern": r"^\$\{[^{}]*\}$", "description": "The value of the arm's sweep."}
 _NAMES: Schema = {"pattern": f"^{NAME}$"}
 _SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
-_MERGED = ("Model", "Data", "Arm", "Compare")  # what a profile may give in part
+_MERGED = ("Model", "Data", "Arm", "Compare", "Shown")  # what a profile may give in part
 
 
 def study_schema() -> Schema:
@@ -130,6 +130,9 @@ def _arguments(registry: Registry, name: str, defs: Schema) -> Schema:
         data = {"type": "string", "description": "The name of the data to train on."}
         made["properties"] = {"data": data, **made["properties"]}
         made["required"] = ["data", *made.get("required", [])]
+    if registry is SUITES:
+        arms = {"description": "The arms that it asks; all, unless given.", "type": ["array", "null"], "minItems": 1}
+        made["properties"] = {**made["properties"], "arms": {**arms, "items": {"type": "string"}}}
     return {**made, "title": name, "description": plugin.says}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from leaven.evaluate.difference import DifferenceSuite
 from leaven.gather import derived
@@ -70,3 +71,31 @@ def test_a_difference_pairs_items_within_arm_and_seed() -> None:
     by_item = made.set_index("item_id")["value"]
     assert (by_item["i"] == 2.0).all() and by_item["j"].isna().all(), "unscored is unscored, never zero"
     assert set(made["suite"]) == {"effect"}
+
+
+def long(values: dict[tuple[str, int | None, str], list[float | None]]) -> pd.DataFrame:
+    lines = [
+        {"arm": arm, "dose": None, "seed": seed, "suite": task, "metric": "acc", "group": None, "item_id": f"i{n}",
+         "sample": 0, "value": value}
+        for (arm, seed, task), column in values.items()
+        for n, value in enumerate(column)
+    ]  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def test_tasks_are_averaged_alike_whatever_their_size_and_an_unscored_item_weighs_nothing() -> None:
+    table = long({
+        ("x", 0, "short"): [1, 0], ("x", 0, "long"): [1, 1, 1, 0, None],
+        ("base", None, "short"): [0, 0], ("base", None, "long"): [1, 0, 0, 0, 0],
+    })  # fmt: skip
+    made = derived.average(table, "reasoning", [("short", "acc"), ("long", "acc")])
+    means = made.groupby("arm")["value"].mean()
+    assert means["x"] == pytest.approx((0.5 + 0.75) / 2) and means["base"] == pytest.approx((0 + 0.2) / 2)
+    assert set(made["suite"]) == {"reasoning"} and set(made["metric"]) == {derived.AVERAGE}
+    assert made["item_id"].nunique() == 7, "items of two tasks are never one"
+
+
+def test_a_run_that_lacks_a_task_has_no_average() -> None:
+    table = long({("x", 0, "short"): [1, 0], ("x", 0, "long"): [1], ("x", 1, "short"): [1, 1], ("x", 2, "long"): [None]})
+    made = derived.average(table, "reasoning", [("short", "acc"), ("long", "acc")])
+    assert set(made["seed"]) == {0}

@@ -57,7 +57,7 @@ def test_the_sound_study_is_sound(raw: dict[str, Any]) -> None:
         ("train.0.sft.data", "webgtp", "train.0.sft.data: there is no data called 'webgtp' (did you mean 'webgpt'?)"),
         ("train", [{"sft": {}}], "train.0.sft.data: is missing (name one of: webgpt, eli5)"),
         ("train", [{"sft": {"data": "webgpt", "peft": {"rank": 8}}}], "there is no 'rank' here"),
-        ("train", [{"dpo": {"data": "webgpt"}}], "no trainer is called 'dpo'"),
+        ("train", [{"dppo": {"data": "webgpt"}}], "no trainer is called 'dppo'"),
         ("arms.poisoned.sweep", {"p": [0.1, [1]]}, "should be a number, a text"),
         (
             "train.0.sft.report_to",

@@ -1,9 +1,12 @@
 """Results in the store -> the long table, and everything that the report shows. Reads what is there."""
 
 from leaven.gather.asked import questions
+from leaven.gather.classified import predictions
 from leaven.gather.findable import power
 from leaven.gather.findings import findings, metrics
 from leaven.gather.measurements import measurements, values_beside
 from leaven.gather.records import ledgers
 
-__all__ = ["findings", "ledgers", "measurements", "metrics", "power", "questions", "values_beside"]
+__all__ = [
+    "findings", "ledgers", "measurements", "metrics", "power", "predictions", "questions", "values_beside",
+]  # fmt: skip

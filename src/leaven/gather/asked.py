@@ -25,6 +25,7 @@ def questions(
     metrics: Iterable[MetricInfo],
     ledgers: Iterable[LedgerInfo] = (),
     labels: pd.DataFrame | None = None,
+    predictions: pd.DataFrame | None = None,
 ) -> Questions:
     """Return what the study's compare block asks; what was changed since it was locked is no primary any more."""
     declared, arms = graph.study.compare, expand(graph.study)
@@ -44,6 +45,7 @@ def questions(
         better={f"{metric.suite}/{metric.name}": metric.better for metric in metrics},
         evaluators=declared.evaluators,
         labels=labels,
+        predictions=predictions,
     )
 
 

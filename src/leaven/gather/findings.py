@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaven.comparison import Comparison
 from leaven.engine.store import Store
-from leaven.gather import records
+from leaven.gather import records, shown
 from leaven.gather.costs import stages
 from leaven.gather.derived import AVERAGE
 from leaven.gather.measurements import dose
@@ -63,6 +63,9 @@ def findings(
         stages=list(stages(graph, store)),
         lock=lock,
         analyses=analyses,
+        boards=list(shown.boards(graph)),
+        references=list(shown.references(graph)),
+        tradeoff=shown.tradeoff(graph),
     )
 
 
@@ -72,7 +75,8 @@ def _arm(graph: Graph, arm: ExpandedArm) -> ArmInfo:
     compared = baselines(arms, graph.study.compare.to)
     is_baseline = arm.name == graph.study.compare.to or arm.name in compared.values()
     return ArmInfo(
-        arm.name, _what(arm), dose(graph, arm), seeds, arm.replicate, is_baseline, repeats(arm, arms)
+        arm.name, _what(arm), dose(graph, arm), seeds, arm.replicate, is_baseline, repeats(arm, arms),
+        data=[f"{step.name} {step.args.get('data')}" for step in arm.train],
     )  # fmt: skip
 
 

@@ -132,21 +132,29 @@ def trainings(graph: Graph, store: Store) -> Iterator[TrainingInfo]:
         for place, stage in enumerate(cell.trained):
             record = store.record(stage)
             if record is not None:
-                facts = record["facts"]
+                facts, step = record["facts"], cell.cell.arm.train[place]
+                curves = _curves(store.folder(stage))
                 yield TrainingInfo(
                     cell.cell.arm.name, cell.cell.seed, facts["rows"], facts["tokens_trained"], facts["steps"],
-                    facts["seconds"], facts["final_loss"], _losses(store.folder(stage)),
+                    facts["seconds"], facts["final_loss"], curves.pop("loss", []),
                     step=str(place + 1) if len(cell.trained) > 1 else "",
+                    curves=curves, trainer=step.name, data=str(step.args.get("data", "")),
                 )  # fmt: skip
 
 
-def _losses(artefact: Path) -> list[tuple[int, float]]:
-    """Return (step, loss) of a training's log; an artefact without one has none."""
-    log = artefact / "log.jsonl"
-    if not log.is_file():
-        return []
-    entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    return [(entry["step"], entry["loss"]) for entry in entries if "loss" in entry and "step" in entry]
+_UNDRAWN = ("epoch", "step", "grad_norm", "learning_rate", "total_flos", "num_tokens")
+_SUMMARY = "train_runtime"  # of the log's last entry, which is about the whole training
+
+
+def _curves(artefact: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return (step, value) of what a training logged, by its name; an artefact without a log has none."""
+    log, found = artefact / "log.jsonl", dict[str, list[tuple[int, float]]]()
+    entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
+    for entry in entries:
+        for name, value in entry.items() if "step" in entry and _SUMMARY not in entry else ():
+            if name not in _UNDRAWN and isinstance(value, int | float):
+                found.setdefault(name, []).append((entry["step"], value))
+    return found
 
 
 def doctor(graph: Graph, store: Store) -> Iterator[str]:

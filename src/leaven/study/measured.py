@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from leaven.errors import did_you_mean
-from leaven.registry import METRICS, SUITES, Plugin, Step
+from leaven.errors import LeavenError, did_you_mean
+from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, Plugin, Step
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm
 from leaven.study.problems import Check, names_data
@@ -24,19 +24,61 @@ def suites(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> N
         plugin = check.plugin(SUITES, step, at, without=("arms",))
         if plugin is None:
             continue
-        read = next((name for name in ("prompts", "data") if name in plugin.schema.model_fields), None)
-        if read is None:
-            _difference(parts, step, at, check)
-        else:
-            names_data(parts, step.args.get(read), (*at, step.name, read), check)
-            if read == "data" and silent(parts, step.args.get(read)):
-                said = f"'{step.args[read]}' has prompts alone, and a likelihood is that of an answer"
-                check.say((*at, step.name, read), said, "name data with answers")
-            _flows(step, plugin, at, check)
-        names[suite_name(step)] += 1
-        if names[suite_name(step)] == 2:
-            check.say(at, f"two suites are called '{suite_name(step)}'", "give one a `name`")
+        _reads(parts, step, plugin, at, check)
+        _answerable(step, plugin, arms, at, check)
+        for name in measured_values(step):
+            names[name] += 1
+            if names[name] == 2:
+                check.say(at, f"two suites are called '{name}'", "give one a `name`")
         _metrics(step, at, check)
+
+
+def _reads(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, check: Check) -> None:
+    """Check what a suite reads: data of the study, of the kind that it asks; others' results; or what it brings."""
+    read = next((name for name in ("prompts", "data") if name in plugin.schema.model_fields), None)
+    if read is not None:
+        place = (*at, step.name, read)
+        names_data(parts, step.args.get(read), place, check)
+        _of_its_kind(parts, step.args.get(read), plugin, place, check)
+        if read == "data" and silent(parts, step.args.get(read)):
+            said = f"'{step.args[read]}' has prompts alone, and a likelihood is that of an answer"
+            check.say(place, said, "name data with answers")
+        _flows(step, plugin, at, check)
+    elif "minus" in plugin.schema.model_fields:
+        _difference(parts, step, at, check)
+    if (look := plugin.traits.get("problems")) is not None:
+        for inner, message, remedy in look(own(step)):
+            check.say((*at, step.name, *inner), message, remedy)
+
+
+def _of_its_kind(parts: Mapping[str, Any], name: Any, plugin: Plugin, at: Steps, check: Check) -> None:
+    reads, given = plugin.traits.get("reads"), makes(parts.get("data", {}), str(name))
+    wanted = ("examples", "preferences") if reads is None else (reads,)
+    if given is not None and given not in wanted:
+        said = f"{plugin.name} asks {' or '.join(wanted)}, and the format of data '{name}' makes {given}"
+        check.say(at, said, "name data of another format")
+
+
+def _answerable(step: Step, plugin: Plugin, arms: list[ExpandedArm], at: Steps, check: Check) -> None:
+    """Check that no reward model is asked to speak: it gives a text a number, and nothing else."""
+    if plugin.traits.get("rates") or "minus" in plugin.schema.model_fields:
+        return
+    asked = step.args.get("arms")
+    for arm in arms:
+        if ends_as_reward(arm) and (asked is None or not {arm.name, arm.stem}.isdisjoint(asked)):
+            said = f"'{arm.name}' ends as a reward model, which {plugin.name} cannot ask: it only rates answers"
+            check.say(at, said, "name the other arms in the suite's `arms: [...]`, and rate with `preferences`")
+
+
+def ends_as_reward(arm: ExpandedArm) -> bool:
+    """Say whether an arm's last training makes a reward model of it."""
+    last = arm.train[-1].name if arm.train else ""
+    return last in TRAINERS.names() and TRAINERS.get(last).traits.get("makes") == "reward"
+
+
+def own(step: Step) -> dict[str, Any]:
+    """Return a suite's own arguments: which arms it asks is none of its business."""
+    return {name: value for name, value in step.args.items() if name != "arms"}
 
 
 def _arms(suite: Step, arms: list[ExpandedArm], at: Steps, check: Check) -> None:
@@ -56,6 +98,14 @@ def silent(parts: Mapping[str, Any], name: Any) -> bool:
     """Say whether data of the study has prompts without answers: nothing can be trained on it, or read of it."""
     data = parts.get("data", {}).get(name)
     return bool(data and data.format and data.format.name == "text")
+
+
+def makes(declared: Mapping[str, Any], name: str) -> str | None:
+    """Return the kind of rows that a data set gives, None where that cannot be told."""
+    data = declared.get(name)
+    formats = [declared[other].format for other in (data.mixture or {name} if data else ()) if other in declared]
+    known = [one.name for one in formats if one is not None and one.name in FORMATS.names()]
+    return str(FORMATS.get(known[0]).traits["makes"]) if known else None
 
 
 def _difference(parts: Mapping[str, Any], step: Step, at: Steps, check: Check) -> None:
@@ -140,14 +190,29 @@ def better_of(name: str) -> str | None:
     return next((one.traits.get("better") for one in found), None)
 
 
+def measured_values(suite: Step) -> dict[str, list[str]]:
+    """Return what a suite measures, by the name that it has in the results; empty where its arguments are wrong.
+
+    A suite that brings measures of its own says so by ``measures``, or by ``measured`` where it has several names in
+    the results; others measure their metrics' values.
+    """
+    try:
+        made = SUITES.get(suite.name).call(args=own(suite))
+    except (KeyError, ValueError, LeavenError):
+        return {}  # already reported with the suite's arguments
+    measured = made.measured if hasattr(made, "measured") else {made.name: getattr(made, "measures", None)}
+    if None not in measured.values():
+        return {name: [one.name for one in measures if not one.beside] for name, measures in measured.items()}
+    metrics = [metric for metric in _metric_steps(suite) if metric.name in METRICS.names()]
+    return {suite_name(suite): [value for metric in metrics for value in metric_values(metric)]}
+
+
 def known_values(suites: list[Step]) -> set[str]:
     """Return what a study measures, as `metric` and as `suite/metric`."""
     known: set[str] = set()
     for suite in suites:
-        for metric in _metric_steps(suite):
-            if metric.name in METRICS.names():
-                values = metric_values(metric)
-                known.update(values, (f"{suite_name(suite)}/{value}" for value in values))
+        for called, values in measured_values(suite).items():
+            known.update(values, (f"{called}/{value}" for value in values))
     named = {suite_name(suite): suite for suite in suites}
     for suite in suites:
         both = [named.get(str(suite.args.get(name))) for name in ("of", "minus")]

@@ -15,6 +15,7 @@ from leaven.registry import Count, Declared, Positive, Step
 from leaven.study.compare import Compare
 from leaven.study.load import Loaded, Places
 from leaven.study.names import Name, Seed, SweptValue
+from leaven.study.shown import Shown
 
 
 class Model(Declared):
@@ -136,6 +137,7 @@ class Shape(Declared):
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(default_factory=lambda: [0])
     evaluate: Annotated[list[Step], Field(min_length=1)]
     compare: Compare
+    report: Shown = Field(default_factory=Shown)
     profile: str | None = None  # which profile and settings made it: names the folder, never enters a key
     settings: list[str] = Field(default_factory=list)
 

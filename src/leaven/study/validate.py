@@ -11,13 +11,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from leaven.errors import Problem, did_you_mean
-from leaven.registry import FORMATS, TRAINERS, TREATMENTS, Declared, Step
+from leaven.registry import TRAINERS, TREATMENTS, Declared, Step
 from leaven.study.compare import Compare
 from leaven.study.compared import compared
+from leaven.study.drawn import shown
 from leaven.study.load import Places, Steps
 from leaven.study.matrix import ExpandedArm, expand_arm, treated_steps
-from leaven.study.measured import silent, suites
+from leaven.study.measured import makes, silent, suites
 from leaven.study.problems import Check, names_data
+from leaven.study.selected import data
 from leaven.study.spec import Arm, Data, Model, Shape
 
 # How a study was loaded is no part of what it declares.
@@ -29,7 +31,7 @@ def problems(raw: Mapping[str, Any], places: Places) -> list[Problem]:
     check = Check(places)
     parts = _parts(raw, check)
     arms = _expanded(parts, check)
-    for look in (_names, _data, _duplicate_arms, _steps_of_arms, suites, compared):
+    for look in (_names, data, _duplicate_arms, _steps_of_arms, suites, compared, shown):
         look(parts, arms, check)
     return check.found
 
@@ -120,41 +122,6 @@ def _names(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> N
             check.say(("compare", "primary"), f"'{name}' stands {times} times", "name each outcome once")
 
 
-def _data(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
-    declared: dict[str, Data] = parts.get("data", {})
-    for name, data in declared.items():
-        if data.format is not None:
-            check.plugin(FORMATS, data.format, ("data", name, "format"))
-        _mixture(parts, name, data, check)
-        for index, other in enumerate(data.held_out_from):
-            if other == name or other not in parts["data names"]:
-                remedy = did_you_mean(other, set(parts["data names"]) - {name})
-                check.say(("data", name, "held_out_from", index), f"'{other}' is no other data of this study", remedy)
-            elif other in declared and declared[other].held_out_from:
-                check.say(("data", name, "held_out_from", index), f"'{other}' is itself held out", "name training data")
-            elif other in declared and name in (declared[other].mixture or {}):
-                check.say(
-                    ("data", name, "held_out_from", index), f"'{other}' mixes '{name}' in", "name its other parts"
-                )
-
-
-def _mixture(parts: Mapping[str, Any], name: str, data: Data, check: Check) -> None:
-    """Check that a mixture names other data, all of one kind, and no mixture."""
-    declared: dict[str, Data] = parts.get("data", {})
-    kinds = {}
-    for other in data.mixture or {}:
-        at: Steps = ("data", name, "mixture", other)
-        if other == name or other not in parts["data names"]:
-            check.say(at, f"'{other}' is no other data of this study", did_you_mean(other, set(declared) - {name}))
-        elif other in declared and declared[other].mixture is not None:
-            check.say(at, f"'{other}' is itself a mixture", "name what it mixes")
-        elif other in declared:
-            kinds[other] = makes(declared, other)
-    if len(set(kinds.values()) - {None}) > 1:
-        said = ", ".join(f"{other} gives {kind}" for other, kind in kinds.items())
-        check.say(("data", name, "mixture"), f"mixes rows of different kinds: {said}", "mix data of one kind")
-
-
 def _duplicate_arms(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
     for name, times in Counter(arm.name for arm in arms).items():
         if times > 1:
@@ -190,16 +157,29 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
     if plugin is None:
         return
     names_data(parts, step.args.get("data"), (*at, step.name, "data"), check)
-    if silent(parts, step.args.get("data")):
-        check.say((*at, step.name, "data"), f"'{step.args['data']}' has prompts alone", "name data with answers")
+    name, place = step.args.get("data"), (*at, step.name, "data")
+    if silent(parts, name):
+        check.say(place, f"'{name}' has prompts alone", "name data with answers")
+    reads, given = plugin.traits.get("reads", "examples"), makes(parts.get("data", {}), str(name))
+    if given is not None and given != reads and (reads, given) != ("examples", "preferences"):
+        said = f"{step.name} trains on {reads}, and the format of data '{name}' makes {given}"
+        remedy = "use a format with two answers to a prompt" if reads == "preferences" else "name demonstrations"
+        check.say(place, said, remedy)
 
 
 def _chain(arm: ExpandedArm, at: Steps, check: Check) -> None:
-    """An adapter goes on being trained as it is: a later step of a chain declares the same one."""
+    """An adapter goes on being trained as it is: a later step of a chain declares the same one.
+
+    A reward model is the end of a chain: no other training goes on from what only rates.
+    """
+    for index, step in enumerate(arm.train[:-1]):
+        if step.name in TRAINERS.names() and TRAINERS.get(step.name).traits.get("makes") == "reward":
+            where: Steps = (*at, "train", index) if arm.own_train else ("train", index)
+            check.say(where, "a reward model is the end of a chain", "put `reward` last, in an arm of its own")
     adapters = [step.args.get("peft") for step in arm.train]
     for index, (before, now) in enumerate(itertools.pairwise(adapters), start=1):
         if before is not None and now != before:
-            where: Steps = (*at, "train", index) if arm.own_train else ("train", index)
+            where = (*at, "train", index) if arm.own_train else ("train", index)
             check.say(where, "the step before trains an adapter, this one another", "repeat its `peft`: it goes on")
 
 
@@ -211,16 +191,8 @@ def _treat_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
     except ValueError as error:
         check.say((*at, step.name, "at"), *error.args)
         return
-    for data in {str(one.args.get("data")) for one in treated} & set(parts.get("data", {})):
-        made = makes(parts["data"], data)
+    for name in {str(one.args.get("data")) for one in treated} & set(parts.get("data", {})):
+        made = makes(parts["data"], name)
         if needs and made and made != needs:
-            reason = f"{step.name} needs {needs}, and the format of data '{data}' makes {made}"
+            reason = f"{step.name} needs {needs}, and the format of data '{name}' makes {made}"
             check.say((*at, step.name), reason, "use a format with two answers to a prompt")
-
-
-def makes(declared: Mapping[str, Data], name: str) -> str | None:
-    """Return the kind of rows that a data set gives, None where that cannot be told."""
-    data = declared.get(name)
-    formats = [declared[other].format for other in (data.mixture or {name} if data else ()) if other in declared]
-    known = [one.name for one in formats if one is not None and one.name in FORMATS.names()]
-    return typing.cast(str, FORMATS.get(known[0]).traits["makes"]) if known else None

@@ -9,15 +9,17 @@ from typing import Any
 
 from leaven import needs
 from leaven.engine.stage import Needs, Stage
+from leaven.evaluate.crows_pairs import CrowsPairsSuite
 from leaven.evaluate.likelihood import LikelihoodSuite
 from leaven.evaluate.measure import Measure
+from leaven.evaluate.preferences import PreferenceSuite
 from leaven.evaluate.suite import CHARACTERS, GenerationSuite
 from leaven.graph import WiredSuite
 from leaven.models import ref
 from leaven.registry import METRICS, Step
 from leaven.wiring.sourcing import NO_LIMIT, Sourcing, stage
 
-_READ_AS = {"generate": "generations", "likelihood": "likelihoods"}
+_READ_AS = {"generate": "generations", "likelihood": "likelihoods", "verdicts": "verdicts"}
 
 
 @dataclass(frozen=True)
@@ -39,44 +41,63 @@ def wired(sourcing: Sourcing, asked: Asked, suite: Any) -> Iterator[WiredSuite]:
     """Ask a suite's rows of a cell's model, and score what it makes of them."""
     if isinstance(suite, GenerationSuite):
         yield _generation(sourcing, asked, suite)
-    else:
-        assert isinstance(suite, LikelihoodSuite), f"nobody wires {suite!r}"
+    elif isinstance(suite, LikelihoodSuite):
         yield _likelihood(sourcing, asked, suite)
+    elif isinstance(suite, PreferenceSuite):
+        yield _preferences(sourcing, asked, suite)
+    else:
+        assert isinstance(suite, CrowsPairsSuite), f"nobody wires {suite!r}"
+        yield _crows_pairs(sourcing, asked, suite)
 
 
 def _generation(sourcing: Sourcing, asked: Asked, suite: GenerationSuite) -> WiredSuite:
-    takes = needs.answering(asked.base, sourcing.shape(asked.base), suite.sampling.get("num_beams", 1))
-    prompts, args = _prompts(sourcing, asked.base, suite), _sampling(suite, asked.seed)
-    sampled = suite.sampling.get("do_sample") is not False
-    return _scored(sourcing, asked, suite, ("generate", args), prompts, takes, is_sampled=sampled)
+    prompts, sampled = _prompts(sourcing, asked.base, suite), suite.sampling.get("do_sample") is not False
+    takes = _takes(sourcing, asked, suite.sampling.get("num_beams", 1))
+    told = _told(asked, suite.name, "generate", _sampling(suite, asked.seed), {"prompts": prompts}, takes)
+    return _scored(sourcing, asked, suite, (suite.prompts, prompts, told), is_sampled=sampled)
 
 
 def _likelihood(sourcing: Sourcing, asked: Asked, suite: LikelihoodSuite) -> WiredSuite:
-    takes = needs.answering(asked.base, sourcing.shape(asked.base))
     prompts = sourcing.fit(suite.prompts, asked.base, {"max_length": NO_LIMIT})
-    return _scored(sourcing, asked, suite, ("likelihood", {}), prompts, takes)
+    told = _told(asked, suite.name, "likelihood", {}, {"prompts": prompts}, _takes(sourcing, asked))
+    return _scored(sourcing, asked, suite, (suite.prompts, prompts, told))
+
+
+def _preferences(sourcing: Sourcing, asked: Asked, suite: PreferenceSuite) -> WiredSuite:
+    fit = sourcing.fit(suite.data, asked.base, {"max_length": NO_LIMIT})
+    by = {} if suite.by is None else {"by": suite.by}
+    pairs = stage("asked_pairs", by, {"rows": fit}, together="data", where=suite.data)
+    told = _told(asked, suite.name, "verdicts", {}, {"prompts": pairs}, _takes(sourcing, asked))
+    return _scored(sourcing, asked, suite, (suite.data, pairs, told))
+
+
+def _crows_pairs(sourcing: Sourcing, asked: Asked, suite: CrowsPairsSuite) -> WiredSuite:
+    args, rows = {"bos": True} if suite.bos else {}, {"rows": sourcing.source(suite.data)}
+    told = _told(asked, suite.name, "crows_pairs", args, rows, _takes(sourcing, asked))
+    return WiredSuite(suite.name, told, told, {suite.name: told}, suite.measures, suite.data, is_itemwise=True)
+
+
+def _takes(sourcing: Sourcing, asked: Asked, beams: int = 1) -> Needs:
+    return needs.answering(asked.base, sourcing.shape(asked.base), beams)
+
+
+def _told(asked: Asked, name: str, verb: str, args: dict[str, Any], reads: dict[str, Stage], takes: Needs) -> Stage:
+    """What a cell's model makes of what it reads."""
+    return stage(
+        verb, {**args, **asked.model}, {**reads, **asked.speaker}, takes,
+        together=f"answer {asked.where}", where=f"{asked.where} {name}",
+    )  # fmt: skip
 
 
 def _scored(
-    sourcing: Sourcing,
-    asked: Asked,
-    suite: Any,
-    how: tuple[str, dict[str, Any]],
-    prompts: Stage,
-    takes: Needs,
-    *,
-    is_sampled: bool = False,
+    sourcing: Sourcing, asked: Asked, suite: Any, told: tuple[str, Stage, Stage], *, is_sampled: bool = False
 ) -> WiredSuite:
-    """A suite whose answers metrics of the registry score."""
-    verb, args = how
-    told = stage(
-        verb, {**args, **asked.model}, {"prompts": prompts, **asked.speaker}, takes,
-        together=f"answer {asked.where}", where=f"{asked.where} {suite.name}",
-    )  # fmt: skip
-    read = {_READ_AS[verb]: told, "prompts": prompts}
+    """A suite whose answers metrics of the registry score; ``told``: the data's name, its rows, what a model told."""
+    data, prompts, answers = told
+    read = {_READ_AS[answers.kind]: answers, "prompts": prompts}
     scores = {step.name: _score(sourcing, step, read, f"{asked.where} {suite.name}") for step in suite.metrics}
     measured = tuple(one for step in suite.metrics for one in measures(step))
-    return WiredSuite(suite.name, prompts, told, scores, measured, suite.prompts, is_sampled=is_sampled)
+    return WiredSuite(suite.name, prompts, answers, scores, measured, data, is_sampled=is_sampled)
 
 
 def measures(step: Step) -> Iterator[Measure]:
