@@ -156,3 +156,23 @@ def test_only_what_was_hashed_is_locked() -> None:
 
 def test_no_claims_no_verdicts() -> None:
     assert judge([], {COLUMN: cube(1.0)}, TO) == []
+
+
+def test_unequal_groups_are_supported_where_they_differ_and_never_refuted() -> None:
+    half = {"x": np.arange(40) < 20, "y": np.arange(40) >= 20}
+    apart = cube(0.0)
+    apart.values[0, :20] += 1.0
+    found = judge([claim("unequal")], {COLUMN: apart}, TO, members={COLUMN: half})[0]
+    assert found.verdict == S and found.p is not None and found.p < 0.05 and found.n_seeds == 3
+    alike = judge([claim("unequal"), claim("unequal", arm="b")], {COLUMN: cube(1.0)}, TO, members={COLUMN: half})
+    assert [one.verdict for one in alike] == [U, U]
+
+
+def test_unequal_is_about_the_arm_that_is_named() -> None:
+    half = {"x": np.arange(40) < 20, "y": np.arange(40) >= 20}
+    apart = cube(0.0)
+    apart.values[0, :20] += 1.0
+    other = judge([claim("unequal", arm="b")], {COLUMN: apart}, TO, members={COLUMN: half})[0]
+    assert other.verdict == U
+    alone = judge([claim("unequal")], {COLUMN: apart}, TO, members={COLUMN: {"x": half["x"]}})[0]
+    assert alone.verdict == U and alone.note == "m was not measured in two groups"

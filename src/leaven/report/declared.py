@@ -33,6 +33,8 @@ def _claim_row(findings: Findings, verdict: Verdict) -> list[str]:
 
 def _contrast(claim: Claim, unit: str) -> str:
     group = f" ({claim.group})" if claim.group else ""
+    if claim.holds == "unequal":
+        return f"{claim.metric} of {claim.arm} unequal between groups against {claim.to or 'its baseline'}"
     size = numbers.size(claim.margin, unit)
     by = {"higher": f" by more than {size}", "lower": f" by more than {size}"}.get(claim.holds, f" within {size}")
     by = "" if claim.margin == 0 and claim.holds in ("higher", "lower") else by

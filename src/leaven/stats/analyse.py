@@ -32,18 +32,25 @@ def analyse(measurements: pd.DataFrame, asked: Questions) -> tuple[list[Comparis
         return [], Analyses()
     arms, cubes = table.arms_of(measurements), list(table.cubes(measurements))
     compared, to = comparisons(cubes, arms, asked), asked.against([arm.name for arm in arms])
-    whole = [cube for cube in cubes if cube.column.group is None]
+    whole, members = [cube for cube in cubes if cube.column.group is None], heterogeneity.members(measurements)
     return compared, Analyses(
         fits=list(_fits(whole, sweeps_of(arms, asked), asked)),
         surfaces=list(_surfaces(whole, asked)),
-        heterogeneity=heterogeneity.corrected(list(_groups(measurements, whole, to, asked))),
+        heterogeneity=heterogeneity.corrected(list(_groups(members, whole, to, asked))),
         agreement=[
             evaluators.agreement(name, listed, measurements, compared, seed=asked.seed)
             for name, listed in asked.evaluators.items()
         ],
         coherence=coherence.gate(compared, asked.coherence, asked.better),
         degenerate=coherence.degenerate(measurements, asked.predictions),
-        verdicts=claims.judge(asked.claims, {cube.column: cube for cube in cubes}, to, locked=asked.locked),
+        verdicts=claims.judge(
+            asked.claims,
+            {cube.column: cube for cube in cubes},
+            to,
+            locked=asked.locked,
+            members=members,
+            seed=asked.seed,
+        ),
         corrected=list(_audited(measurements, to, asked)),
     )
 
@@ -57,10 +64,12 @@ def _fits(cubes: Sequence[table.Cube], sweeps: Sequence[doses.Sweep], asked: Que
 
 
 def _groups(
-    measurements: pd.DataFrame, cubes: Sequence[table.Cube], to: Mapping[str, str], asked: Questions
+    members: Mapping[table.Column, Mapping[str, heterogeneity.Bools]],
+    cubes: Sequence[table.Cube],
+    to: Mapping[str, str],
+    asked: Questions,
 ) -> Iterator[Heterogeneity]:
     """Yield, for each metric that was measured in two groups or more, whether any arm's effect differs between them."""
-    members = heterogeneity.members(measurements)
     for cube in cubes:
         groups = members.get(cube.column, {})
         if len(groups) > 1:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from leaven.stats import effects, families, inference
+from leaven.stats.groups import heterogeneity
 from leaven.stats.table import Column, Cube
 
 _ALPHA = 0.05
@@ -17,7 +18,8 @@ _LEAST_P = float(np.finfo(float).tiny)  # a p-value that underflows is small, no
 @dataclass(frozen=True)
 class Claim:
     """A sentence with its contrast. ``holds`` is what it says of arm minus baseline: "higher" or "lower" (by more than
-    ``margin``, which may be 0), "same" (within ``margin``), "not higher" or "not lower" (by no more than ``margin``).
+    ``margin``, which may be 0), "same" (within ``margin``), "not higher" or "not lower" (by no more than ``margin``),
+    "unequal" (it differs between groups).
 
     ``to`` is null for the arm's own baseline; ``metric`` may be ``suite/metric``; ``group`` null: all items.
     """
@@ -72,6 +74,8 @@ def judge(
     to: Mapping[str, str],
     *,
     locked: Collection[Claim] | None = None,
+    members: Mapping[Column, Mapping[str, heterogeneity.Bools]] | None = None,
+    seed: int = 0,
 ) -> list[Verdict]:
     """Judge each claim by one-sided t tests of its contrast (``inference.estimate``), in the order of the claims.
 
@@ -91,11 +95,16 @@ def judge(
     refuting p-values separately: 5 % of studies at most support a false claim, and as many refute a true one. That
     holds as far as the intervals do: with five claims at their margins' edges it was 1-6 %
     at 3, 5 and 10 seeds (``scripts/simulate_parts.py``). The refuting p of "same" is the chance of an
-    estimate so far out, on either side, at the margin's edge. Fewer than three training seeds, a column or an arm
+    estimate so far out, on either side, at the margin's edge. "unequal" is supported by the max-T test of that arm
+    over groups (``heterogeneity``; ``members`` are theirs, ``seed`` that of its draws) and never refuted: groups that
+    are not shown to differ are not shown to be alike. Fewer than three training seeds, a column or an arm
     that is not there: undecided, and the note says why. ``locked`` holds the claims that were hashed before results
     (None: nothing was locked); equal in every field, or it is another claim.
     """
-    weighed = [_weighed(claim, cubes, to) for claim in claims]
+    weighed = [
+        _of_groups(claim, cubes, to, members or {}, seed) if claim.holds == "unequal" else _weighed(claim, cubes, to)
+        for claim in claims
+    ]
     supports = families.holm([one.supports for one in weighed])
     refutes = families.holm([one.refutes for one in weighed])
     return [
@@ -105,6 +114,34 @@ def judge(
 
 
 def _weighed(claim: Claim, cubes: Mapping[Column, Cube], to: Mapping[str, str]) -> _Weighed:
+    found = _found(claim, cubes, to)
+    if isinstance(found, _Weighed):
+        return found
+    return _tested(claim, effects.contrast(found[0], effects.difference(claim.arm, found[1])))
+
+
+def _of_groups(
+    claim: Claim,
+    cubes: Mapping[Column, Cube],
+    to: Mapping[str, str],
+    members: Mapping[Column, Mapping[str, heterogeneity.Bools]],
+    seed: int,
+) -> _Weighed:
+    """Weigh whether what an arm does differs between groups."""
+    found = _found(claim, cubes, to)
+    if isinstance(found, _Weighed):
+        return found
+    cube, against = found
+    groups = members.get(cube.column, {})
+    if len(groups) < 2:
+        return _Weighed(claim, note=f"{claim.metric} was not measured in two groups")
+    test = heterogeneity.heterogeneity(cube, groups, {claim.arm: against}, seed=seed)
+    pairs = effects.contrast(cube, effects.difference(claim.arm, against))
+    return _Weighed(claim, None, test.p, None, test.n_items, pairs.n_seeds, test.note)
+
+
+def _found(claim: Claim, cubes: Mapping[Column, Cube], to: Mapping[str, str]) -> tuple[Cube, str] | _Weighed:
+    """Return the measured column and the arm that a claim compares with; else why it cannot be judged."""
     found = [cube for column, cube in sorted(cubes.items(), key=lambda pair: str(pair[0])) if _is_of(claim, column)]
     against = claim.to if claim.to is not None else to.get(claim.arm)
     where = f" in group '{claim.group}'" if claim.group is not None else ""
@@ -120,7 +157,7 @@ def _weighed(claim: Claim, cubes: Mapping[Column, Cube], to: Mapping[str, str]) 
         return _Weighed(claim, note=f"nothing was scored for {' and '.join(absent)}{where}")
     if against == claim.arm:
         return _Weighed(claim, note=f"{claim.arm} is compared with itself")
-    return _tested(claim, effects.contrast(found[0], effects.difference(claim.arm, against)))
+    return found[0], against
 
 
 def _is_of(claim: Claim, column: Column) -> bool:

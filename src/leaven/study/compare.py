@@ -13,20 +13,22 @@ from leaven.registry import Declared, Positive, Text
 from leaven.study.names import Name, SweptValue
 
 Margin = Annotated[float, Field(ge=0)]
+WITHOUT_MARGIN = ("higher", "lower", "unequal")
 
 
 class Claim(Declared):
     """A sentence and the contrast that decides on it: what ``arm`` minus ``to`` is said to be in ``metric``.
 
     ``holds`` is "higher" or "lower" (by more than ``margin``, 0 unless given), "same" (within ``margin``), "not higher"
-    or "not lower" (by no more than ``margin``). For the last three the margin is the metric's own unless given;
+    or "not lower" (by no more than ``margin``), or "unequal" (it differs between the metric's groups). For "same" and
+    the two that are negated the margin is the metric's own unless given;
     ``to`` is the arm's baseline unless given.
     """
 
     says: Text
     arm: str
     metric: str
-    holds: Literal["higher", "lower", "same", "not higher", "not lower"]
+    holds: Literal["higher", "lower", "same", "not higher", "not lower", "unequal"]
     margin: Margin | None = None
     to: str | None = None
     group: str | None = None
@@ -63,6 +65,6 @@ class Compare(Declared):
         """Return a claim's margin: its own, else that of its metric, else 0 where it needs none."""
         if claim.margin is not None:
             return claim.margin
-        if claim.holds in ("higher", "lower"):
+        if claim.holds in WITHOUT_MARGIN:
             return 0.0
         return self.margin.get(claim.metric, self.margin.get(claim.metric.rpartition("/")[2]))

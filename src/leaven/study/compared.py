@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from leaven.errors import did_you_mean
-from leaven.study.compare import Claim, Compare
+from leaven.study.compare import WITHOUT_MARGIN, Claim, Compare
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm, baselines
 from leaven.study.measured import better_of, known_values
@@ -71,9 +71,11 @@ def _claim(claim: Claim, at: Steps, compare: Compare, arms: list[ExpandedArm], c
     to = claim.to or baselines(arms, compare.to).get(claim.arm)
     if names and claim.arm in names and to in (None, claim.arm):
         check.say((*at, "arm"), f"'{claim.arm}' has no baseline to be compared with", "say `to: ARM`")
-    if claim.holds not in ("higher", "lower") and compare.margin_of(claim) is None:
+    if claim.holds not in WITHOUT_MARGIN and compare.margin_of(claim) is None:
         said = f"says '{claim.holds}' without a margin"
         check.say(at, said, f"give it a `margin`, or compare.margin one for {claim.metric}")
+    if claim.holds == "unequal" and claim.group is not None:
+        check.say((*at, "group"), "says 'unequal' of one group", "it is about all groups of the metric; take it out")
 
 
 def _baseline(compare: Compare, arms: list[ExpandedArm], check: Check) -> None:

@@ -200,8 +200,8 @@ def measured_values(suite: Step) -> dict[str, list[str]]:
         made = SUITES.get(suite.name).call(args=own(suite))
     except (KeyError, ValueError, LeavenError):
         return {}  # already reported with the suite's arguments
-    measured = made.measured if hasattr(made, "measured") else {made.name: getattr(made, "measures", None)}
-    if None not in measured.values():
+    measured = getattr(made, "measured", {made.name: made.measures} if hasattr(made, "measures") else None)
+    if measured is not None:
         return {name: [one.name for one in measures if not one.beside] for name, measures in measured.items()}
     metrics = [metric for metric in _metric_steps(suite) if metric.name in METRICS.names()]
     return {suite_name(suite): [value for metric in metrics for value in metric_values(metric)]}
