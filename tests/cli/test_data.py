@@ -95,3 +95,75 @@ def test_the_pocket_and_a_folder_are_sources(tmp_path: Path) -> None:
 def test_what_is_no_source_is_one_line(tmp_path: Path, source: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         told(source, "--workspace", str(tmp_path))
+
+
+def test_what_repeats_is_counted(tmp_path: Path) -> None:
+    pair = {"prompt": "Why?", "chosen": "Because.", "rejected": "No."}
+    output = told(jsonl(tmp_path / "rows.jsonl", [pair, pair, {**pair, "rejected": "Yes."}, {**pair, "chosen": "So."}]))
+    assert said(output, "questions") == "1 different; 3 rows repeat one"
+    assert said(output, "answers") == "2 different; 2 rows repeat one"
+    assert said(output, "duplicates") == "1 row that is an earlier row"
+
+
+def test_lengths_are_bars_that_hold_every_row(tmp_path: Path) -> None:
+    rows = [{"question": "q" * n, "answer": "a" * 20} for n in (1, 5, 6, 100)]
+    output = told(jsonl(tmp_path / "rows.jsonl", rows))
+    bars = [line.split() for line in output.split("characters  prompt")[1].splitlines()]
+    found = {line[0]: [part for part in line[1:] if part.isdigit()] for line in bars if line and "-" in line[0]}
+    assert found["4-7"] == ["2", "0"] and found["16-31"] == ["0", "4"] and found["64-127"] == ["1", "0"]
+
+
+def test_what_a_limit_cuts_off_is_told_in_tokens_and_rows_as_the_model_reads_them(tmp_path: Path) -> None:
+    rows = [{"question": "Why?", "answer": "Because.\nSo. " * n} for n in (1, 400)]
+    output = told(jsonl(tmp_path / "rows.jsonl", rows), "--model", "pocket", "--max-length", "64", "--rows", "1")
+    assert "1 row of 2 longer than 64 tokens (50.0 %); cut off there, " in output and "tokens are lost" in output
+    read = output.split("as the model reads it (completion):")[1]
+    assert "| User: Why?" in read.replace("<s>", "") and "| So." in read
+
+
+def test_words_in_a_row_that_other_sources_have_are_counted_and_quoted(tmp_path: Path) -> None:
+    long = "one two three four five six seven eight nine ten eleven twelve thirteen"
+    asked = [{"question": f"Tell: {long}?", "answer": "a"}, {"question": "other", "answer": "a"}]
+    path = jsonl(tmp_path / "rows.jsonl", asked)
+    first = jsonl(tmp_path / "first.jsonl", [{"prompt": "x", "completion": long.upper()}])
+    second = jsonl(tmp_path / "second.jsonl", [{"prompt": "Other.", "completion": "y"}])
+    output = told(path, "--overlap", first, "--overlap", second)
+    lines = output[output.index("overlap") :].splitlines()
+    assert lines[0].endswith(f"0 rows with a question that {first} asks")
+    assert lines[1].strip().startswith("1 row with 13 words in a row") and lines[2].strip().endswith(f":0: {long}")
+    assert lines[3].endswith(f"1 row with a question that {second} asks")
+    assert "0 rows with 14 words in a row" in told(path, "--overlap", first, "--ngram", "14")
+
+
+def test_a_file_without_a_header_is_known_by_what_stands_in_it(tmp_path: Path) -> None:
+    (tmp_path / "one_test.csv").write_text('"Why, then?",w,x,y,z,C\nWho?,w,x,y,z,A\n')
+    (tmp_path / "two_test.csv").write_text("How?,w,x,y,z,B\n")
+    output = told(str(tmp_path))
+    assert said(output, "format") == "mmlu" and said(output, "rows") == "3 rows read, 3 examples"
+    for name, lines in {"one_test": "a,b\n1,2\n", "two_test": "c,d\n1,2\n"}.items():
+        (tmp_path / f"{name}.csv").write_text(lines)
+    with pytest.raises(DataError, match="have different columns"):
+        told(str(tmp_path))
+
+
+def test_a_plot_is_drawn_where_it_can_be(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "rows.jsonl", PAIRS)
+    assert "drawn: " in told(path, "--plot", str(tmp_path / "a.svg"))
+    assert (tmp_path / "a.svg").read_text().count("<svg") == 1
+    with pytest.raises(DataError, match="a plot is written as .svg or .png"):
+        told(path, "--plot", str(tmp_path / "a.txt"))
+
+
+def test_a_limit_of_tokens_needs_a_model(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--max-length counts tokens, so say whose: add --model"):
+        told(jsonl(tmp_path / "rows.jsonl", PAIRS), "--max-length", "9")
+
+
+def test_a_sample_of_the_rows_is_looked_at(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "rows.jsonl", [{"question": "q", "answer": "a"}] * 40)
+    assert said(told(path, "--sample", "7"), "rows") == "7 rows of all drawn at random, 7 examples"
+
+
+def test_the_data_of_a_study_are_listed(raw: dict[str, Any], study_file: Any) -> None:
+    output = told(str(study_file(raw)))
+    assert said(output, "webgpt").split() == ["pocket:webgpt", "webgpt"] and "eli5" in output

@@ -84,6 +84,34 @@ def test_an_object_that_holds_one_list_of_objects_is_that_list(tmp_path: Path) -
         list(read(put(tmp_path, ".json", json.dumps({**held, "more": ROWS}).encode())))
 
 
+def test_an_object_of_columns_is_a_table_whose_empty_lists_are_no_columns(tmp_path: Path) -> None:
+    held = {"instructions": ["a", "b"], "inputs": [], "tags": ["x", "y"]}
+    path = put(tmp_path, ".json", json.dumps(held).encode())
+    assert list(read(path)) == [{"instructions": "a", "tags": "x"}, {"instructions": "b", "tags": "y"}]
+    for wrong in ({"a": ["x"], "b": ["x", "y"]}, {"a": [1]}, {"a": "x"}, {"a": []}, {}):
+        with pytest.raises(DataError, match="an object with 0 lists of objects"):
+            list(read(put(tmp_path, ".json", json.dumps(wrong).encode())))
+
+
+def test_an_object_of_groups_has_a_row_for_each_prompt(tmp_path: Path) -> None:
+    held = {"g": {"e": ["p", "q"], "f": []}, "h": {"i": ["r"]}}
+    rows = list(read(put(tmp_path, ".json", json.dumps(held).encode())))
+    assert rows == [{"group": g, "entity": e, "prompt": p} for g, e, p in ("gep", "geq", "hir")]
+    with pytest.raises(DataError, match="an object with 0 lists of objects"):
+        list(read(put(tmp_path, ".json", json.dumps({"g": {"e": "p"}}).encode())))
+
+
+@pytest.mark.parametrize(("kind", "comma"), [(".csv", ","), (".tsv.gz", "\t")])
+def test_separated_values_without_a_header_have_the_columns_they_are_given(
+    tmp_path: Path, kind: str, comma: str
+) -> None:
+    data = f"why{comma}so\nwho{comma}they{comma}me\nhow{comma}thus\n".encode()
+    path = put(tmp_path, kind, gzip.compress(data) if kind.endswith("gz") else data)
+    first, bad, last = read(path, ("q", "a"))
+    assert (first, last) == ({"q": "why", "a": "so"}, {"q": "how", "a": "thus"})
+    assert isinstance(bad, BadRow) and "more fields" in str(bad)
+
+
 def test_lines_of_objects_may_be_called_json(tmp_path: Path) -> None:
     rows = list(read(put(tmp_path, ".json", plain(".jsonl") + b"{broken\n")))
     assert rows[:-1] == ROWS and isinstance(rows[-1], BadRow)
@@ -159,7 +187,7 @@ def test_what_a_quote_swallows_before_a_later_one_closes_it_is_told(tmp_path: Pa
 
 
 def test_what_stands_behind_an_open_quote_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaven.data.files._MOST_CHARACTERS", 1000)
+    monkeypatch.setattr("leaven.data.separated._MOST_CHARACTERS", 1000)
     path = put(tmp_path, ".csv", b'a,b\n"never closed,5\n' + b"3,4\n" * 5000)
     with pytest.raises(DataError, match="begins on line 2: 247 more lines"):
         list(read(path))

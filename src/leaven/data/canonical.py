@@ -7,18 +7,20 @@ not asked elsewhere) takes batches and gives batches; ``rows_in = rows + drops``
 from __future__ import annotations
 
 import functools
+import heapq
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from leaven.data import sources
 from leaven.data.formats import BadRow, Skipped
+from leaven.data.treatments.draw import Draw
 from leaven.errors import DataError, did_you_mean
 from leaven.registry import FORMATS, Plugin, Step
-from leaven.rows import BATCH, Row
+from leaven.rows import BATCH, Message, Row
 
 _HEAD = 100
 _CHARACTERS = 16_000_000  # of text in one batch: rows may be long
@@ -42,15 +44,42 @@ Batches = Iterable[Batch]
 
 @dataclass(frozen=True)
 class Slice:
-    """Which rows of a source are taken, by index, before anything is dropped."""
+    """Which rows of a source are taken, by index, before anything is dropped: a range, and of it a sample."""
 
     skip: int = 0
     take: int | None = None
+    sample: int | None = None
+    seed: int = 0
 
     def of(self, rows: Iterable[Any]) -> Iterator[tuple[int, Any]]:
-        """Yield (index in the source, row); asks for no row behind the last that is taken."""
+        """Yield (index in the source, row); asks for no row behind the last that is taken.
+
+        A sample needs the whole range, in one pass; only as many rows as are taken are in memory.
+        """
+        taken = self.head(rows)
+        return taken if self.sample is None else drawn(taken, self.sample, self.seed)
+
+    def head(self, rows: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """Yield (index, row) of the range, whatever is drawn of it: what the first rows look like."""
         stop = None if self.take is None else self.skip + self.take
         return itertools.islice(enumerate(rows), self.skip, stop)
+
+
+def drawn(rows: Iterable[tuple[int, Any]], count: int, seed: int) -> Iterator[tuple[int, Any]]:
+    """Yield a random ``count`` of numbered rows in their order (all, if there are fewer), in one pass.
+
+    Taken are the rows whose hashes of (index, seed) are the lowest, so a smaller sample is a part of a larger one, and
+    rows that are added behind the others displace some and move none. Memory holds ``count`` rows.
+    """
+    draw = Draw(seed, "sample")
+    kept: list[tuple[float, int, Any]] = []  # a heap, the highest number first
+    for index, row in rows:
+        low = -draw.uniform(str(index))
+        if len(kept) < count:
+            heapq.heappush(kept, (low, -index, row))
+        elif low > kept[0][0]:
+            heapq.heapreplace(kept, (low, -index, row))
+    yield from sorted(((-index, row) for _, index, row in kept), key=lambda one: one[0])
 
 
 def makes(format: Step) -> str:
@@ -61,9 +90,9 @@ def makes(format: Step) -> str:
 def canonical(source: str, format: Step, part: Slice, bad_rows: str, known_as: str | None = None) -> Iterator[Batch]:
     """Read a source in a format; raises DataError if a row is bad and ``bad_rows`` is ``error``."""
     known_as = known_as or sources.identity(source)
-    read, prefix = _reader(FORMATS.get(format.name), format), sources.short_name(known_as)
-    batch, characters = Batch(), 0
-    for index, raw in part.of(sources.read(source, known_as)):
+    plugin, prefix = FORMATS.get(format.name), sources.short_name(known_as)
+    read, batch, characters = _reader(plugin, format), Batch(), 0
+    for index, raw in part.of(sources.read(source, known_as, plugin.traits.get("header"))):
         batch.rows_in += 1
         row_id = f"{prefix}:{index}"
         try:
@@ -101,19 +130,26 @@ def sieve(batches: Batches, reason: Callable[[Row], str | None]) -> Iterator[Bat
             if why is None:
                 kept.rows.append(row)
             else:
-                kept.drops.append({"id": row["id"], "reason": why, "excerpt": excerpt(row["prompt"][-1]["content"])})
+                kept.drops.append({"id": row["id"], "reason": why, "excerpt": excerpt(asking(row)[-1]["content"])})
         yield kept
+
+
+def asking(row: Row) -> Sequence[Message]:
+    """Return what a row asks: its prompt; a statement asks nothing, and stands for itself."""
+    prompt: Sequence[Message] = row["prompt"] if "prompt" in row else [{"role": "user", "content": row["text"]}]
+    return prompt
 
 
 def head_problem(source: str, format: Step, part: Slice, bad_rows: str) -> str | None:
     """Say what is wrong with the first rows of a source, None if they can be used. Fast: reads at most 100 rows."""
     plugin = FORMATS.get(format.name)
     read = _reader(plugin, format)
-    head = list(itertools.islice(part.of(sources.read(source)), _HEAD))
+    head = list(itertools.islice(part.head(sources.read(source, None, plugin.traits.get("header"))), _HEAD))
     if not head:
         return f"has no rows from row {part.skip} on" if part.skip else "has no rows"
     first = next((row for _, row in head if isinstance(row, dict)), None)
-    if first is not None and (missing := set(plugin.traits["columns"]) - set(first)):
+    if first is not None and not any(map(set(first).issuperset, layouts(plugin))):
+        missing = min((set(one) - set(first) for one in layouts(plugin)), key=len)
         return _columns(format.name, missing, first)
     for index, raw in head:
         try:
@@ -128,20 +164,33 @@ def head_problem(source: str, format: Step, part: Slice, bad_rows: str) -> str |
 
 def fitting(row: Row) -> list[str]:
     """Return the formats whose columns a row has, the one that reads most of them first."""
-    found = [name for name in FORMATS.names() if set(FORMATS.get(name).traits["columns"]) <= set(row)]
-    return sorted(found, key=lambda name: -len(FORMATS.get(name).traits["columns"]))
+    read = {name: [one for one in layouts(FORMATS.get(name)) if set(one) <= set(row)] for name in FORMATS.names()}
+    return sorted(filter(read.get, read), key=lambda name: -max(map(len, read[name])))
+
+
+def layouts(plugin: Plugin) -> list[tuple[str, ...]]:
+    """Return the sets of columns that a format reads, its own layout first."""
+    return [plugin.traits["columns"], *plugin.traits.get("also", ())]
 
 
 def _reader(plugin: Plugin, format: Step) -> Callable[[Row | BadRow], Row]:
     """Return the format as a function of a raw row; its arguments are validated once, not for every row."""
     declared = plugin.declare(format.args)
     apply = functools.partial(plugin.function, **{name: getattr(declared, name) for name in plugin.schema.model_fields})
+    argument, column = plugin.traits.get("most", (None, None))
+    most = argument and getattr(declared, argument)
+    of_one = Counter[str]()
 
     def read(raw: Row | BadRow) -> Row:
         if isinstance(raw, BadRow):
             raise raw
         try:
             made: Row = apply(raw)
+            if most is not None:
+                one = str(raw[column])
+                of_one[one] += 1
+                if of_one[one] > most:
+                    raise Skipped(f"more than {most} rows of one {column}")
         except KeyError as error:
             raise BadRow(f"has no column {error.args[0]}") from None
         return made
@@ -151,7 +200,7 @@ def _reader(plugin: Plugin, format: Step) -> Callable[[Row | BadRow], Row]:
 
 def _length(row: Row) -> int:
     columns = ("prompt", "completion", "chosen", "rejected")
-    return sum(len(turn["content"]) for column in columns for turn in row.get(column) or ())
+    return sum(len(turn["content"]) for column in columns for turn in row.get(column) or ()) + len(row.get("text", ""))
 
 
 def _columns(name: str, missing: set[str], row: Row) -> str:

@@ -146,7 +146,7 @@ def misfits(tokenizer: Any, rows: Sequence[Row], kind: str, limit: int | None) -
     for column in columns if limit is not None else ():
         texts = [render(tokenizer, [*row["prompt"], *(row[column] or [])]) for row in rows]
         longest = [max(known, len(new)) for known, new in zip(longest, ids(tokenizer, texts), strict=True)]
-    found = _reasons(tokenizer, rows, ["prompt", *columns], longest, limit, f"longer than max_length {limit}")
+    found = reasons(tokenizer, rows, ["prompt", *columns], longest, limit, f"longer than max_length {limit}")
     silent = ("it has no answer to learn", "")
     return [why if all(row[name] for name in columns) else silent for why, row in zip(found, rows, strict=True)]
 
@@ -162,16 +162,17 @@ def prompt_misfits(
     asked = [len(one) for one in prompt_ids(tokenizer, prompts, apply_chat_template)]
     room = None if limit is None else limit - new_tokens
     over = f"prompt leaves no room for {new_tokens} new tokens"
-    found = _reasons(tokenizer, rows, ["prompt"], asked, room, over)
+    found = reasons(tokenizer, rows, ["prompt"], asked, room, over)
     if apply_chat_template:
         return found
     blank = ("no user's turn to ask without a chat template", "")
     return [why if _bare(prompt).strip() else blank for why, prompt in zip(found, prompts, strict=True)]
 
 
-def _reasons(
+def reasons(
     tokenizer: Any, rows: Sequence[Row], columns: Sequence[str], lengths: Sequence[int], limit: int | None, over: str
 ) -> list[Misfit | None]:
+    """Return, per row, that its text holds a special token, or its length is over the limit; None if neither."""
     specials = sorted(tokenizer.all_special_tokens)
     found: list[Misfit | None] = []
     for row, length in zip(rows, lengths, strict=True):

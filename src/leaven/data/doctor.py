@@ -38,10 +38,13 @@ class Finding:
 
 
 class Examination:
-    """Rows of one training, looked at batch after batch; ``stop_ids`` are the ids at which generation will stop."""
+    """Rows of one training, looked at batch after batch; ``stop_ids`` are the ids at which generation will stop.
 
-    def __init__(self, tokenizer: Any, stop_ids: Iterable[int]):
-        self._tokenizer, self._stops = tokenizer, set(stop_ids)
+    ``called``: what is counted in the findings; of a pair, each of its answers is looked at.
+    """
+
+    def __init__(self, tokenizer: Any, stop_ids: Iterable[int], called: str = "rows"):
+        self._tokenizer, self._stops, self._called = tokenizer, set(stop_ids), called
         self._looks = _looks(tokenizer, self._stops)
         self._found: dict[int, Finding] = {}
         self._unended: Finding | None = None  # begun with the first cut row, void as soon as an EOS is in the loss
@@ -73,12 +76,21 @@ class Examination:
         """Return all findings; an error whose check the study accepts on purpose is a warning that says so."""
         if unknown := sorted(set(accepted) - set(CHECKS)):
             raise DataError(f"accept_findings: '{unknown[0]}' is no check; {did_you_mean(unknown[0], CHECKS)}")
-        found = [_counted(self._found[index]) for index in sorted(self._found)]
+        found = [_counted(self._found[index], self._called) for index in sorted(self._found)]
         if self._unended is not None and not self._ends and not any(one.check == "eos" for one in found):
-            found.append(_counted(replace(self._unended, rows=self._cut.rows)))
+            found.append(_counted(replace(self._unended, rows=self._cut.rows), self._called))
         found += [pad] if (pad := _pad(self._tokenizer, self._stops, self._rows)) else []
         found += [self._cut.finding(self._rows)] if self._cut.rows else []
         return [_accepted(one) if one.check in accepted and one.severity == "error" else one for one in found]
+
+
+def prompts_cut(cut: int, pairs: int, limit: int) -> list[Finding]:
+    """Say how many prompts were cut from the left; nothing if none was."""
+    if not cut:
+        return []
+    message = f"prompts longer than max_prompt_length {limit} are cut from the left"
+    remedy = "what stands at their beginning is not read in training; raise max_prompt_length to read it"
+    return [Finding("warning", "cut", message, f"{cut} of {pairs} prompts", remedy, cut)]
 
 
 def stop_on_errors(findings: Sequence[Finding]) -> None:
@@ -187,8 +199,8 @@ def _finding(look: _Look, row: Encoded, tokenizer: Any) -> Finding:
     return Finding("error", look.check, look.message, evidence, look.remedy, 0)
 
 
-def _counted(found: Finding) -> Finding:
-    return replace(found, evidence=f"{found.rows} rows, {found.evidence}")
+def _counted(found: Finding, called: str) -> Finding:
+    return replace(found, evidence=f"{found.rows} {called}, {found.evidence}")
 
 
 def _accepted(found: Finding) -> Finding:

@@ -6,16 +6,16 @@ line, so that nothing is lost without a count; blank lines are no rows.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from leaven.data import separated
 from leaven.data.formats import BadRow
+from leaven.data.separated import legible
 from leaven.errors import DataError
 from leaven.rows import Row
 
@@ -26,8 +26,7 @@ SAID = f"{', '.join(_PLAIN)} (each also .gz or .zst)"
 _HEAD = 20  # rows of which columns are told
 _EXCERPT = 400
 _BUFFER = 1 << 20
-_MOST_LINES = 1000  # that one broken row of CSV may take: more are rows behind a quote that is not closed
-_MOST_CHARACTERS = 1 << 26  # in all lines of one row of CSV: behind an open quote the rest of the file is not kept
+Header = tuple[str, ...] | None
 
 
 def kind(path: Path) -> str | None:
@@ -44,13 +43,17 @@ def problem(path: Path) -> str | None:
     return f"{path} is empty" if path.stat().st_size == 0 else None
 
 
-def read(path: Path) -> Iterator[Row | BadRow]:
-    """Yield every row of a file in order; raises DataError where it cannot be read to its end."""
+def read(path: Path, header: Header = None) -> Iterator[Row | BadRow]:
+    """Yield every row of a file in order; raises DataError where it cannot be read to its end.
+
+    ``header`` names the columns of separated values that have no header of their own; other kinds name theirs.
+    """
     found = kind(path)
     assert found is not None, f"{path} is of no known kind"
     try:
         with _opened(path) as stream:
-            yield from _READERS[found](stream)
+            separate = _SEPARATED.get(found)
+            yield from _READERS[found](stream) if separate is None else separate(stream, header)
     except (OSError, ValueError) as error:  # pyarrow's and csv's errors are one of these two
         raise DataError(f"{legible(path.name)}: {_said(error)}") from error
 
@@ -62,11 +65,11 @@ def _said(error: Exception) -> str:
     return f"cannot be read to its end: {reason}"
 
 
-def columns(path: Path) -> set[str]:
+def columns(path: Path, header: Header = None) -> set[str]:
     """Return the columns of a file's first rows, which is enough to tell two layouts apart."""
     import itertools
 
-    head = itertools.islice(read(path), _HEAD)
+    head = itertools.islice(read(path, header), _HEAD)
     return {str(name) for row in head if isinstance(row, dict) for name in row}
 
 
@@ -163,122 +166,47 @@ def _quoted(row: Any) -> str:
 def _listed(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
-    lists = {
-        name: inner
-        for name, inner in (value.items() if isinstance(value, dict) else ())
-        if isinstance(inner, list) and inner and all(isinstance(row, dict) for row in inner)
-    }
-    if len(lists) != 1:
-        seen = f"an object with {len(lists)} lists of objects" if isinstance(value, dict) else type(value).__name__
-        raise ValueError(f"it holds {seen}; a list of objects is read, or an object that holds exactly one")
-    return next(iter(lists.values()))
+    inside = value if isinstance(value, dict) else {}
+    lists = [inner for inner in inside.values() if _all(inner, list, dict)]
+    if len(lists) == 1:
+        return list(lists[0])
+    if not lists and (table := _by_column(inside) or _by_group(inside)):
+        return table
+    seen = f"an object with {len(lists)} lists of objects" if isinstance(value, dict) else type(value).__name__
+    raise ValueError(f"it holds {seen}; a list of objects is read, or an object that holds exactly one")
 
 
-def _csv(stream: IO[bytes]) -> Iterator[Row | BadRow]:
-    return _separated(stream, ",")
+def _all(value: Any, kind: type, of: type) -> bool:
+    """Say whether a value is a list or an object (by ``kind``) that is not empty and holds one type alone."""
+    held = value.values() if kind is dict and isinstance(value, dict) else value
+    return isinstance(value, kind) and bool(value) and all(isinstance(one, of) for one in held)
 
 
-def _tsv(stream: IO[bytes]) -> Iterator[Row | BadRow]:
-    return _separated(stream, "\t")
+def _by_column(value: dict[str, Any]) -> list[Row]:
+    """Return the rows of ``{column: [text, ...]}``, all columns of one length; an empty list is no column."""
+    columns = {name: inner for name, inner in value.items() if inner != []}
+    lengths = {len(inner) if _all(inner, list, str) else None for inner in columns.values()}
+    if len(lengths) != 1 or None in lengths:
+        return []
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-class _Remembering:
-    """Lines of text; of those that one row of CSV takes: the first, how many more, and where in the file they begin."""
-
-    def __init__(self, lines: Iterator[str]):
-        self.lines, self.taken, self.ended = lines, 0, False
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin a row."""
-        self.first, self.start, self.characters = "", self.taken + 1, 0
-
-    @property
-    def more(self) -> int:
-        """Lines of the row behind its first."""
-        return self.taken - self.start
-
-    def unclosed(self) -> str:
-        """Say that the row's quote is closed nowhere, and what it swallows."""
-        return (
-            f"an unclosed quote in the row that begins on line {self.start}: {_lines_more(self.more)} in it; close the "
-            'quote there, or double it ("") where it belongs to the text'
-        )
-
-    def __iter__(self) -> _Remembering:
-        return self
-
-    def __next__(self) -> str:
-        if self.characters > _MOST_CHARACTERS:
-            raise ValueError(self.unclosed())
-        line = next(self.lines, None)
-        if line is None:
-            self.ended = True
-            raise StopIteration
-        self.first = self.first or line[:_EXCERPT].strip()
-        self.taken, self.characters = self.taken + 1, self.characters + len(line)
-        return line
+def _by_group(value: dict[str, Any]) -> list[Row]:
+    """Return the rows of ``{group: {entity: [prompt, ...]}}``, in which BOLD's files come: a row for each prompt."""
+    if not _all(value, dict, dict):
+        return []
+    found = [(group, entity, inner) for group, below in value.items() for entity, inner in below.items()]
+    if not all(inner == [] or _all(inner, list, str) for *_, inner in found):
+        return []
+    return [{"group": group, "entity": entity, "prompt": prompt} for group, entity, inner in found for prompt in inner]
 
 
-def _lines_more(count: int) -> str:
-    return "1 more line follows" if count == 1 else f"{count} more lines follow"
+def _csv(stream: IO[bytes], header: Header) -> Iterator[Row | BadRow]:
+    return separated.rows(stream, ",", header)
 
 
-def _separated(stream: IO[bytes], delimiter: str) -> Iterator[Row | BadRow]:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # answers may be long; the default stops at 131,072 characters
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    lines = _Remembering(iter(text))
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    header: list[str] | None = None
-    while True:
-        lines.begin()
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if lines.ended:  # inside a quote: whatever `bad_rows` says, no single row is to be blamed for the rest
-                raise ValueError(lines.unclosed()) from None
-            if header is None:
-                raise ValueError(f"its header cannot be read: {error}") from None
-            yield _broken(f"the line breaks the rules of CSV: {error}", lines)
-            continue
-        if header is None and fields:
-            header = _header(fields)
-        elif fields:  # a blank line has none
-            assert header is not None
-            yield _fields(header, fields, lines)
-
-
-def _header(fields: list[str]) -> list[str]:
-    twice = sorted({name for name in fields if fields.count(name) > 1})
-    if twice:
-        raise ValueError(f"the header names {', '.join(map(repr, twice))} twice")
-    if not _is_text(fields):
-        raise ValueError("the header is not UTF-8")
-    return fields
-
-
-def _broken(reason: str, lines: _Remembering) -> BadRow:
-    """Return a bad row that says how many lines it takes; many are the file's error, and no row's."""
-    if lines.more > _MOST_LINES:
-        raise ValueError(lines.unclosed())
-    tail = f"; an unclosed quote? {_lines_more(lines.more)} in it" if lines.more > 0 else ""
-    return BadRow(f"{reason}{tail}", legible(lines.first))
-
-
-def _fields(header: list[str], fields: list[str], lines: _Remembering) -> Row | BadRow:
-    if len(fields) != len(header):
-        than = "more" if len(fields) > len(header) else "fewer"
-        return _broken(f"the line has {than} fields than the header", lines)
-    if any("\udc80" <= character <= "\udcff" for field in fields if not field.isascii() for character in field):
-        return BadRow("the line is not UTF-8", legible(lines.first))
-    return dict(zip(header, fields, strict=True))
-
-
-def legible(line: str) -> str:
-    """Return a line or a file's name with the bytes written out that are no UTF-8."""
-    return line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _tsv(stream: IO[bytes], header: Header) -> Iterator[Row | BadRow]:
+    return separated.rows(stream, "\t", header)
 
 
 def _txt(stream: Iterable[bytes]) -> Iterator[Row | BadRow]:
@@ -318,5 +246,6 @@ def _one_by_one(batch: Any) -> Iterator[Row | BadRow]:
 
 
 _READERS: dict[str, Callable[[IO[bytes]], Iterator[Row | BadRow]]] = {
-    ".json": _json, ".jsonl": _jsonl, ".csv": _csv, ".tsv": _tsv, ".txt": _txt, ".parquet": _parquet,
+    ".json": _json, ".jsonl": _jsonl, ".txt": _txt, ".parquet": _parquet,
 }  # fmt: skip
+_SEPARATED = {".csv": _csv, ".tsv": _tsv}

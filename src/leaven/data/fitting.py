@@ -17,12 +17,16 @@ Misfits = Callable[[list[Row]], list[Misfit | None]]
 
 
 def fitting(
-    table: Path, misfits: Misfits, none_fits: Callable[[int], str], change: Callable[[Row], Row] | None = None
+    table: Path,
+    misfits: Misfits,
+    none_fits: Callable[[int], str],
+    change: Callable[[Row], Row] | None = None,
+    remedy: str = "",
 ) -> Iterator[Batch]:
     """Yield the rows of a table for which there is no misfit; ``change`` is done to each row before that is asked.
 
     Raises DataError at the end if no row fits: in the words of ``none_fits``, which is told the least number of tokens
-    that a row needs, where all were too long.
+    that a row needs, where all were too long; else with the last reason, and the ``remedy``.
     """
     kept, rows_in = 0, 0
     needed: list[int] = []
@@ -42,4 +46,4 @@ def fitting(
     if not kept and rows_in and len(needed) == rows_in:
         raise DataError(none_fits(min(needed)))
     if not kept:
-        raise DataError(f"none of the {rows_in} rows can be used: {reason or 'there are none'}")
+        raise DataError(f"none of the {rows_in} rows can be used: {reason or 'there are none'}{remedy}")

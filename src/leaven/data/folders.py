@@ -9,6 +9,7 @@ from pathlib import Path
 
 from leaven.data import files
 from leaven.data.formats import BadRow
+from leaven.data.separated import legible
 from leaven.errors import DataError
 from leaven.rows import Row
 
@@ -43,7 +44,7 @@ def problem(folder: Path) -> str | None:
 
 
 def _unusable(folder: Path) -> str:
-    names = [files.legible(name) for name, _ in _called_so(folder)]
+    names = [legible(name) for name, _ in _called_so(folder)]
     return f" ({', '.join(names[:_SHOWN])}: links to nothing, pipes or devices)" if names else ""
 
 
@@ -57,23 +58,26 @@ def digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def read(folder: Path) -> Iterator[Row | BadRow]:
-    """Yield the rows of all files in order; raises DataError where two files have different columns."""
+def read(folder: Path, header: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
+    """Yield the rows of all files in order; raises DataError where two files have different columns.
+
+    ``header`` names the columns of files of separated values that have no header of their own.
+    """
     found = listed(folder)
-    _refuse_mixed(found)
+    _refuse_mixed(found, header)
     for name, path in found:
-        for row in files.read(path):
-            yield BadRow(str(row), f"{files.legible(name)}: {row.raw}") if isinstance(row, BadRow) else row
+        for row in files.read(path, header):
+            yield BadRow(str(row), f"{legible(name)}: {row.raw}") if isinstance(row, BadRow) else row
 
 
-def _refuse_mixed(found: list[tuple[str, Path]]) -> None:
+def _refuse_mixed(found: list[tuple[str, Path]], header: tuple[str, ...] | None) -> None:
     known: tuple[str, set[str]] | None = None
     for name, path in found:
-        here = files.columns(path)
+        here = files.columns(path, header)
         if known is None and here:
-            known = (files.legible(name), here)
+            known = (legible(name), here)
         elif known is not None and here and here != known[1]:
-            raise DataError(_mixed(known, (files.legible(name), here)))
+            raise DataError(_mixed(known, (legible(name), here)))
 
 
 def _mixed(one: tuple[str, set[str]], other: tuple[str, set[str]]) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leaven import rows as tables
-from leaven.data.canonical import Batch, Batches, sieve
+from leaven.data.canonical import Batch, Batches, asking, sieve
 from leaven.rows import Message, Row
 
 _SCALE = 2.0**-64
@@ -76,7 +76,7 @@ def item(prompt: Sequence[Message]) -> str:
 def within(batches: Batches, low: float, high: float) -> Iterator[Batch]:
     """Keep the rows whose question's number lies in [low, high): no question is in two parts that do not overlap."""
     reason = f"question is not in the part [{low:g}, {high:g})"
-    return sieve(batches, lambda row: None if low <= place(row["prompt"]) < high else reason)
+    return sieve(batches, lambda row: None if low <= place(asking(row)) < high else reason)
 
 
 @dataclass
@@ -116,8 +116,9 @@ def _first_line(text: str) -> tuple[str, str]:
 def of_table(path: Path) -> Asked:
     """Return the questions of a table of canonical rows."""
     known = Asked()
-    for batch in tables.batches(path, ["prompt"]):
-        known.add(batch.column("prompt").to_pylist())
+    column = "prompt" if "prompt" in tables.columns(path) else "text"
+    for batch in tables.batches(path, [column]):
+        known.add(asking(row) for row in batch.to_pylist())
     return known
 
 
@@ -125,7 +126,7 @@ def held_out(batches: Batches, others: dict[str, Asked]) -> Iterator[Batch]:
     """Drop rows whose question is asked in other data; ``others`` maps a data name to its questions."""
 
     def reason(row: Row) -> str | None:
-        where = next((name for name, known in others.items() if known.has(row["prompt"])), None)
+        where = next((name for name, known in others.items() if known.has(asking(row))), None)
         return where and f"prompt occurs in {where}"
 
     return sieve(batches, reason)

@@ -6,29 +6,47 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leaven import rows as tables
 from leaven.errors import DataError
 from leaven.stages.folders import Args, Facts, Inputs, rows_of, write_batches
 
+if TYPE_CHECKING:
+    from leaven.data.canonical import Batches
+
 
 def rows(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Source and format -> canonical rows; what is left out is counted and quoted."""
     from leaven.data import canonical as room
-    from leaven.data import questions, sources
+    from leaven.data import overlap, questions, sources
     from leaven.registry import Step
 
     source = str(inputs["source"]) if "source" in inputs else args["source"]
     sources.refuse_other(source, args["identity"])
-    taken = room.Slice(args.get("skip", 0), args.get("take"))
+    taken = room.Slice(args.get("skip", 0), args.get("take"), args.get("sample"), args.get("sample_seed", 0))
     format_step = Step(name=args["format"]["name"], args=args["format"]["args"])
     made = room.canonical(source, format_step, taken, args.get("bad_rows", "error"), args["identity"])
     if "part" in args:
         made = questions.within(made, *args["part"])
     if others := args.get("held_out_from"):
         made = questions.held_out(made, {name: questions.of_table(rows_of(inputs[name])) for name in others})
-    return write_batches(out, room.makes(format_step), room.some(made))
+    if wanted := args.get("decontaminate"):
+        size = wanted.get("ngram", overlap.SIZE)
+        known = {name: overlap.of_table(rows_of(inputs[name]), size) for name in wanted["against"]}
+        made = overlap.decontaminated(made, known)
+    return _written(args, inputs, out, room.makes(format_step), room.some(made))
+
+
+def _written(args: Args, inputs: Inputs, out: Path, kind: str, made: Batches) -> Facts:
+    """Write the rows; where their lengths are to match other data's, those that match best."""
+    from leaven.data.matching import Matching, lengths
+
+    if (other := args.get("length_matched_to")) is None:
+        return write_batches(out, kind, made)
+    matching = Matching(other, lengths(rows_of(inputs[other])), args.get("sample_seed", 0))
+    facts = write_batches(out, kind, matching.pass_through(made, out / "candidates.parquet", kind))
+    return {**facts, "matched": matching.facts, "warnings": matching.warnings}
 
 
 def mix(args: Args, inputs: Inputs, out: Path) -> Facts:
@@ -58,7 +76,8 @@ def mix(args: Args, inputs: Inputs, out: Path) -> Facts:
 def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Canonical rows -> those whose every candidate fits ``max_length`` and the context, before any treatment.
 
-    With ``truncation`` none is left out for its length: what is too long is cut off where rows are encoded.
+    With ``truncation`` none is left out for its length: what is too long is cut off where rows are encoded. With
+    ``pairs`` a row is as long as its prompt, cut to ``max_prompt_length``, and its longer answer.
     """
     from leaven.data import chat
     from leaven.data.fitting import fitting
@@ -67,6 +86,8 @@ def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
     base = load.base(args["model"], inputs.get("base"))
     tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
     limit = min(args["max_length"], context or args["max_length"])
+    if args.get("pairs"):
+        return _fit_pairs(args, inputs, out, tokenizer, limit)
     kind, longest = tables.kind(rows_of(inputs["rows"])), None if args.get("truncation") else limit
 
     def none_fits(tokens: int) -> str:
@@ -75,6 +96,34 @@ def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
 
     made = fitting(rows_of(inputs["rows"]), lambda rows: chat.misfits(tokenizer, rows, kind, longest), none_fits)
     return write_batches(out, kind, made)
+
+
+def _fit_pairs(args: Args, inputs: Inputs, out: Path, tokenizer: Any, limit: int) -> Facts:
+    from leaven.data import pairs
+    from leaven.data.fitting import fitting
+
+    _prove_preferences(inputs)
+    prompt = args.get("max_prompt_length")
+
+    def none_fits(tokens: int) -> str:
+        need = f"the shortest needs {tokens} tokens, its prompt and longer answer"
+        return f"max_length {limit} is shorter than every pair ({need}); raise it, or lower max_prompt_length"
+
+    made = fitting(
+        rows_of(inputs["rows"]),
+        lambda rows: pairs.misfits(tokenizer, rows, limit, prompt),
+        none_fits,
+        remedy="; a preference needs two answers that differ and fit: look at the data set, or raise max_length",
+    )
+    return write_batches(out, "preferences", made)
+
+
+def _prove_preferences(inputs: Inputs) -> None:
+    if tables.kind(rows_of(inputs["rows"])) != "preferences":
+        raise DataError(
+            "this training reads preferences (two answers to a prompt), and the data set has demonstrations; name a "
+            "data set of preferences, or train on this one by `sft`"
+        )
 
 
 def treat(args: Args, inputs: Inputs, out: Path) -> Facts:
@@ -142,6 +191,36 @@ def doctor(args: Args, inputs: Inputs, out: Path) -> Facts:
     warnings = [str(finding) for finding in findings]
     tokens = {name: counts[name] for name in ("tokens", "trained")}
     return {"rows": writer.count, **tokens, "warnings": warnings}
+
+
+def pairs(args: Args, inputs: Inputs, out: Path) -> Facts:
+    """Preferences -> ids of prompts and both answers, examined; an error among the findings fails the stage.
+
+    Prompts longer than ``max_prompt_length`` are cut from the left, and counted.
+    """
+    from leaven.data import pairs as room
+    from leaven.data.doctor import Examination, prompts_cut, stop_on_errors
+    from leaven.models import load
+
+    _prove_preferences(inputs)
+    base, most = load.base(args["model"], inputs.get("base")), args.get("max_prompt_length")
+    tokenizer = load.tokenizer(base)
+    examination = Examination(tokenizer, load.stop_ids(tokenizer, load.saved_generation_config(base)), "answers")
+    counts = Counter[str]()
+    with tables.Writer(out / "pairs.parquet", "pairs") as writer:
+        for batch in tables.batches(rows_of(inputs["rows"]), size=2000):
+            encoded = room.encode(tokenizer, batch.to_pylist(), most)
+            examination.look([one for pair in encoded for one in pair.both])
+            counts["tokens"] += sum(len(one.input_ids) for pair in encoded for one in pair.both)
+            counts["trained"] += sum(len(one.trained) for pair in encoded for one in pair.both)
+            counts["prompts_cut"] += sum(pair.cut for pair in encoded)
+            writer.write(pair.as_row() for pair in encoded)
+    cut = counts["prompts_cut"]
+    findings = [*examination.findings(args.get("accept_findings", ())), *prompts_cut(cut, writer.count, most or 0)]
+    (out / "findings.json").write_text(json.dumps([finding.as_dict() for finding in findings], indent=1))
+    stop_on_errors(findings)
+    tokens = {name: counts[name] for name in ("tokens", "trained", "prompts_cut")}
+    return {"rows": writer.count, **tokens, "warnings": [str(finding) for finding in findings]}
 
 
 def _encoded(args: Args, inputs: Inputs, tokenizer: Any, limit: int | None) -> Iterator[list[Any]]:

@@ -1,0 +1,37 @@
+"""The format of HC3: the same questions answered by people and by a model."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from leaven.data.formats import BadRow, Skipped, assistant, filled, legible, user
+from leaven.registry import format
+from leaven.rows import Row
+
+_COLUMNS = {"human": "human_answers", "chatgpt": "chatgpt_answers"}
+
+
+@format(version=1, columns=("question", "human_answers", "chatgpt_answers"), makes="examples")
+def hc3(row: Row, *, answers: Literal["human", "chatgpt"] = "human") -> Row:
+    """HC3: a question with the first answer of a person, or of ChatGPT; both sides have the same prompts.
+
+    A question that one of the two sides did not answer is left out of both, so that they ask the same. The group is
+    the part of the set that the question is from.
+    """
+    question = filled(row["question"], "question")
+    first = {who: _first(row[column], column) for who, column in _COLUMNS.items()}
+    if lacking := next((who for who, text in first.items() if text is None), None):
+        raise Skipped(f"no answer of {lacking}")
+    return {
+        "prompt": [user(question)],
+        "completion": [assistant(first[answers], _COLUMNS[answers])],
+        "group": row.get("source") if isinstance(row.get("source"), str) else None,
+    }
+
+
+def _first(value: object, column: str) -> str | None:
+    """Return the first answer that says something."""
+    if not isinstance(value, list):
+        raise BadRow(f"{column} is no list of answers")
+    said = (legible(text, column) for text in value)
+    return next((text for text in said if text.strip()), None)
