@@ -43,6 +43,38 @@ def rows(base: ref.Base) -> Dataset:
 
 
 @pytest.fixture(scope="session")
+def pairs(base: ref.Base) -> Dataset:
+    from leaven.data.canonical import Slice, canonical
+    from leaven.data.pairs import encode
+    from leaven.registry import Step
+
+    made = canonical("pocket:webgpt", Step(name="webgpt"), Slice(take=12), "error")
+    encoded = encode(load.tokenizer(base), [row for batch in made for row in batch.rows])
+    kept = [pair.as_row() for pair in encoded if pair.chosen_ids != pair.rejected_ids]
+    return Dataset(tables.table("pairs", kept)).select_columns(["prompt_ids", "chosen_ids", "rejected_ids"])
+
+
+@pytest.fixture(scope="session")
+def prefer(base: ref.Base, pairs: Dataset) -> Train:
+    """Train on pairs by a trainer's name, from the base or from what an earlier training left there."""
+
+    def go(name: str, out: Path, seed: int = 0, before: Path | None = None, **args: Any) -> dict[str, Any]:
+        out.mkdir(exist_ok=True, parents=True)
+        path, tokenizer = Path(str(base.path)), load.tokenizer(base)
+        if name == "reward":
+            model, adapter = load.rewarding(base, before, path)
+        else:
+            model, adapter = (load.causal_lm(base), None) if before is None else load.continued(before, path)
+        stops = load.stop_ids(tokenizer, load.saved_generation_config(base))
+        job = Job(out, seed, tokenizer, base.as_args(), stops, before=before, adapter=adapter)
+        few = {"report_to": "none", "per_device_train_batch_size": 4, "learning_rate": 1e-3, **args}
+        facts: dict[str, Any] = TRAINERS.get(name).call(job, model, pairs, args=few)
+        return facts
+
+    return go
+
+
+@pytest.fixture(scope="session")
 def train(base: ref.Base, rows: Dataset) -> Train:
     """Train into a folder, from the base or from what an earlier training left there."""
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from leaven.errors import ModelError
 from leaven.models import load, ref
-from leaven.train import sft as room
+from leaven.train import run
 
 Train = Callable[..., dict[str, Any]]
 Left = Callable[[Any], tuple[Path, dict[str, Any]]]
@@ -79,11 +79,12 @@ def test_an_adapter_over_trained_weights_can_be_gone_on_with(
 def test_a_resumed_second_training_ends_bit_equal(
     train: Train, left: Left, base: ref.Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peft: Any
 ) -> None:
-    from leaven.train.trainers.sft import ReproducibleSFT, _Steps
+    from leaven.train.trainers.sft import ReproducibleSFT
+    from leaven.train.trainers.steps import Steps
 
-    monkeypatch.setattr(room, "_CHECKPOINT_EVERY_S", 0.0)
-    monkeypatch.setattr(room, "_LOGGED_EVERY", 4)
-    monkeypatch.setattr(_Steps, "_SHARE", 0)
+    monkeypatch.setattr(run, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(run, "LOGGED_EVERY", 4)
+    monkeypatch.setattr(Steps, "SHARE", 0)
     before, _ = left(peft)
     whole = train(tmp_path / "whole", before=before, peft=peft)
     stock = ReproducibleSFT._save_checkpoint

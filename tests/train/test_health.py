@@ -9,7 +9,7 @@ import pytest
 
 from leaven.train.health import Diverged, prove_sound
 
-VOCABULARY = 1000  # ln is 6.9, twice that 13.8
+GUESS = math.log(1000)  # 6.9, twice that 13.8
 
 
 def log(*losses: float, norm: float = 1.0) -> list[dict[str, Any]]:
@@ -22,14 +22,14 @@ def log(*losses: float, norm: float = 1.0) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_stops(value: float) -> None:
     with pytest.raises(Diverged, match=r"at step 20 the loss was (nan|-?inf), the learning rate 0.001"):
-        prove_sound(log(3.0, value), VOCABULARY)
+        prove_sound(log(3.0, value), GUESS)
     with pytest.raises(Diverged, match="the gradient's norm"):
-        prove_sound(log(3.0, norm=value), VOCABULARY)
-    prove_sound(log(3.0, norm=value), VOCABULARY, skipped=True)
+        prove_sound(log(3.0, norm=value), GUESS)
+    prove_sound(log(3.0, norm=value), GUESS, skipped=True)
     with pytest.raises(Diverged):
-        prove_sound(log(value, norm=value), VOCABULARY, skipped=True)
+        prove_sound(log(value, norm=value), GUESS, skipped=True)
     with pytest.raises(Diverged):
-        prove_sound([*log(3.0), {"step": 14, "train_loss": value}], VOCABULARY)
+        prove_sound([*log(3.0), {"step": 14, "train_loss": value}], GUESS)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,25 @@ def test_what_is_no_number_stops(value: float) -> None:
 def test_a_loss_explodes_by_both_measures(losses: tuple[float, ...], explodes: bool) -> None:
     if explodes:
         with pytest.raises(Diverged, match=f"exploded: .* after {losses[0]:.3g} at first; lower learning_rate"):
-            prove_sound(log(*losses), VOCABULARY)
+            prove_sound(log(*losses), GUESS)
     else:
-        prove_sound(log(*losses), VOCABULARY)
+        prove_sound(log(*losses), GUESS)
+
+
+@pytest.mark.parametrize(
+    ("losses", "explodes"),
+    [
+        ((0.69, 0.4, 0.2), False),
+        ((25.0, 25.0, 24.0), False),  # IPO begins at 1 / (4 beta^2)
+        ((0.01, 3.0, 4.0, 5.0), False),  # confident, and often wrong: no reason to stop
+        ((0.69, 12.0, 12.0, 12.0), True),
+        ((25.0, 300.0, 300.0, 300.0), True),
+        ((0.69, math.nan), True),
+    ],
+)
+def test_a_loss_over_pairs_is_measured_by_its_own_beginning(losses: tuple[float, ...], explodes: bool) -> None:
+    if explodes:
+        with pytest.raises(Diverged):
+            prove_sound(log(*losses), None)
+    else:
+        prove_sound(log(*losses), None)

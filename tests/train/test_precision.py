@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from leaven.errors import ModelError
 from leaven.models import load, ref
-from leaven.train import sft
+from leaven.train import run
 from leaven.train.devices import is_laid_out, prove_precision, show_gpus
 
 Train = Callable[..., dict[str, Any]]
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e  # trains many times
 
 @pytest.fixture(autouse=True)
 def _logged_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sft, "_LOGGED_EVERY", 3)
+    monkeypatch.setattr(run, "LOGGED_EVERY", 3)
 
 
 def furthest(one: Path, other: Path) -> float:

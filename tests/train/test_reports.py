@@ -13,7 +13,7 @@ import pytest
 from leaven.errors import ModelError
 from leaven.registry import TRAINERS
 from leaven.train import reports as room
-from leaven.train import sft
+from leaven.train import run
 
 Train = Callable[..., dict[str, Any]]
 
@@ -35,7 +35,7 @@ def test_trackers_are_those_of_transformers() -> None:
 def test_tensorboard_is_written_unless_told_otherwise(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sft, "_LOGGED_EVERY", 4)
+    monkeypatch.setattr(run, "LOGGED_EVERY", 4)
     facts = train(tmp_path / "a")
     losses = curve(tmp_path / "a" / "logs", "train/loss")
     assert list(losses) == [4, 8, 12] and losses[12] == pytest.approx(facts["final_loss"])
@@ -58,7 +58,7 @@ def test_a_later_attempt_replaces_the_end_of_the_curve(tmp_path: Path) -> None:
 
 
 def test_what_diverges_is_in_the_curve(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sft, "_LOGGED_EVERY", 1)
+    monkeypatch.setattr(run, "LOGGED_EVERY", 1)
     with pytest.raises(ModelError, match="diverged"):
         train(tmp_path / "a", learning_rate=1.0, optim="sgd", max_grad_norm=0, weight_decay=1e8)
     assert curve(tmp_path / "a" / "logs", "train/loss")[1] > 0

@@ -16,6 +16,7 @@ from datasets import Dataset
 from leaven.errors import ModelError
 from leaven.models import load, ref
 from leaven.registry import TRAINERS
+from leaven.train import run
 from leaven.train import sft as room
 from leaven.train.checkpoints import newest_whole, seal
 from leaven.train.job import Job
@@ -66,11 +67,12 @@ class _Crash(Exception):
 @pytest.fixture
 def crashing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A checkpoint after every fourth step, and a crash after the eighth."""
-    from leaven.train.trainers.sft import ReproducibleSFT, _Steps
+    from leaven.train.trainers.sft import ReproducibleSFT
+    from leaven.train.trainers.steps import Steps
 
-    monkeypatch.setattr(room, "_CHECKPOINT_EVERY_S", 0.0)
-    monkeypatch.setattr(room, "_LOGGED_EVERY", 4)
-    monkeypatch.setattr(_Steps, "_SHARE", 0)
+    monkeypatch.setattr(run, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(run, "LOGGED_EVERY", 4)
+    monkeypatch.setattr(Steps, "SHARE", 0)
     stock = ReproducibleSFT._save_checkpoint
 
     def save_then_crash(self: Any, model: Any, trial: Any) -> None:
@@ -93,7 +95,7 @@ def test_a_resumed_training_ends_bit_equal(
     shutil.copytree(tmp_path / "resumed" / "resume" / "checkpoints" / "checkpoint-8", half_written)
     (half_written / "optimizer.pt").write_bytes((half_written / "optimizer.pt").read_bytes()[:100])
     monkeypatch.undo()
-    monkeypatch.setattr(room, "_LOGGED_EVERY", 4)
+    monkeypatch.setattr(run, "LOGGED_EVERY", 4)
     facts = train(base, rows, tmp_path / "resumed", peft=peft)
     whole = train(base, rows, tmp_path / "whole", peft=peft)
     assert facts["resumed_from_step"] == 8 and whole["resumed_from_step"] is None
@@ -146,8 +148,8 @@ def test_an_adapter_that_lacks_weights_is_refused(base: ref.Base, rows: Dataset,
 def test_a_training_that_diverges_stops_at_once_and_leaves_nothing_to_go_on_from(
     base: ref.Base, rows: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "_LOGGED_EVERY", 1)
-    monkeypatch.setattr(room, "_CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(run, "LOGGED_EVERY", 1)
+    monkeypatch.setattr(run, "CHECKPOINT_EVERY_S", 0.0)
     with pytest.raises(ModelError, match=r"diverged: at step \d the loss was .*learning rate 1.*; lower learning_rate"):
         train(base, rows, tmp_path / "a", learning_rate=1.0, optim="sgd", max_grad_norm=0, adam_epsilon=1e-8,
               num_train_epochs=30, lr_scheduler_type="constant", weight_decay=1e8)  # fmt: skip
@@ -167,16 +169,3 @@ def test_every_declared_argument_is_passed_to_trl() -> None:
     declared = set(inspect.signature(room.sft).parameters) - room._NOT_ARGUMENTS
     passed = config(output_dir="x", **{name: inspect.signature(room.sft).parameters[name].default for name in declared})
     assert declared <= set(passed.to_dict())
-
-
-def test_upstream_defaults_that_drift_are_seen() -> None:
-    """A golden dump of TRL's defaults: where it differs, look whether a new argument can change our results."""
-    from trl import SFTConfig
-
-    defaults = {
-        name: value
-        for name, value in SFTConfig(output_dir="x", bf16=False, use_cpu=True).to_dict().items()
-        if not name.endswith(("_dir", "token")) and name != "logging_dir"
-    }
-    golden = Path(__file__).parent.parent / "golden" / "trl_sft_defaults.json"
-    assert json.loads(json.dumps(defaults, default=str)) == json.loads(golden.read_text())

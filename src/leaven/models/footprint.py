@@ -20,6 +20,7 @@ _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _STATES = {"adamw_torch": 2, "adafactor": 0, "sgd": 0}  # numbers kept per trained weight
 _LAYER_BYTES = 34 / 2  # per token, layer and hidden unit, for each byte of precision
 _CHECKPOINTED = 2  # the same, with activation checkpointing: what enters each layer
+_TILE = (4096, 32768)  # tokens and words of the logits that TRL's DPO has at once
 _MB = 1024**2
 
 
@@ -84,16 +85,31 @@ def _parameters(file: Path) -> int:
 
 
 def training(model: Shape, settings: dict[str, Any]) -> Footprint:
-    """Return what a training takes; ``settings`` are the trainer's arguments, by TRL's names."""
-    weights = model.parameters * model.precision
-    trained = weights * (1 + _STATES.get(settings["optim"], 2)) if settings.get("peft") is None else 0
-    tokens = settings["per_device_train_batch_size"] * settings["max_length"]
+    """Return what a training takes; ``settings`` are the trainer's arguments, by TRL's names.
+
+    Trainers of preferences (they alone declare ``max_prompt_length``) read two answers a row, and make no logits of
+    the whole batch: TRL's DPO goes through the vocabulary in tiles, a reward model has none. A reference of whole
+    weights that is asked at every step lies beside the policy.
+    """
+    pairs = "max_prompt_length" in settings
+    second = pairs and settings.get("peft") is None and settings.get("precompute_ref_log_probs") is False
+    weights = model.parameters * model.precision * (2 if second else 1)
+    own = model.parameters * model.precision
+    trained = own * (1 + _STATES.get(settings["optim"], 2)) if settings.get("peft") is None else 0
+    tokens = settings["per_device_train_batch_size"] * settings["max_length"] * (2 if pairs else 1)
     bytes_per_unit = _CHECKPOINTED if settings["activation_checkpointing"] else _LAYER_BYTES
     layers = tokens * model.layers * model.hidden_size * bytes_per_unit * model.precision
-    logits = tokens * model.vocabulary * (model.precision + 8)
+    logits = _logits(model, tokens, settings)
     return Footprint(
         round(weights / _MB), round((weights + trained) / _MB), round((weights + trained + layers + logits) / _MB)
     )
+
+
+def _logits(model: Shape, tokens: int, settings: dict[str, Any]) -> int:
+    if "max_prompt_length" not in settings:
+        return tokens * model.vocabulary * (model.precision + 8)
+    tile = min(tokens, _TILE[0]) * min(model.vocabulary, _TILE[1]) * model.precision
+    return tile if "precompute_ref_log_probs" in settings else 0
 
 
 def answering(model: Shape, rows: int, tokens: int) -> Footprint:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
+HEADS = ("score", "classifier")  # what transformers calls the head of a model that gives a text a number
+
+
 def base(args: dict[str, Any], path: Path | None, device_map: str | None = None) -> Base:
     """Rebuild a base from a stage's arguments and the place where it lies on this machine.
 
@@ -92,16 +95,21 @@ def _manner(model: Base) -> dict[str, Any]:
     return {"dtype": getattr(torch, model.dtype), **named, **laid}
 
 
-def _weights(called: str, **origin: Any) -> PreTrainedModel:
-    """Load weights; one that is missing or of another shape would be drawn at random, so it is an error."""
-    from transformers import AutoModelForCausalLM
+def _weights(called: str, *, kind: str = "AutoModelForCausalLM", new_head: bool = False, **origin: Any) -> Any:
+    """Load weights; one that is missing or of another shape would be drawn at random, so it is an error.
 
+    ``new_head``: but for a head that the weights do not have, because nothing trained it yet.
+    """
+    import transformers
+
+    auto = getattr(transformers, kind)
     try:
-        loaded, info = AutoModelForCausalLM.from_pretrained(use_safetensors=True, output_loading_info=True, **origin)
+        loaded, info = auto.from_pretrained(use_safetensors=True, output_loading_info=True, **origin)
     except Exception as error:  # as above: whatever is raised means that these weights cannot be used
         raise ModelError(f"the weights of {called} cannot be loaded: {first_line(error)}") from error
+    heads = HEADS if new_head else ()
     lacking = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
-    if lacking:
+    if lacking := [name for name in lacking if name.partition(".")[0] not in heads]:
         raise ModelError(f"{called} lacks {len(lacking)} weights that its config asks for, first {lacking[0]}")
     return _placed(loaded)
 
@@ -109,33 +117,121 @@ def _weights(called: str, **origin: Any) -> PreTrainedModel:
 def trained(
     folder: Path, base_path: Path | None, device_map: str | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load a trained artefact (whole weights, or an adapter over its base) with the tokenizer saved beside it."""
+    """Load a trained artefact (whole weights, or an adapter over its base) with the tokenizer saved beside it.
+
+    Raises ModelError if it is a reward model, which generates nothing, or lies over another base.
+    """
     from transformers import AutoTokenizer
 
-    loaded_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model, adapter = continued(folder, base_path, device_map)
+    loaded_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     if adapter is None:
         return model, loaded_tokenizer
+    over = _under(model, adapter)
+    over.generation_config = generation_config(folder, over)
+    return over, loaded_tokenizer
+
+
+def _under(model: Any, adapter: Path) -> Any:
     from peft import PeftModel
 
     over = PeftModel.from_pretrained(model, adapter, local_files_only=True)
     prove_adapter(over, adapter)
-    over.generation_config = generation_config(folder, over)
-    return over, loaded_tokenizer
+    return over
 
 
 def continued(
     folder: Path, base_path: Path | None, device_map: str | None = None
 ) -> tuple[PreTrainedModel, Path | None]:
-    """Load what a training left, for the next one: whole weights, and the folder of an adapter over them if any."""
+    """Load what a training left, for the next one: whole weights, and the folder of an adapter over them if any.
+
+    Raises ModelError if that is a reward model: it has no head that tells the next token.
+    """
     ref = ModelRef.load(folder)
-    below = base(ref.base, base_path, device_map)
-    adapter = folder / ref.adapters[0] if ref.adapters else None
-    if adapter is not None and not whole_weights(folder):
-        return causal_lm(below), adapter
+    if ref.makes == "reward":
+        raise ModelError(
+            "this is a reward model: it gives a text a number, and neither generates nor is trained on as a policy; "
+            "ask the training before it, or take the steps after `reward` out of this arm"
+        )
+    called, origin = _left(folder, base_path, device_map)
+    return _weights(called, **origin), adapter_of(folder)
+
+
+def _left(folder: Path, base_path: Path | None, device_map: str | None) -> tuple[str, dict[str, Any]]:
+    """Say how the whole weights of an artefact are loaded, or those that its adapter lies over."""
+    below = _below(folder, base_path, device_map)
+    if adapter_of(folder) is not None and not whole_weights(folder):
+        return _called(below), {**_origin(below), **_manner(below)}
     origin = {"pretrained_model_name_or_path": folder, "local_files_only": True}
-    manner = {"trust_remote_code": below.trust_remote_code, **_manner(below)}
-    return _weights("the trained artefact", **origin, **manner), adapter
+    return "the trained artefact", {**origin, "trust_remote_code": below.trust_remote_code, **_manner(below)}
+
+
+def adapter_of(folder: Path) -> Path | None:
+    """Return the folder of an artefact's adapter, None if it has none."""
+    adapters = ModelRef.load(folder).adapters
+    return folder / adapters[0] if adapters else None
+
+
+def _below(folder: Path, base_path: Path | None, device_map: str | None) -> Base:
+    """Return the base that an artefact was trained over; raises ModelError if another lies where it should."""
+    recorded = ModelRef.load(folder).base
+    if base_path is not None:
+        prove_base(folder, identity_of(base_path))
+    return base(recorded, base_path, device_map)
+
+
+def prove_base(folder: Path, identity: str) -> None:
+    """Raise ModelError if an artefact was trained over another base than the one of this identity."""
+    ref = ModelRef.load(folder)
+    if (recorded := ref.base.get("identity")) != identity:
+        what = "the adapter" if ref.adapters else "the model"
+        raise ModelError(
+            f"{what} was trained over the base {_short(recorded)}, and this is {_short(identity)}: another base, or "
+            "one that was edited since; give it its own base, or run the study again to train it over this one"
+        )
+
+
+def _short(identity: Any) -> str:
+    return str(identity)[:19] if str(identity).startswith("sha256:") else str(identity)
+
+
+def rewarding(
+    model: Base, before: Path | None = None, base_path: Path | None = None
+) -> tuple[PreTrainedModel, Path | None]:
+    """Load a base, or what the training ``before`` left, under a head that gives a text one number, yet untrained.
+
+    Returns the model and the folder of the adapter before, if it left one. Raises ModelError if ``before`` is a reward
+    model already.
+    """
+    if before is None:
+        return _scoring(_called(model), new_head=True, **_origin(model), **_manner(model)), None
+    if ModelRef.load(before).makes == "reward":
+        raise ModelError("the training before made a reward model already; train `reward` once, after sft or dpo")
+    called, origin = _left(before, base_path, model.device_map)
+    return _scoring(called, new_head=True, **origin), adapter_of(before)
+
+
+def reward_model(
+    folder: Path, base_path: Path | None, device_map: str | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a trained reward model, whole or an adapter with its head, and the tokenizer saved beside it.
+
+    Its logits have shape (texts, 1). Raises ModelError if the artefact is a policy, or lies over another base.
+    """
+    from transformers import AutoTokenizer
+
+    if ModelRef.load(folder).makes != "reward":
+        raise ModelError("this artefact is a policy, which gives no rewards; train one by `reward`")
+    loaded_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    called, origin = _left(folder, base_path, device_map)
+    adapter = adapter_of(folder)
+    model = _scoring(called, new_head=adapter is not None, **origin)
+    model.config.get_text_config().pad_token_id = loaded_tokenizer.pad_token_id  # where a padded text ends
+    return (model if adapter is None else _under(model, adapter)), loaded_tokenizer
+
+
+def _scoring(called: str, **how: Any) -> Any:
+    return _weights(called, kind="AutoModelForSequenceClassification", num_labels=1, **how)
 
 
 def whole_weights(folder: Path) -> list[Path]:
@@ -144,8 +240,8 @@ def whole_weights(folder: Path) -> list[Path]:
     return [folder / "config.json", *sorted(weights)] if weights else []
 
 
-def prove_adapter(model: Any, folder: Path) -> None:
-    """Raise ModelError if a folder's weights are not a model's adapter, each of them.
+def prove_adapter(model: Any, folder: Path, new: str | None = None) -> None:
+    """Raise ModelError if a folder's weights are not a model's adapter, each of them, but for a ``new`` head.
 
     PEFT only warns where one is missing and drops what it does not know: those layers would answer as the base.
     """
@@ -153,7 +249,8 @@ def prove_adapter(model: Any, folder: Path) -> None:
     from safetensors import safe_open
 
     with safe_open(folder / "adapter_model.safetensors", framework="pt") as stored:
-        asked, there = set(get_peft_model_state_dict(model)), set(stored.keys())
+        there = set(stored.keys())
+        asked = {name for name in get_peft_model_state_dict(model) if new is None or f".{new}." not in f".{name}."}
     for how, names in (("lacks", asked - there), ("has unknown", there - asked)):
         if names:
             raise ModelError(f"the adapter {how} {len(names)} weights, first {min(names)}")

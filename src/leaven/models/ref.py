@@ -66,10 +66,15 @@ class ModelRef:
     """A trained artefact: its base, and whether the folder holds the whole model or an adapter (``adapters``).
 
     An adapter lies over the base, or over the whole weights in its own folder where an earlier training made such.
+    ``makes`` says what it answers with: "policy" (texts) or "reward" (numbers). ``lineage`` has every training under
+    it, the first one first: its trainer, whether it trained an adapter or the whole, base, seed, and the sha256 of the
+    files of weights that it started from. Artefacts of before there was a lineage are policies without one.
     """
 
     base: dict[str, Any]
     adapters: tuple[str, ...] = ()
+    makes: str = "policy"
+    lineage: tuple[dict[str, Any], ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write ``ref.json`` into the artefact's folder."""
@@ -79,7 +84,8 @@ class ModelRef:
     def load(cls, folder: Path) -> ModelRef:
         """Read ``ref.json`` of an artefact's folder."""
         found = json.loads((folder / REF).read_text(encoding="utf-8"))
-        return cls(found["base"], tuple(found["adapters"]))
+        known = (found.get("makes", "policy"), tuple(found.get("lineage", ())))
+        return cls(found["base"], tuple(found["adapters"]), *known)
 
 
 def resolve(model: dict[str, Any], *, ask: bool = True) -> Base:

@@ -18,6 +18,26 @@ def speaker(args: Args, inputs: Inputs) -> tuple[Any, Any, list[int]]:
     return _untrained(json.dumps(args["model"], sort_keys=True), base, device_map)
 
 
+def judge(args: Args, inputs: Inputs) -> tuple[Any, Any, bool]:
+    """Return whoever is asked which of two answers is better, its tokenizer, and whether it gives rewards.
+
+    What ``reward`` trained gives rewards; any other artefact, and a base, log-probabilities.
+    """
+    from leaven.models.ref import ModelRef
+
+    if "model" in inputs and ModelRef.load(inputs["model"]).makes == "reward":
+        return *_rewarding(inputs["model"], inputs.get("base"), args.get("around", {}).get("device_map")), True
+    model, tokenizer, _ = speaker(args, inputs)
+    return model, tokenizer, False
+
+
+@functools.lru_cache(maxsize=1)
+def _rewarding(folder: Path, base: Path | None, device_map: str | None) -> tuple[Any, Any]:
+    from leaven.models import load
+
+    return load.reward_model(folder, base, device_map)
+
+
 @functools.lru_cache(maxsize=1)  # stages on one model run in one process: it is loaded once
 def _trained(folder: Path, base: Path | None, device_map: str | None) -> tuple[Any, Any, list[int]]:
     from leaven.models import load

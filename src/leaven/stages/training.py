@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leaven import progress
 from leaven import rows as tables
-from leaven.errors import ModelError
+from leaven.errors import DataError, ModelError
 from leaven.stages.folders import Args, Facts, Inputs
-from leaven.stages.speaker import speaker
+from leaven.stages.speaker import judge, speaker
+
+if TYPE_CHECKING:
+    from leaven.models.ref import Base
+    from leaven.registry import Plugin
+
+PAIRS = "pairs.parquet"
 
 
 def train(args: Args, inputs: Inputs, out: Path) -> Facts:
@@ -21,41 +27,95 @@ def train(args: Args, inputs: Inputs, out: Path) -> Facts:
 
     around, before, path = args.get("around", {}), inputs.get("before"), inputs.get("base")
     base = load.base(args["model"], path, around.get("device_map"))
-    start = (load.causal_lm(base), None) if before is None else load.continued(before, path, base.device_map)
-    tokenizer, (model, adapter) = load.tokenizer(base), start
-    stops = load.stop_ids(tokenizer, model.generation_config)
+    trainer = TRAINERS.get(args["trainer"]["name"])
+    rows = _rows(inputs["encoded"], trainer)
+    model, adapter = _start(trainer, base, before, path)
+    tokenizer = load.tokenizer(base)
+    stops = load.stop_ids(tokenizer, getattr(model, "generation_config", None))
     job = Job(
         out, args["seed"], tokenizer, base.as_args(), stops, before=before, adapter=adapter,
         name=around.get("run_name", ""), progress=progress.Progress(out, "steps"),
     )  # fmt: skip
-    encoded = tables.dataset(inputs["encoded"] / "encoded.parquet").select_columns(["input_ids", "labels"])
-    _fits_the_embedding(model, encoded)
-    trainer = TRAINERS.get(args["trainer"]["name"])
+    _fits_the_embedding(model, rows)
     settings = {**args["trainer"]["args"], **trainer.circumstance(around)}
-    facts: Facts = trainer.call(job, model, encoded, args=settings)
+    facts: Facts = trainer.call(job, model, rows, args=settings)
     return {**facts, **load.device_facts(model)}
+
+
+def _start(trainer: Plugin, base: Base, before: Path | None, path: Path | None) -> tuple[Any, Path | None]:
+    """Load what is trained: the base, or what the training before left; with a head for rewards if they are made."""
+    from leaven.models import load
+
+    if before is not None:
+        load.prove_base(before, base.identity)
+    if trainer.traits.get("makes") == "reward":
+        return load.rewarding(base, before, path)
+    return (load.causal_lm(base), None) if before is None else load.continued(before, path, base.device_map)
+
+
+def _rows(encoded: Path, trainer: Plugin) -> Any:
+    """Open the ids that a trainer reads: of demonstrations, or of preferences."""
+    reads = trainer.traits.get("reads", "examples")
+    file, columns = _ENCODED[reads]
+    if not (encoded / file).exists():
+        raise DataError(f"{trainer.name} reads {reads}, and these rows are none; name another data set")
+    return tables.dataset(encoded / file).select_columns(columns)
+
+
+_ENCODED = {
+    "examples": ("encoded.parquet", ["input_ids", "labels"]),
+    "preferences": (PAIRS, ["prompt_ids", "chosen_ids", "rejected_ids"]),
+}
 
 
 def _fits_the_embedding(model: Any, encoded: Any) -> None:
     import pyarrow.compute as pc
 
-    most = pc.max(pc.list_flatten(encoded.data.table["input_ids"])).as_py()
+    ids = [name for name in encoded.column_names if name.endswith("_ids")]
+    most = max(pc.max(pc.list_flatten(encoded.data.table[name])).as_py() for name in ids)
     size = model.get_input_embeddings().num_embeddings
     if most >= size:
         raise ModelError(f"the tokenizer gives id {most}, the model embeds {size} tokens; they do not belong together")
 
 
 def prove(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Load a trained artefact in a fresh process and make it answer."""
-    from leaven.generate.hf import Decoding, Prompt, generate
+    """Load a trained artefact in a fresh process and make it answer.
+
+    What was trained on preferences must also give the same log-probabilities or rewards as before it was saved.
+    """
     from leaven.models import load
 
-    model, tokenizer, stops = speaker(args, inputs)
+    model, tokenizer, is_reward = judge(args, inputs)
     parameters = load.prove_finite(model)
-    example = tables.read(inputs["encoded"] / "encoded.parquet").slice(0, 1).to_pylist()[0]
+    proof: Facts = {"parameters": parameters}
+    if (inputs["encoded"] / PAIRS).exists():
+        proof["reload_max_difference"] = _reloaded(inputs, model)
+    answer = {} if is_reward else _answer(args, inputs, tokenizer)
+    (out / "proof.json").write_text(json.dumps({**proof, **answer}, ensure_ascii=False, indent=1))
+    return {**proof, **load.device_facts(model)}
+
+
+def _reloaded(inputs: Inputs, model: Any) -> float:
+    from leaven.train import reload
+
+    rows = tables.read(inputs["encoded"] / PAIRS).slice(0, reload.ROWS).to_pylist()
+    return reload.prove(inputs["model"], model, rows)
+
+
+def _answer(args: Args, inputs: Inputs, tokenizer: Any) -> Facts:
+    from leaven.generate.hf import Decoding, Prompt, generate
+
+    model, _, stops = speaker(args, inputs)
+    prompt = Prompt(*_question(inputs["encoded"]))
+    (answer,) = generate(model, tokenizer, [prompt], Decoding(16, {"do_sample": False}, 0, stops))
+    return dict(answer)
+
+
+def _question(encoded: Path) -> tuple[str, int, list[int]]:
+    """Return the id, sample and ids of the first row's prompt."""
+    if (encoded / PAIRS).exists():
+        pair = tables.read(encoded / PAIRS).slice(0, 1).to_pylist()[0]
+        return pair["id"], 0, pair["prompt_ids"]
+    example = tables.read(encoded / "encoded.parquet").slice(0, 1).to_pylist()[0]
     asked = [token for token, label in zip(example["input_ids"], example["labels"], strict=True) if label == -100]
-    prompt = Prompt(example["id"], 0, asked or example["input_ids"][:8])
-    decoding = Decoding(16, {"do_sample": False}, 0, stops)
-    (answer,) = generate(model, tokenizer, [prompt], decoding)
-    (out / "proof.json").write_text(json.dumps({"parameters": parameters, **answer}, ensure_ascii=False, indent=1))
-    return {"parameters": parameters, **load.device_facts(model)}
+    return example["id"], 0, asked or example["input_ids"][:8]

@@ -23,10 +23,12 @@ class Lora(Declared):
     use_rslora: bool = False
 
 
-def adapted(model: Any, peft: Lora | None, before: Path | None) -> Any:
+def adapted(model: Any, peft: Lora | None, before: Path | None, head: str | None = None) -> Any:
     """Return the model that is trained: as it is, or under an adapter, new or that of the folder ``before``.
 
-    Raises ModelError if the model has no such modules, or the adapter before is of another kind than ``peft``.
+    ``head`` names what is trained whole beside the adapter and saved with it: a reward model's head, which the
+    training before did not have. Raises ModelError if the model has no such modules, or the adapter before is of
+    another kind than ``peft``.
     """
     if peft is None and before is not None:
         raise ModelError("the training before left an adapter, and this one declares no peft; declare the same")
@@ -34,31 +36,34 @@ def adapted(model: Any, peft: Lora | None, before: Path | None) -> Any:
         return model
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(task_type="CAUSAL_LM", bias="none", **peft.model_dump())
+    task = {"task_type": "SEQ_CLS", "modules_to_save": [head]} if head else {"task_type": "CAUSAL_LM"}
+    config = LoraConfig(bias="none", **task, **peft.model_dump())
     try:
         over = get_peft_model(model, config)
     except ValueError as error:  # PEFT's word for target modules that the model does not have
         raise ModelError(f"peft: {error}".splitlines()[0]) from error
     if before is not None:
-        _take_over(over, before)
+        _take_over(over, before, head)
     return over
 
 
-def _take_over(over: Any, before: Path) -> None:
+def _take_over(over: Any, before: Path, head: str | None) -> None:
     """Give a fresh adapter the weights of the one before: of the same kind, all of them and no others.
 
     Nobody answers with what a training in mid-chain leaves, so this is where it is proven.
     """
-    from peft import set_peft_model_state_dict
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
     from safetensors.torch import load_file
 
     from leaven.models.load import prove_adapter
 
     if differs := _differences(over.peft_config["default"], before):
         raise ModelError(f"the training before left another adapter ({differs}); declare the same peft")
-    prove_adapter(over, before)
+    prove_adapter(over, before, new=head)
     device = next(over.parameters()).device
-    set_peft_model_state_dict(over, load_file(before / "adapter_model.safetensors", device=str(device)))
+    stored = load_file(before / "adapter_model.safetensors", device=str(device))
+    new = get_peft_model_state_dict(over) if head else {}  # a head that the adapter before did not have stays as drawn
+    set_peft_model_state_dict(over, {**new, **stored})
 
 
 def _differences(config: Any, before: Path) -> str:

@@ -6,34 +6,28 @@ result has its own default here and is passed explicitly, so that an upgrade of 
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from leaven.data.doctor import Check
-from leaven.errors import ModelError
 from leaven.registry import Count, Positive, Rate, trainer
-from leaven.train.adapters import NAME, Lora, adapted, keep_below
-from leaven.train.checkpoints import forget, load_seen, newest_whole, seal
+from leaven.train.adapters import Lora, adapted
+from leaven.train.artefact import save
 from leaven.train.devices import prove_precision, show_gpus
-from leaven.train.health import Diverged
-from leaven.train.reports import Trackers, reports
+from leaven.train.reports import Trackers
+from leaven.train.run import facts, placed, prove_all_seen, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from datasets import Dataset
     from transformers import PreTrainedModel
 
     from leaven.train.job import Job
 
-_LOGGED_EVERY = 10
-_CHECKPOINT_EVERY_S = 60.0  # what a killed run loses at most; when one is written cannot change the result
 
-
-@trainer(version=1, circumstance=("report_to",))
+@trainer(version=1, reads="examples", makes="policy", circumstance=("report_to",))
 def sft(  # noqa: PLR0913 - the signature is the schema
     job: Job,
     model: PreTrainedModel,
@@ -89,78 +83,23 @@ def _train(
     set_seed(job.seed)
     over = adapted(model, peft, job.adapter)
     prove_precision(over, bf16=given["bf16"], fp16=given["fp16"])
-    checkpoint = newest_whole(job.checkpoints)
-    done = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
-    with reports(report_to, job.logs, done or 0) as callbacks:
-        trainer = _trainer(job, over, rows, given, callbacks)
-        if checkpoint is not None:
-            trainer.seen, trainer.seconds_before = load_seen(checkpoint)
-        _run(job, trainer, checkpoint)
-    _prove_all_seen(trainer, rows, given)
-    _save(job, trainer)
-    return {**_facts(trainer), "rows": len(rows), "resumed_from_step": done}
-
-
-def _run(job: Job, trainer: Any, checkpoint: Path | None) -> None:
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except Diverged:
-        forget(job.checkpoints)
-        raise
-
-
-def _facts(trainer: Any) -> dict[str, Any]:
-    history = trainer.state.log_history
-    losses = [entry["loss"] for entry in history if "loss" in entry] or [entry["train_loss"] for entry in history[-1:]]
-    return {
-        **trainer.seen,
-        "steps": trainer.state.global_step,
-        "first_loss": losses[0] if losses else None,
-        "final_loss": losses[-1] if losses else None,
-        "seconds": round(trainer.seconds, 3),
-    }
+    trainer, done = run(job, report_to, lambda callbacks: _trainer(job, over, rows, given, callbacks))
+    prove_all_seen(trainer, len(rows), _trained(rows), given)
+    save(job, trainer, "sft")
+    return {**facts(trainer), "rows": len(rows), "resumed_from_step": done}
 
 
 def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbacks: list[Any]) -> Any:
     from leaven.train.trainers.sft import ReproducibleSFT, config
 
-    arguments = config(
-        output_dir=str(job.checkpoints), run_name=job.name or None, seed=job.seed, logging_steps=_LOGGED_EVERY, **given
-    )
+    arguments = config(**placed(job), **given)
     show_gpus(arguments, model)
-    trainer = ReproducibleSFT(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer,
-                              callbacks=callbacks)  # fmt: skip
-    trainer.on_checkpoint, trainer.on_step, trainer.save_every_s = seal, job.progress, _CHECKPOINT_EVERY_S
-    return trainer
+    return ReproducibleSFT(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer,
+                           callbacks=callbacks)  # fmt: skip
 
 
-def _prove_all_seen(trainer: Any, rows: Dataset, given: dict[str, Any]) -> None:
-    """Over whole epochs each row must have been trained once an epoch, token by token: nothing dropped unseen."""
-    epochs = given["num_train_epochs"]
-    if given["max_steps"] > 0 or epochs != int(epochs):
-        return
+def _trained(rows: Dataset) -> int:
+    """Return how many tokens carry loss."""
     import pyarrow.compute as pc
 
-    tokens = pc.sum(pc.not_equal(pc.list_flatten(rows.data.table["labels"]), -100)).as_py()
-    expected = {"rows_seen": len(rows) * int(epochs), "tokens_trained": tokens * int(epochs)}
-    if trainer.seen != expected:
-        raise ModelError(f"the trainer saw {trainer.seen}, not {expected}: rows or tokens were lost or trained twice")
-
-
-def _save(job: Job, trainer: Any) -> None:
-    from leaven.models.load import prove_finite
-    from leaven.models.ref import ModelRef
-
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    prove_finite(model)
-    has_adapter = hasattr(model, "peft_config")
-    model.save_pretrained(job.out / NAME if has_adapter else job.out, safe_serialization=True)
-    if has_adapter:
-        keep_below(job.before, job.out)
-    job.tokenizer.save_pretrained(job.out)
-    settings = model.generation_config
-    settings.pad_token_id, settings.eos_token_id = job.tokenizer.pad_token_id, list(job.stop_ids)
-    settings.save_pretrained(job.out)
-    ModelRef(job.base, (NAME,) if has_adapter else ()).save(job.out)
-    with (job.out / "log.jsonl").open("w", encoding="utf-8") as log:
-        log.writelines(json.dumps(entry) + "\n" for entry in trainer.state.log_history)
+    return int(pc.sum(pc.not_equal(pc.list_flatten(rows.data.table["labels"]), -100)).as_py())

@@ -16,7 +16,7 @@ _BATCHES_PER_POOL = 50  # as in transformers: large enough to sort well, small e
 class SeededSampler(Sampler[int]):  # type: ignore[misc] # torch is not followed
     """Random order, or batches of similar length in random order (less padding, so faster)."""
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, *, group_by_length: bool):
+    def __init__(self, lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int, *, group_by_length: bool):
         self._lengths = np.asarray(lengths)
         self._batch_size = batch_size
         self._seed = seed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import Trainer, TrainerCallback
+from transformers import TrainerCallback
 
 from leaven.train.health import prove_sound
 
@@ -12,10 +12,10 @@ from leaven.train.health import prove_sound
 class Watch(TrainerCallback):  # type: ignore[misc] # transformers is untyped
     """Looks at every line of the log before a checkpoint of the same step could be written."""
 
-    def __init__(self, trainer: Trainer, vocabulary: int):
-        self._trainer, self._vocabulary = trainer, vocabulary
+    def __init__(self, trainer: Any, guess: float | None):
+        self._trainer, self._guess = trainer, guess
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Raise Diverged where the newest line says so."""
         skipped = bool(args.fp16 and self._trainer.accelerator.optimizer_step_was_skipped)
-        prove_sound(state.log_history, self._vocabulary, skipped=skipped)
+        prove_sound(state.log_history, self._guess, skipped=skipped)

@@ -1,0 +1,70 @@
+"""What a training leaves: weights or an adapter, the tokenizer, what it is and what lies under it, and its log."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaven.train.adapters import NAME, keep_below
+
+if TYPE_CHECKING:
+    from leaven.train.job import Job
+
+
+def save(job: Job, trainer: Any, by: str, makes: str = "policy") -> None:
+    """Write what a trainer trained into the job's folder; ``by`` is its name. Of adapters the trained one alone.
+
+    Raises ModelError if a weight is not finite.
+    """
+    from leaven.models.load import prove_finite
+    from leaven.models.ref import ModelRef
+
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    prove_finite(model)
+    has_adapter = hasattr(model, "peft_config")
+    if has_adapter:
+        model.save_pretrained(job.out / NAME, safe_serialization=True, selected_adapters=["default"])
+        keep_below(job.before, job.out)
+    else:
+        model.save_pretrained(job.out, safe_serialization=True)
+    job.tokenizer.save_pretrained(job.out)
+    if makes == "policy":
+        _save_settings(job, model)
+    adapters = (NAME,) if has_adapter else ()
+    ModelRef(job.base, adapters, makes, lineage(job, by, has_adapter)).save(job.out)
+    with (job.out / "log.jsonl").open("w", encoding="utf-8") as log:
+        log.writelines(json.dumps(entry) + "\n" for entry in trainer.state.log_history)
+
+
+def _save_settings(job: Job, model: Any) -> None:
+    settings = model.generation_config
+    settings.pad_token_id, settings.eos_token_id = job.tokenizer.pad_token_id, list(job.stop_ids)
+    settings.save_pretrained(job.out)
+
+
+def lineage(job: Job, by: str, has_adapter: bool) -> tuple[dict[str, Any], ...]:
+    """Return every training under an artefact, the first one first, and the one that made it."""
+    from leaven.models.ref import ModelRef
+
+    under = ModelRef.load(job.before).lineage if job.before is not None else ()
+    this = {
+        "trainer": by,
+        "trained": NAME if has_adapter else "whole",
+        "base": job.base.get("identity"),
+        "seed": job.seed,
+        "started_from": _hashes(job.before) if job.before is not None else {},
+    }
+    return (*under, this)
+
+
+def _hashes(before: Path) -> dict[str, str]:
+    """Return the sha256 of each file of weights that a training started from; none where that was the base."""
+    files = sorted([*before.glob("model*.safetensors"), *before.glob(f"{NAME}/*.safetensors")])
+    return {file.relative_to(before).as_posix(): _sha256(file) for file in files}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
