@@ -29,7 +29,7 @@ class WiredSuite:
 
     ``name`` is the suite's in the results; ``data`` is what of the study's data it asks, None where it brings its own.
     An ``is_sampled`` suite involves a draw; where ``is_itemwise``, each row is an item of its own, though others ask
-    the same.
+    the same; or rows are one item that have the same id before ``item_mark`` (an item in several groups).
     """
 
     name: str
@@ -40,6 +40,7 @@ class WiredSuite:
     data: str | None = None
     is_sampled: bool = False
     is_itemwise: bool = False
+    item_mark: str = ""
 
 
 @dataclass(frozen=True)

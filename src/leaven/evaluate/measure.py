@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+AVERAGE = "average"  # what the mean over a group of tasks is called
+
 
 @dataclass(frozen=True)
 class Measure:

@@ -7,10 +7,15 @@ from typing import Any
 
 from leaven.rows import Row
 
-_TOLD = {"texts": "text", "finish_reasons": "finish_reason", "nats": "nats", "tokens": "tokens", "bytes": "bytes"}
+_TOLD = {
+    "texts": "text", "finish_reasons": "finish_reason", "nats": "nats", "tokens": "tokens", "bytes": "bytes",
+    "chosen_scores": "chosen", "rejected_scores": "rejected",
+    "chosen_tokens": "chosen_tokens", "rejected_tokens": "rejected_tokens",
+}  # fmt: skip
 _ASKED: dict[str, Callable[[Row], Any]] = {
     "prompts": lambda row: row["prompt"][-1]["content"],
     "references": lambda row: (row.get("completion") or row.get("chosen") or [{}])[-1].get("content"),
+    "labels": lambda row: row.get("label"),
     "others": lambda row: [row["rejected"][-1]["content"]] if row.get("rejected") else row.get("others"),
 }
 
@@ -27,5 +32,5 @@ def flow(name: str, told: Sequence[Row], asked: Mapping[str, Row]) -> list[Any]:
 
 
 def of_likelihoods(rows: Sequence[Row]) -> list[Row]:
-    """Return likelihoods as something told: by the row that was asked, one sample each."""
+    """Return likelihoods, or verdicts, as something told: by the row that was asked, one sample each."""
     return [{**row, "prompt_id": row["id"], "sample": 0} for row in rows]

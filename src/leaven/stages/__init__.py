@@ -7,13 +7,34 @@ record. Versions of verbs stand in ``VERSIONS``: raise one whenever the verb's r
 from __future__ import annotations
 
 from leaven.stages.answering import generate, likelihood
-from leaven.stages.data import doctor, fit, mix, prompts, rows, treat
+from leaven.stages.crows_pairs import crows_pairs
+from leaven.stages.data import doctor, fit, mix, pairs, prompts, rows, treat
+from leaven.stages.harness import harness
+from leaven.stages.preferences import asked_pairs, verdicts
+from leaven.stages.safety import safety, sentences
 from leaven.stages.scoring import score
 from leaven.stages.training import prove, train
 
 __all__ = [
-    "VERSIONS", "doctor", "fit", "generate", "likelihood", "mix", "prompts", "prove", "rows", "score", "train",
+    "VERSIONS",
+    "asked_pairs",
+    "crows_pairs",
+    "doctor",
+    "fit",
+    "generate",
+    "harness",
+    "likelihood",
+    "mix",
+    "pairs",
+    "prompts",
+    "prove",
+    "rows",
+    "safety",
+    "score",
+    "sentences",
+    "train",
     "treat",
+    "verdicts",
 ]  # fmt: skip
 
 VERSIONS = {
@@ -28,4 +49,11 @@ VERSIONS = {
     "generate": 1,
     "likelihood": 1,
     "score": 1,
+    "asked_pairs": 1,
+    "verdicts": 1,
+    "crows_pairs": 1,
+    "pairs": 1,
+    "harness": 1,
+    "sentences": 1,
+    "safety": 1,
 }

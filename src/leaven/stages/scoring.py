@@ -9,7 +9,7 @@ from leaven.stages.folders import Args, Facts, Inputs, table_of
 
 
 def score(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Generations or likelihoods -> scores by one metric; a null says that a text could not be scored."""
+    """Generations, likelihoods or verdicts -> scores by one metric; a null says that a text could not be scored."""
     from leaven.registry import METRICS
     from leaven.score.flows import flow
 
@@ -34,10 +34,11 @@ def score(args: Args, inputs: Inputs, out: Path) -> Facts:
 
 
 def _told(inputs: Inputs) -> list[tables.Row]:
-    """Return what a model made of each row: its answers, or how expected the row was to it."""
+    """Return what a model made of each row: its answers, how expected the row was to it, or which answer it prefers."""
     from leaven.score.flows import of_likelihoods
 
-    if "likelihoods" in inputs:
-        return of_likelihoods(tables.read(inputs["likelihoods"] / "likelihoods.parquet").to_pylist())
+    for name in ("likelihoods", "verdicts"):
+        if name in inputs:
+            return of_likelihoods(tables.read(inputs[name] / f"{name}.parquet").to_pylist())
     rows: list[tables.Row] = tables.read(inputs["generations"] / "generations.parquet").to_pylist()
     return rows

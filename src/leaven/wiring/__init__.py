@@ -20,6 +20,7 @@ from typing import Any
 from leaven import needs
 from leaven.engine.stage import Stage
 from leaven.evaluate.difference import DifferenceSuite
+from leaven.evaluate.harness import HarnessSuite
 from leaven.graph import Graph, Identities, WiredCell
 from leaven.models import ref
 from leaven.registry import SUITES, TRAINERS, TREATMENTS
@@ -40,7 +41,9 @@ def wire(study: Study, known: Identities | None = None, *, ask: bool = True) -> 
     wiring = _Wiring(Sourcing(study, known or Identities(), ask))
     made = [wiring.cell(cell) for cell in cells(study)]
     differences = [suite for suite, _ in wiring.suites if isinstance(suite, DifferenceSuite)]
-    return Graph(study, made, dict(wiring.sourcing.rows), wiring.sourcing.known, differences)
+    groups = [suite.groups for suite, _ in wiring.suites if isinstance(suite, HarnessSuite)]
+    averages = {name: list(tasks) for one in groups for name, tasks in one.items()}
+    return Graph(study, made, dict(wiring.sourcing.rows), wiring.sourcing.known, differences, averages)
 
 
 @dataclass

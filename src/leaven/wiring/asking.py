@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from leaven import needs
 from leaven.engine.stage import Needs, Stage
+from leaven.errors import LeavenError, Problem, StudyError
 from leaven.evaluate.crows_pairs import CrowsPairsSuite
+from leaven.evaluate.harness import HarnessSuite
 from leaven.evaluate.likelihood import LikelihoodSuite
 from leaven.evaluate.measure import Measure
 from leaven.evaluate.preferences import PreferenceSuite
+from leaven.evaluate.safety import SafetySuite
 from leaven.evaluate.suite import CHARACTERS, GenerationSuite
+from leaven.evaluate.tasks.info import describe
 from leaven.graph import WiredSuite
 from leaven.models import ref
 from leaven.registry import METRICS, Step
@@ -43,6 +47,10 @@ def wired(sourcing: Sourcing, asked: Asked, suite: Any) -> Iterator[WiredSuite]:
         yield _generation(sourcing, asked, suite)
     elif isinstance(suite, LikelihoodSuite):
         yield _likelihood(sourcing, asked, suite)
+    elif isinstance(suite, HarnessSuite):
+        yield from _harness(sourcing, asked, suite)
+    elif isinstance(suite, SafetySuite):
+        yield _safety(sourcing, asked, suite)
     elif isinstance(suite, PreferenceSuite):
         yield _preferences(sourcing, asked, suite)
     else:
@@ -61,6 +69,38 @@ def _likelihood(sourcing: Sourcing, asked: Asked, suite: LikelihoodSuite) -> Wir
     prompts = sourcing.fit(suite.prompts, asked.base, {"max_length": NO_LIMIT})
     told = _told(asked, suite.name, "likelihood", {}, {"prompts": prompts}, _takes(sourcing, asked))
     return _scored(sourcing, asked, suite, (suite.prompts, prompts, told))
+
+
+def _harness(sourcing: Sourcing, asked: Asked, suite: HarnessSuite) -> Iterator[WiredSuite]:
+    """Each task is a suite of its own; what it asks, its items and their values are in one table."""
+    for task in suite.tasks:
+        takes = _takes(sourcing, asked)
+        takes = replace(takes, paths={**takes.paths, **suite.paths(task)})
+        told = _told(asked, task, "harness", _task(sourcing, suite, task), {}, takes)
+        measured = describe(task, suite.include_path, suite.local.get(task)).measures
+        yield WiredSuite(task, told, told, {task: told}, measured, is_itemwise=True)
+
+
+def _task(sourcing: Sourcing, suite: HarnessSuite, task: str) -> dict[str, Any]:
+    """What a task and its data are, found out once for all cells."""
+    name = json.dumps([task, suite.include_path, suite.local.get(task), dict(suite.settings)], sort_keys=True)
+    if name not in sourcing.known.tasks:
+        try:
+            sourcing.known.tasks[name] = suite.args(task, ask=sourcing.ask)
+        except LeavenError as error:
+            raise StudyError([Problem(f"evaluate: harness: {task}", str(error))]) from error
+    return sourcing.known.tasks[name]
+
+
+def _safety(sourcing: Sourcing, asked: Asked, suite: SafetySuite) -> WiredSuite:
+    rows, bos = {"statements": sourcing.source(suite.data)}, {"bos": True} if suite.bos else {}
+    told = _told(asked, suite.name, "sentences", bos, rows, _takes(sourcing, asked))
+    read, where = {"likelihoods": told, **rows}, f"{asked.where} {suite.name}"
+    scored = stage("safety", {"draws": suite.draws}, read, together=f"score {asked.where}", where=where)
+    return WiredSuite(
+        suite.name, scored, told, {suite.name: scored}, tuple(suite.measures), suite.data, is_itemwise=True,
+        item_mark="@",
+    )  # fmt: skip
 
 
 def _preferences(sourcing: Sourcing, asked: Asked, suite: PreferenceSuite) -> WiredSuite:

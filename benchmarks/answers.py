@@ -1,6 +1,6 @@
 """Seconds and peak memory of the statistics on 1,000,000 measurements: 6 arms, 3 seeds, 20 metrics.
 
-    python benchmarks/statistics.py [measurements]
+    python benchmarks/answers.py [measurements]
 
 The table is made here: half of the metrics are outcomes of 0 and 1, a quarter are scores, a quarter are counts with
 many ties; half of the metrics have their items in four groups. Every part is timed in a process of its own, so that

@@ -1,0 +1,111 @@
+"""Which of two answers a model prefers: log-probabilities of a language model, or rewards of a reward model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from leaven.data import chat
+from leaven.generate import likelihood
+from leaven.rows import Row
+
+SIDES = ("chosen", "rejected")
+_MOST_ROWS = 64
+_MOST_TOKENS = 1 << 15  # in one batch, with padding
+
+Told = tuple[str, str, float | None, int | None]  # a row's id, which answer, its score, and the tokens it sums over
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A prompt with one of its two answers as a reward model reads it: the whole rendered conversation."""
+
+    id: str
+    side: str
+    ids: list[int]
+
+
+def log_probabilities(model: Any, tokenizer: Any, rows: Sequence[Row]) -> Iterator[Told]:
+    """Yield the summed log-probability of each answer's own text, given its prompt, in no particular order.
+
+    Counted as by the verb ``likelihood``: what the chat template puts around the answer, EOS too, is read and not
+    counted. The score is null where nothing can be counted.
+    """
+    wanted = []
+    for side in SIDES:
+        shown = [{**row, "completion": row[side]} for row in rows]
+        wanted += [replace(one, id=f"{side}:{one.id}") for one in likelihood.readings(tokenizer, shown)]
+    for one in likelihood.read(model, tokenizer.pad_token_id, wanted):
+        side, _, row = one["id"].partition(":")
+        yield row, side, None if one["nats"] is None else -one["nats"], one["tokens"]
+
+
+def conversations(tokenizer: Any, rows: Sequence[Row]) -> list[Conversation]:
+    """Encode each row's two whole conversations by the chat template, as they are trained on."""
+    made = []
+    for side in SIDES:
+        texts = [chat.render(tokenizer, [*row["prompt"], *row[side]]) for row in rows]
+        encoded = chat.ids(tokenizer, texts)
+        made += [Conversation(row["id"], side, ids) for row, ids in zip(rows, encoded, strict=True)]
+    return made
+
+
+def rewards(model: Any, wanted: Sequence[Conversation]) -> Iterator[Told]:
+    """Yield the reward of each conversation, in no particular order; null where it is no finite number.
+
+    Batched by length and padded on the right with the model's own pad token, by which it finds a text's end: a text's
+    reward alone is its reward in a batch (in float32 to 1e-5). A reward sums over no tokens, so there are none.
+    """
+    import torch
+
+    model.eval()
+    pad = model.config.get_text_config().pad_token_id
+    rows = sorted(wanted, key=lambda one: (len(one.ids), one.id, one.side))
+    pending = list(_batches(rows, _MOST_ROWS if pad is not None else 1))
+    while pending:
+        batch = pending.pop(0)
+        try:
+            yield from _rewards(model, pad or 0, batch)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+            torch.cuda.empty_cache()
+            pending[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+
+
+def _batches(rows: Sequence[Conversation], most: int) -> Iterator[list[Conversation]]:
+    batch: list[Conversation] = []
+    for row in rows:
+        if batch and (len(batch) == most or (len(batch) + 1) * len(row.ids) > _MOST_TOKENS):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _rewards(model: Any, pad: int, batch: Sequence[Conversation]) -> list[Told]:
+    import torch
+
+    width = max(len(row.ids) for row in batch)
+    ids = torch.tensor([row.ids + [pad] * (width - len(row.ids)) for row in batch], device=model.device)
+    mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in batch], device=model.device)
+    with torch.inference_mode():
+        found = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, 0].float().tolist()
+    return [
+        (row.id, row.side, value if math.isfinite(value) else None, None)
+        for row, value in zip(batch, found, strict=True)
+    ]
+
+
+def verdicts(rows: Sequence[Row], told: Sequence[Told]) -> list[Row]:
+    """Return one row of schema *verdicts* for each preference, in their order."""
+    found = {(row, side): (score, tokens) for row, side, score, tokens in told}
+    made = []
+    for row in rows:
+        both = {side: found[row["id"], side] for side in SIDES}
+        scores = {side: score for side, (score, _) in both.items()}
+        made.append({"id": row["id"], **scores, **{f"{side}_tokens": tokens for side, (_, tokens) in both.items()}})
+    return made
