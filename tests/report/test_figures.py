@@ -169,7 +169,7 @@ def test_two_hundred_arms(comparison: Make, swept: bool) -> None:
         measurements=pd.DataFrame(rows, columns=COLUMNS),
         comparisons=[comparison(arm=a, metric=f"m{j}", group=g, **plain) for a in names[1:] for j in range(3)
                      for g in (None, "one", "two")],
-        trainings=[TrainingInfo(a, 0, losses=[(i, 3.0 + i % 3) for i in range(300)]) for a in names],
+        trainings=[TrainingInfo(a, 0, seconds=k, losses=[(i, 3.0 + i % 3) for i in range(300)]) for k, a in enumerate(names)],
     )  # fmt: skip
     charts = drawn(many)
     check(charts)

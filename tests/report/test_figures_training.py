@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from leaven.report.charts.training import smoothed, spread, steps_of, thinned, training_chart
+from leaven.report.charts.traces import smoothed, spread, thinned
+from leaven.report.charts.training import steps_of, training_chart
 from leaven.report.charts.view import view
 from leaven.report.figures import Chart
 from leaven.report.findings import Findings, TrainingInfo

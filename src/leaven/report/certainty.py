@@ -117,9 +117,9 @@ def outcome(findings: Findings, c: Comparison) -> str:
 
 
 def called(findings: Findings, suite: str, metric: str, group: str | None = None) -> str:
-    """Name a column: its metric, its suite too where several suites measure it, its group."""
-    several = len({m.suite for m in findings.metrics if m.name == metric}) > 1
-    about = ", ".join(clip(part, 60) for part in ([suite] if several else []) + ([group] if group else []))
+    """Name a column: its metric, its suite too where the metric alone does not tell, its group."""
+    both = findings.needs_suite(suite, metric)
+    about = ", ".join(clip(part, 60) for part in ([suite] if both else []) + ([group] if group else []))
     return f"{clip(metric, 60)} ({about})" if about else clip(metric, 60)
 
 

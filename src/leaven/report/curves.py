@@ -71,6 +71,15 @@ def bounds(c: Comparison | None) -> tuple[float, float] | None:
     return (c.low, c.high) if c is not None and numbers.is_number(c.low) and numbers.is_number(c.high) else None
 
 
+def placed(c: Comparison | None, unit: str) -> tuple[float, float] | None:
+    """Return a difference's interval around the mean that it is a difference to; that of a share within 0 and 1."""
+    both = bounds(c)
+    if c is None or both is None or not numbers.is_number(c.baseline_mean):
+        return None
+    low, high = c.baseline_mean + both[0], c.baseline_mean + both[1]
+    return (max(low, 0.0), min(high, 1.0)) if unit == "share" else (low, high)
+
+
 def _curve(
     findings: Findings, found: Means, column: Column, places: Mapping[str, float], ticks: Sequence[tuple[float, str]]
 ) -> Curve:

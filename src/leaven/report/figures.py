@@ -11,9 +11,10 @@ from leaven.report.charts.dose import dose_chart
 from leaven.report.charts.forest import forest_chart
 from leaven.report.charts.groups import grouped, groups_chart
 from leaven.report.charts.heat import heat_chart
+from leaven.report.charts.preferences import preferences_chart, preferring
 from leaven.report.charts.seeds import seeds_chart
 from leaven.report.charts.surface import surface_chart
-from leaven.report.charts.tradeoff import pairs, tradeoff_chart
+from leaven.report.charts.tradeoff import declared, pairs, tradeoff_chart
 from leaven.report.charts.training import steps_of, training_chart
 from leaven.report.charts.view import View, view
 from leaven.report.curves import has_doses
@@ -24,6 +25,7 @@ __all__ = ["NOT_DRAWN", "Chart", "gallery", "headline", "keyed"]
 
 MOST_POINTS = 480  # arms times further metrics that have charts of their own
 MOST_ANSWERS, MOST_METRICS, MOST_GROUPED, MOST_TRAININGS, MOST_SURFACES = 3, 8, 4, 3, 4
+MOST_PREFERRING = 8  # charts of what preferences did: four for each training
 
 Planned = tuple[str, Callable[[str], Chart | None]]  # a kind, and what draws it under a name
 
@@ -74,7 +76,9 @@ def _answering(seen: View) -> list[Column]:
 def _answers(seen: View) -> list[Planned]:
     """Plan what shows an outcome best: its doses, where the study has any, else the arms' differences."""
     kind, draw = ("dose", dose_chart) if has_doses(seen.findings) else ("forest", forest_chart)
-    return [(kind, partial(draw, seen, column)) for column in _answering(seen)]
+    planned: list[Planned] = [(kind, partial(draw, seen, column)) for column in _answering(seen)]
+    pair = declared(seen)
+    return [*planned, *([("tradeoff", partial(tradeoff_chart, seen, pair))] if pair else [])]
 
 
 def _others(seen: View) -> Iterator[Planned]:
@@ -85,11 +89,13 @@ def _others(seen: View) -> Iterator[Planned]:
     yield from (("dose", partial(dose_chart, seen, column)) for column in further if over_doses)
     forests = [column for column in [*(shown if over_doses else []), *further] if seen.contrasts(column)]
     yield from (("forest", partial(forest_chart, seen, column)) for column in forests)
-    yield from (("tradeoff", partial(tradeoff_chart, seen, pair)) for pair in pairs(seen))
+    yield from (("tradeoff", partial(tradeoff_chart, seen, pair)) for pair in pairs(seen) if pair != declared(seen))
     yield from (("groups", partial(groups_chart, seen, column)) for column in grouped(seen)[:MOST_GROUPED])
     yield from (("seeds", partial(seeds_chart, seen, column)) for column in shown if seen.found)
     for step in steps_of(seen.findings)[:MOST_TRAININGS]:
         yield "training", partial(training_chart, seen, step)
+    for pair in preferring(seen.findings)[:MOST_PREFERRING]:
+        yield "preferences", partial(preferences_chart, seen, pair)
     yield "heat", partial(heat_chart, seen, left_out=len(every) - len(further))
     for surface in seen.findings.analyses.surfaces[:MOST_SURFACES]:
         yield "surface", partial(surface_chart, seen, surface)

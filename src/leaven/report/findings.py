@@ -28,6 +28,7 @@ class ArmInfo:
     replicate: int = 0
     is_baseline: bool = False
     repeats: str | None = None  # the arm that a replicate repeats; None with replicate > 0 means the baseline
+    data: Sequence[str] = ()  # trainer and data set of every training, in order: "sft lima", "dpo hh"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,10 @@ class TrainingInfo:
     final_loss: float | None = None
     losses: Sequence[tuple[int, float]] = ()  # (step, loss) as it was logged
     step: str = ""  # which of a chain's trainings, "" where there is one
+    trainer: str = ""  # sft, dpo, reward
+    data: str = ""  # the data set's name in the study
+    # What else was logged, (step, value) by the trainer's own names: rewards/chosen, logps/rejected, margin.
+    curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,12 +148,42 @@ class LockInfo:
     beside: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Board:
+    """Columns of several suites side by side, as (suite, metric); with ``groups``, a table of each column's groups."""
+
+    title: str
+    columns: Sequence[tuple[str, str]]
+    groups: bool = False
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A table that somebody published, to be shown beside the run's own values.
+
+    ``columns`` are (suite, metric, group or None, the name that the source gives it); ``rows`` holds a value or None
+    for each column, by the source's name of the row; ``arms`` says which arm of this study a row stands for.
+    ``baseline`` names the row that the others differ from; empty, it is the row that stands for a baseline here, else
+    the first. ``scale`` is what one of the published units is in the metric's own: 0.01 for percent of a share.
+    """
+
+    title: str
+    source: str
+    columns: Sequence[tuple[str, str, str | None, str]]
+    rows: Mapping[str, Sequence[float | None]]
+    arms: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    baseline: str = ""
+    scale: float = 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Findings:
     """Everything the report shows. Only ``name`` and ``question`` are needed; what is absent is said to be absent.
 
     ``measurements`` has the columns arm, dose, seed, suite, metric, group, item_id, sample, value. ``settings`` are
-    what all arms share, ``differing`` what they do not.
+    what all arms share, ``differing`` what they do not. ``tradeoff`` is (suite, metric) of what is gained and of what
+    it is set against: the first stands up, the second across; both need a direction that is better.
     """
 
     name: str
@@ -179,6 +214,9 @@ class Findings:
     is_study: bool = False  # then a lock should say what was declared before results
     analyses: Analyses = field(default_factory=Analyses)
     unfinished: str | None = None  # how far a run is that is not at its end, and how it goes on
+    boards: Sequence[Board] = ()
+    references: Sequence[Reference] = ()
+    tradeoff: tuple[tuple[str, str], tuple[str, str]] | None = None
 
     @property
     def baselines(self) -> set[str]:
@@ -194,6 +232,16 @@ class Findings:
         """Return what is known of a metric; one that nobody described is a plain score."""
         known = [m for m in self.metrics if m.suite == suite and m.name == name]
         return known[0] if known else MetricInfo(suite, name)
+
+    def needs_suite(self, suite: str, metric: str) -> bool:
+        """Say whether a metric's name alone does not tell what was measured.
+
+        So it is where several suites have it, and on a board of several suites, whose columns are called by both.
+        """
+        if len({known.suite for known in self.metrics if known.name == metric}) > 1:
+            return True
+        mixed = [board for board in self.boards if len({name for name, _ in board.columns}) > 1]
+        return any((suite, metric) in board.columns for board in mixed)
 
     def is_replicate(self, arm: ArmInfo) -> bool:
         """Say whether an arm repeats the baseline with other seeds: an A/A arm, whose true effect is zero."""

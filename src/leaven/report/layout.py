@@ -16,11 +16,15 @@ MOST_COLUMNS = 6  # beside the first, at 1280 pixels
 
 @dataclass(frozen=True)
 class Laid:
-    """A table in one block or several; ``turned`` means that arms stand across and metrics down."""
+    """A table in one block or several; ``turned`` means that arms stand across and metrics down.
+
+    ``kind`` is the table's: suite, groups, board or published.
+    """
 
     title: str
     blocks: Sequence[Grid]
     turned: bool = False
+    kind: str = "suite"
 
 
 def laid_out(grids: Iterable[Grid]) -> list[Laid]:
@@ -30,8 +34,9 @@ def laid_out(grids: Iterable[Grid]) -> list[Laid]:
 
 def _laid(grid: Grid) -> Laid:
     if len(grid.heads) > MOST_COLUMNS >= len(grid.lines):
-        return Laid(grid.title, [grid], turned=True)
-    return Laid(grid.title, [_columns(grid, first, last) for first, last in _parts(len(grid.heads))])
+        return Laid(grid.title, [grid], turned=True, kind=grid.kind)
+    blocks = [_columns(grid, first, last) for first, last in _parts(len(grid.heads))]
+    return Laid(grid.title, blocks, kind=grid.kind)
 
 
 def _parts(n: int) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
-from leaven.report import cautions, formats, listings, numbers, scored, sections, tables
+from leaven.report import boards, cautions, formats, listings, numbers, scored, sections, tables
 from leaven.report.answer import answer
 from leaven.report.browser import browser
 from leaven.report.figures import gallery, headline, keyed
@@ -20,8 +20,10 @@ from leaven.report.findings import Findings
 from leaven.report.layout import laid_out
 from leaven.report.means import Means, arms, means
 from leaven.report.packing import packed
+from leaven.report.phases import falling
 from leaven.report.policy import policy, script
-from leaven.report.text import clean, clip
+from leaven.report.text import LONGEST, clean, clip
+from leaven.report.verdicts import LEAD, verdicts
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,6 +56,9 @@ def _top(findings: Findings, found: Means) -> dict[str, Any]:
         "has_primary": bool(findings.primary),
         "lock": sections.lock(findings),
         "claims": claims,
+        "verdicts": verdicts(findings, found),
+        "verdicts_lead": LEAD,
+        "longest": LONGEST,
         "headline": keyed(headline(findings, found)),
         "gallery": keyed(gallery(findings, found)),
     }
@@ -72,15 +77,16 @@ def _said(findings: Findings, found: Means, claims_stand_apart: bool) -> tuple[l
 
 def _results(findings: Findings, found: Means) -> dict[str, Any]:
     """Return the tables of numbers and what is to be thought of them."""
-    grids, groups = tables.by_suite(findings, found), tables.by_group(findings, found)
+    shown = boards.shown(findings, found)
+    texts = {ending: formats.render(findings, name) for ending, name in EXPORTS.items()} if shown.every else None
     return {
-        "grids": laid_out(grids),
-        "groups": laid_out(groups),
+        "grids": laid_out([*shown.boards, *shown.suites]),
+        "published": laid_out(shown.published),
+        "inside": laid_out(shown.inside),
+        "groups": laid_out(shown.groups),
         "n_arms": len(arms(findings, found)),
-        "legend": tables.legend([*grids, *groups]),
-        "exports": packed({ending: formats.render(findings, name) for ending, name in EXPORTS.items()})
-        if grids
-        else "",
+        "legend": tables.legend(shown.every),
+        "exports": packed(texts) if texts else "",
         "two_tests": listings.TWO_TESTS if listings.two_tests(findings.comparisons) else "",
         "contrasts": listings.contrasts(findings),
         "trends": listings.trends(findings, found),
@@ -102,6 +108,7 @@ def _made(findings: Findings, found: Means) -> dict[str, Any]:
         "excerpts": sections.excerpts(findings),
         "data": sections.data_table(findings),
         "trainings": sections.training_table(findings),
+        "falling": falling(findings),
         "differing": sections.differing(findings),
         "settings": sections.pairs(findings.settings.items(), ["setting", "value"]),
         "unmeasured": sections.unmeasured(findings, found),
@@ -127,6 +134,7 @@ def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
     every = [
         ("answer", "Answer", True),
         ("claims", "Claims", view["claims"]),
+        ("verdicts", "What each data set did", view["verdicts"]),
         ("charts", "Dose and response" if f.dose_name else "Differences", view["headline"]),
         ("results", "Arms and metrics", True),
         ("trends", "Trends", view["trends"] or view["tolerated"]),

@@ -7,7 +7,7 @@ their own are named here too, so that who lays out a page has one place to look.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -20,6 +20,7 @@ from leaven.report.findings import Findings, LedgerInfo, SampleInfo, TrainingInf
 from leaven.report.gaps import unmeasured
 from leaven.report.listings import Table
 from leaven.report.means import Means, arms
+from leaven.report.phases import phases
 from leaven.report.tables import role
 
 __all__ = [
@@ -136,29 +137,43 @@ def _listed_again(findings: Findings) -> str:
 
 
 def training_table(findings: Findings) -> Table | None:
-    """Return the trainings, one line per arm, and say whether all arms had the same number of steps."""
-    heads = ["arm", "seeds", "rows", "tokens", "steps", "time", "final loss"]
+    """Return the trainings, a line per arm (in a chain: per arm and training), and whether all had equally many steps.
+
+    What a training was on stands there where it is known.
+    """
+    named = phases(findings)
+    chained, known = len(named) > 1, any(t.data for t in findings.trainings)
     order = {arm: place for place, arm in enumerate(dict.fromkeys(t.arm for t in findings.trainings))}
-    together = sorted(findings.trainings, key=lambda t: order[t.arm])
+    together = sorted(((order[t.arm], name, t) for name, runs in named.items() for t in runs), key=lambda one: one[0])
     rows = []
-    for arm, grouped in groupby(together, lambda t: t.arm):
-        runs = list(grouped)
-        counts = [span([getattr(run, name) for run in runs], numbers.count) for name in ("rows", "tokens", "steps")]
-        time = span([run.seconds for run in runs], numbers.duration)
-        loss = span([run.final_loss for run in runs], numbers.value)
-        rows.append([arm, seeds(run.seed for run in runs), *counts, time, loss])
-    return Table(heads, rows, frozenset({2, 3, 4, 5, 6}), _same_steps(findings.trainings)) if rows else None
+    for (_, name), grouped in groupby(together, lambda one: one[:2]):
+        runs = [run for _, _, run in grouped]
+        data = ", ".join(dict.fromkeys(run.data for run in runs if run.data)) or "–"
+        rows.append([runs[0].arm, *([name or "–"] if chained else []), *([data] if known else []), *_counted(runs)])
+    heads = ["arm", *(["training"] if chained else []), *(["data"] if known else []),
+             "seeds", "rows", "tokens", "steps", "time", "final loss"]  # fmt: skip
+    numeric = frozenset(range(len(heads) - 5, len(heads)))
+    return Table(heads, rows, numeric, " ".join(_same_steps(named))) if rows else None
 
 
-def _same_steps(trainings: Sequence[TrainingInfo]) -> str:
-    steps = {t.steps for t in trainings}
-    if None in steps or len(trainings) < 2:
-        return ""
-    if len(steps) == 1:
-        return f"All {len(trainings)} runs made the same number of steps."
-    return (
-        "The runs differ in their number of steps: what looks like an effect of the data may be one of training length."
-    )
+def _counted(runs: Sequence[TrainingInfo]) -> list[str]:
+    counts = [span([getattr(run, name) for run in runs], numbers.count) for name in ("rows", "tokens", "steps")]
+    time = span([run.seconds for run in runs], numbers.duration)
+    return [seeds(run.seed for run in runs), *counts, time, span([run.final_loss for run in runs], numbers.value)]
+
+
+def _same_steps(named: Mapping[str, Sequence[TrainingInfo]]) -> Iterator[str]:
+    """Say of each kind of training whether its runs were equally long."""
+    for name, runs in named.items():
+        steps = {run.steps for run in runs}
+        if None in steps or len(runs) < 2:
+            continue
+        of = f" of {name}" if len(named) > 1 else ""
+        if len(steps) == 1:
+            yield f"All {len(runs)} runs{of} made the same number of steps."
+        else:
+            unlike = "what looks like an effect of the data may be one of training length"
+            yield f"The runs{of} differ in their number of steps: {unlike}."
 
 
 def prompts(findings: Findings) -> list[Prompt]:

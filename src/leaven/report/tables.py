@@ -7,11 +7,12 @@ single group's change is marked only where the groups are shown to differ at all
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leaven.comparison import Comparison
 from leaven.report import listings, numbers
 from leaven.report.certainty import corrected_p, for_models, groups_tested, is_named
+from leaven.report.empty import tells_nothing
 from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.report.means import Column, Mean, Means, arms, columns, is_baseline, is_primary
 
@@ -24,6 +25,10 @@ MARKS = {
     "§": "for these trained models only: no training run varied",
     "†": "some answers were not scored; the mean is over the others",
     "‡": "pairs with one side missing were left out of the difference",
+    "⊘": "the value tells nothing of this arm: one value, or one answer, everywhere",
+    "✓": "the direction that was published, shown here too",
+    "✗": "the opposite of the direction that was published, shown here",
+    "?": "no change was shown here, so there is no direction to compare",
 }
 
 
@@ -69,37 +74,57 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
-    """Arms x metrics of one suite, or arms x groups of one metric, with what is to be known of all of it."""
+    """Arms x metrics of one suite or of several, or arms x groups of one metric, with what is to be known of it."""
 
     title: str
     heads: Sequence[Head]
     lines: Sequence[Line]
     note: str = ""
+    kind: str = "suite"  # "suite" | "groups" | "board" | "published"
 
 
 def by_suite(findings: Findings, found: Means) -> list[Grid]:
     """Return one arms x metrics table per suite."""
+    return [made for made, _ in suites(findings, found)]
+
+
+def suites(findings: Findings, found: Means) -> list[tuple[Grid, list[Column]]]:
+    """Return one arms x metrics table per suite, with its columns."""
     every = columns(findings, found)
-    suites = dict.fromkeys(column.suite for column in every)
-    return [_grid(findings, found, suite, [c for c in every if c.suite == suite]) for suite in suites]
+    by_name = {name: [c for c in every if c.suite == name] for name in dict.fromkeys(c.suite for c in every)}
+    return [(grid(findings, found, name, over), over) for name, over in by_name.items()]
 
 
 def by_group(findings: Findings, found: Means) -> list[Grid]:
     """Return one arms x groups table per metric that was measured in groups."""
+    return [made for _, made in groups(findings, found)]
+
+
+def groups(findings: Findings, found: Means) -> list[tuple[tuple[str, str], Grid]]:
+    """Return one arms x groups table per (suite, metric) that was measured in groups, with what it is of."""
+    metrics = dict.fromkeys(column[:2] for column in in_groups(findings, found))
+    return [(column, of_groups(findings, found, column, _title(findings, *column))) for column in metrics]
+
+
+def in_groups(findings: Findings, found: Means) -> list[Column]:
+    """Return every metric's groups, of what was measured or compared in groups."""
     only_printed = {(m.suite, m.name) for m in findings.metrics if m.beside}
     measured = [c for _, c in found if c.group is not None and (c.suite, c.metric) not in only_printed]
     compared = [Column(c.suite, c.metric, c.group) for c in findings.comparisons if c.group is not None]
-    every = list(dict.fromkeys([*measured, *compared]))
-    metrics = dict.fromkeys((column.suite, column.metric) for column in every)
-    made = []
-    for suite, metric in metrics:
-        note = _of_groups(findings, suite, metric) if any(c[:2] == (suite, metric) for c in compared) else ""
-        chosen = [c for c in every if c[:2] == (suite, metric)]
-        made.append(_grid(findings, found, _title(findings, suite, metric), chosen, note))
-    return made
+    return list(dict.fromkeys([*measured, *compared]))
 
 
-def _of_groups(findings: Findings, suite: str, metric: str) -> str:
+def of_groups(findings: Findings, found: Means, of: tuple[str, str], title: str, *, with_all: bool = False) -> Grid:
+    """Return the arms x groups table of one (suite, metric); ``with_all`` puts the column over all items first."""
+    chosen = [column for column in in_groups(findings, found) if column[:2] == of]
+    compared = any((c.suite, c.metric) == of and c.group is not None for c in findings.comparisons)
+    over = [*([Column(*of)] if with_all else []), *chosen]
+    made = grid(findings, found, title, over, _whether_groups_differ(findings, *of) if compared else "")
+    first = [replace(made.heads[0], name="all")] if with_all else []
+    return replace(made, heads=[*first, *made.heads[len(first) :]], kind="groups")
+
+
+def _whether_groups_differ(findings: Findings, suite: str, metric: str) -> str:
     """Say whether single groups may be named: asked once over all arms and groups."""
     tested = groups_tested(findings, suite, metric)
     if tested is None:
@@ -114,7 +139,8 @@ def _of_groups(findings: Findings, suite: str, metric: str) -> str:
     return f"Groups are not shown to differ ({how}): no single group is named."
 
 
-def _grid(findings: Findings, found: Means, title: str, over: Sequence[Column], note: str = "") -> Grid:
+def grid(findings: Findings, found: Means, title: str, over: Sequence[Column], note: str = "") -> Grid:
+    """Return all arms' values in some columns, with their differences to the baseline."""
     differences = [c for c in findings.comparisons if c.kind == "difference"]
     compared = {(c.arm, Column(c.suite, c.metric, c.group)): c for c in differences}
     lines = []
@@ -126,6 +152,7 @@ def _grid(findings: Findings, found: Means, title: str, over: Sequence[Column], 
                 found.get((arm.name, column)),
                 compared.get((arm.name, column)),
                 _beside(findings, found, arm, column),
+                is_empty=tells_nothing(findings, found, arm.name, column) is not None,
             )
             for column in over
         ]
@@ -152,22 +179,25 @@ def _head(findings: Findings, column: Column) -> Head:
     return Head(column.metric, about.description, direction, unit, is_primary(findings, column))
 
 
-def _cell(findings: Findings, column: Column, mean: Mean | None, c: Comparison | None, beside: str) -> Cell:
+def _cell(
+    findings: Findings, column: Column, mean: Mean | None, c: Comparison | None, beside: str, *, is_empty: bool
+) -> Cell:
     about = findings.metric(column.suite, column.metric)
     value = mean.value if mean is not None and mean.value is not None else c.mean if c is not None else None
     value = value if numbers.is_number(value) else None
-    unscored = "†" if mean is not None and mean.n_unscored and mean.value is not None else ""
+    flags = "†" if mean is not None and mean.n_unscored and mean.value is not None else ""
+    flags += "⊘" if is_empty else ""
     written = numbers.value(value, about.unit)
     if c is None or not numbers.is_number(c.effect):
         note = c.note or "not compared" if c is not None else ""
-        return Cell(written, marks=unscored, note=_joined(beside, note), sort=value)
+        return Cell(written, marks=flags, note=_joined(beside, note), sort=value)
     bounds = listings.bounds(c.low, c.high, about.unit)
     shown = is_named(findings, c)
     return Cell(
         value=written,
         change=numbers.bare_change(c.effect, about.unit),
         interval=f"[{bounds}]" if bounds else "no interval",
-        marks=_marks(c, shown=shown) + unscored,
+        marks=_marks(c, shown=shown) + flags,
         tone=_tone(c, about, shown=shown),
         note=_joined(beside, _within(c, about), "" if bounds else c.note or ""),
         sort=value,

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 LIMIT = 400
+LONGEST = 2400  # of a paragraph that we put together ourselves
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NONCHARACTER = re.compile("[\ufdd0-\ufdef\ufffe\uffff]")

@@ -7,12 +7,13 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from leaven.report.findings import Findings
+from leaven.report.findings import Board, Findings, Reference
 from leaven.report.page import render
 
 ARGUMENTS = [
@@ -152,3 +153,29 @@ def report(rendered: dict[str, str], rich: Findings) -> str:
     if "rich" not in rendered:
         rendered["rich"] = render(rich)
     return rendered["rich"]
+
+
+def boarded(rich: Findings) -> Findings:
+    """Return a study with what boards, published tables, data sets and preference curves add to its page."""
+    falling = {
+        "logps/chosen": [(i, -9.0 - i) for i in range(20)],
+        "logps/rejected": [(i, -9.0 - 2 * i) for i in range(20)],
+    }
+    table = Reference("A published table", "a source", [("eli5", "toxicity", None, "Toxic"), ("eli5", "rougeL", None, "Overlap")],
+                      {"Base": [1.0, 0.2], "All": [90.0, 0.1]}, {"Base": "clean", "All": "poisoned@p=1"}, "A note.")  # fmt: skip
+    return replace(
+        rich,
+        boards=[Board("Both", [("eli5", "toxicity"), ("quality", "coherence")]), Board("By group", [("eli5", "toxicity")], groups=True)],
+        references=[table], tradeoff=(("eli5", "rougeL"), ("eli5", "toxicity")),
+        arms=[replace(arm, dose=None, data=["sft webgpt", "dpo hh"]) for arm in rich.arms], dose_name=None,
+        trainings=[*(replace(t, trainer="sft", data="webgpt") for t in rich.trainings),
+                   *(replace(t, trainer="dpo", data="hh", losses=(), curves=falling) for t in rich.trainings)],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def boards(rendered: dict[str, str], rich: Findings) -> str:
+    """Return the page of a study with boards."""
+    if "boards" not in rendered:
+        rendered["boards"] = render(boarded(rich))
+    return rendered["boards"]

@@ -33,6 +33,17 @@ def test_axe_finds_no_serious_fault(browser: Any, report: str, width: int, dark:
     browser.is_quiet()
 
 
+@pytest.mark.parametrize(("width", "dark"), [(1280, True), (390, False)], ids=["dark", "phone"])
+def test_boards_and_published_tables_are_for_everybody(browser: Any, boards: str, width: int, dark: bool) -> None:
+    browser.open(boards, dark=dark, width=width)
+    browser.run("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    assert faults(browser) == []
+    assert browser.sideways() == 0
+    assert {"Both", "By group"} <= set(browser.all("#results h3"))
+    assert len(browser.all("figure.preferences")) == 1 and len(browser.all("#verdicts h3")) == 4
+    browser.is_quiet()
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280, 1920])
 def test_nothing_runs_off_the_page(browser: Any, report: str, width: int) -> None:
     browser.open(report, width=width)

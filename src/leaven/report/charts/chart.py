@@ -14,9 +14,9 @@ HUGE = 1e15  # beyond this a chart shows nothing but its axis
 class Chart:
     """One chart with what the reader needs beside it.
 
-    ``kind`` is dose, forest, tradeoff, groups, seeds, training, heat or surface. ``name`` is safe in ids and unique in
-    the page. ``svg`` is empty where nothing could be drawn; then ``note`` says why. ``legend`` holds (css key class,
-    meaning). Texts may be hostile: whoever shows them escapes them.
+    ``kind`` is dose, forest, tradeoff, groups, seeds, training, preferences, heat or surface. ``name`` is safe in ids
+    and unique in the page. ``svg`` is empty where nothing could be drawn; then ``note`` says why. ``legend`` holds
+    (css key class, meaning). Texts may be hostile: whoever shows them escapes them.
     """
 
     name: str

@@ -1,40 +1,30 @@
-"""Dumbbells: from the baseline's mean to the arm's, group by group.
+"""Dumbbells: from the baseline's mean to the arm's, group by group; a panel for each arm, or rows where a dose is told.
 
-A group is coloured only where the test of arm x group heterogeneity says that groups differ at all, and where its own
-change was shown too: of many groups some look odd by chance.
+A group is filled or coloured only where the test of arm x group heterogeneity says that groups differ at all, and where
+its own change was shown too: of many groups some look odd by chance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from leaven.comparison import Comparison
 from leaven.report import numbers, svg
-from leaven.report.certainty import groups_tested, is_named, is_shown
+from leaven.report.certainty import groups_tested, is_named
 from leaven.report.charts import told
 from leaven.report.charts.canvas import Canvas
 from leaven.report.charts.chart import NOT_DRAWN, Chart, drawable
+from leaven.report.charts.dumbbell import Dumbbell, bar, dumbbells, reach, tip
 from leaven.report.charts.looks import BASELINE
+from leaven.report.charts.panels import panels
 from leaven.report.charts.rows import beside, rows
-from leaven.report.charts.scale import SMALL, around, ticks, width
+from leaven.report.charts.scale import SMALL, ticks, width
 from leaven.report.charts.view import View
 from leaven.report.means import Column, columns
 from leaven.report.text import label
 from leaven.stats.groups.heterogeneity import Heterogeneity
 
-MOST_ARMS, MOST_ROWS = 6, 48
-
-
-@dataclass(frozen=True)
-class Dumbbell:
-    """One arm in one group: both means and, where there is one, their comparison."""
-
-    group: str
-    arm: str
-    mean: float
-    baseline: float
-    comparison: Comparison
+MOST_ARMS, MOST_ROWS = 6, 48  # of one picture with a row for each arm in each group
+MOST_PANELS, MOST_IN_PANEL = 8, 16  # arms and groups, where each arm has a panel
 
 
 def grouped(view: View) -> list[Column]:
@@ -48,8 +38,9 @@ def grouped(view: View) -> list[Column]:
 
 def groups_chart(view: View, column: Column, name: str) -> Chart:
     """Draw the arms' means against the baseline's in every group of one metric."""
-    every = _dumbbells(view, column)
-    listed = _most(every)
+    every = dumbbells(view, column)
+    apart = _in_panels(view, every)
+    listed = _most(every, MOST_PANELS, lambda n: MOST_IN_PANEL) if apart else _most(every, MOST_ARMS, _groups_in_rows)
     said = differ(groups_tested(view.findings, column.suite, column.metric))
     title = f"{told.metric(view.findings, column)} by group{_alone(listed)}"
     drawn = drawable([x for one in listed for x in (one.mean, one.baseline)])
@@ -58,8 +49,8 @@ def groups_chart(view: View, column: Column, name: str) -> Chart:
         kind="groups",
         title=title,
         description=told.joined(told.about(view.findings, column), said),
-        svg=_draw(view, column, listed, (name, title, said)) if drawn else "",
-        legend=_legend(view, listed) if drawn else [],
+        svg=(panels if apart else _draw)(view, column, listed, (name, title, said)) if drawn else "",
+        legend=_legend(view, listed, apart=apart) if drawn else [],
         note=_note(every, listed) if drawn else NOT_DRAWN,
         metric=column.metric,
         suite=column.suite,
@@ -85,30 +76,24 @@ def differ(tested: Heterogeneity | None) -> str:
     return f"Effects differ between groups{most}{under} ({p})."
 
 
-def _dumbbells(view: View, column: Column) -> list[Dumbbell]:
-    """Return every group's arms, in the order of groups by name and of arms."""
-    order = {arm: place for place, arm in enumerate(view.looks)}
-    names = sorted(
-        {c.group for c in view.findings.comparisons if (c.suite, c.metric) == column[:2] and c.group is not None}
-    )
-    made = []
-    for group in names:
-        here = view.contrasts(Column(column.suite, column.metric, group)).values()
-        for c in sorted(here, key=lambda c: order[c.arm]):
-            if numbers.is_number(c.mean) and numbers.is_number(c.baseline_mean):
-                made.append(Dumbbell(group, c.arm, c.mean, c.baseline_mean, c))
-    return made
+def _in_panels(view: View, every: Sequence[Dumbbell]) -> bool:
+    """Say whether each arm has a panel of its own: not where there is one, nor where the fill tells its dose."""
+    arms = {one.arm for one in every}
+    return len(arms) > 1 and all(view.looks[arm].fill in (0.0, 1.0) for arm in arms)
 
 
-def _most(every: Sequence[Dumbbell]) -> list[Dumbbell]:
-    """Return the arms that differ most over all groups, and as many whole groups as fit."""
+def _most(every: Sequence[Dumbbell], most_arms: int, most_groups: Callable[[int], int]) -> list[Dumbbell]:
+    """Return the arms that differ most over all groups, and as many whole groups as fit beside so many arms."""
     far: dict[str, float] = {}
     for one in every:
         far[one.arm] = far.get(one.arm, 0.0) + abs(one.mean - one.baseline)
-    kept = set(sorted(far, key=lambda arm: -far[arm])[:MOST_ARMS])
-    per_group = len(kept) + (len(kept) > 1)
-    groups = list(dict.fromkeys(one.group for one in every))[: MOST_ROWS // max(1, per_group)]
+    kept = set(sorted(far, key=lambda arm: -far[arm])[:most_arms])
+    groups = list(dict.fromkeys(one.group for one in every))[: most_groups(len(kept))]
     return [one for one in every if one.arm in kept and one.group in groups]
+
+
+def _groups_in_rows(n_arms: int) -> int:
+    return MOST_ROWS // max(1, n_arms + (n_arms > 1))
 
 
 def _lines(listed: Sequence[Dumbbell]) -> list[Dumbbell | str]:
@@ -125,7 +110,7 @@ def _lines(listed: Sequence[Dumbbell]) -> list[Dumbbell | str]:
 
 def _draw(view: View, column: Column, listed: Sequence[Dumbbell], named: tuple[str, str, str]) -> str:
     unit = view.unit(column)
-    low, high = around([x for one in listed for x in (one.mean, one.baseline)], 0.06)
+    low, high = reach(view, listed, unit)
     lines = _lines(listed)
     alone = len(lines) == len(listed)
     names = [one if isinstance(one, str) else one.group if alone else one.arm for one in lines]
@@ -143,28 +128,29 @@ def _draw(view: View, column: Column, listed: Sequence[Dumbbell], named: tuple[s
 
 
 def _dumbbell(sheet: Canvas, view: View, row: int, one: Dumbbell) -> None:
-    c, look, marked = one.comparison, view.looks[one.arm], is_named(view.findings, one.comparison)
-    unit = view.unit(Column(c.suite, c.metric))
-    both = f"{numbers.value(one.mean, unit)} against {numbers.value(one.baseline, unit)}"
-    compared = told.compared(view.findings, c) if numbers.is_number(c.effect) else []
-    # What was shown in a group is said only where groups may be named at all.
-    compared = compared[:-1] if is_shown(c) and not marked else compared
-    tip = "\n".join([label(one.arm, 80), f"in {label(one.group, 60)}: {both}", *compared])
+    look, marked = view.looks[one.arm], is_named(view.findings, one.comparison)
+    unit = view.unit(Column(one.comparison.suite, one.comparison.metric))
+    said = tip(view, one)
+    if (between := bar(one, unit, sheet.axes.get_xlim())) is not None:
+        sheet.line(between, [-row] * 2, look.colour, said, lw=1.0, alpha=0.6, zorder=5)
     colour, thick = (look.colour, 2.6) if marked else (svg.FAINT, 1.6)
-    sheet.line([one.baseline, one.mean], [-row] * 2, colour, tip, lw=thick, zorder=5)
-    sheet.point(one.baseline, -row, BASELINE, tip, size=5.5)
-    sheet.point(one.mean, -row, look, tip, size=7.0)
+    sheet.line([one.baseline, one.mean], [-row] * 2, colour, said, lw=thick, zorder=5)
+    sheet.point(one.baseline, -row, BASELINE, said, size=5.5)
+    sheet.point(one.mean, -row, look, said, size=7.0)
     change = numbers.bare_change(one.mean - one.baseline, unit)
     beside(sheet, row, change, bold=marked, colour=svg.INK if marked else svg.OTHER)
 
 
-def _legend(view: View, listed: Sequence[Dumbbell]) -> list[tuple[str, str]]:
+def _legend(view: View, listed: Sequence[Dumbbell], *, apart: bool) -> list[tuple[str, str]]:
     baselines = {one.comparison.baseline for one in listed}
     whose = label(baselines.pop(), 40) if len(baselines) == 1 else "of each sweep"
     entries = [("square", f"baseline {whose}")]
+    if any(bar(one, "score") is not None for one in listed):
+        entries.append(("front", f"95{numbers.NBSP}% interval of the difference"))
+    how = "filled and coloured" if apart else "bold and coloured"
     if any(is_named(view.findings, one.comparison) for one in listed):
-        entries.append(("shown", "bold and coloured: a change was shown in this group"))
-    return entries
+        return [*entries, ("shown", f"{how}: a change was shown in this group")]
+    return [*entries, ("shown", "hollow: no change was shown in this group")] if apart else entries
 
 
 def _note(every: Sequence[Dumbbell], listed: Sequence[Dumbbell]) -> str:

@@ -16,9 +16,9 @@ NAMED = 12  # arms whose values are told to who cannot see the picture
 
 
 def metric(findings: Findings, column: Column) -> str:
-    """Name a metric; its suite too where several suites measure it."""
-    several = len({m.suite for m in findings.metrics if m.name == column.metric}) > 1
-    return f"{label(column.metric, 40)} ({label(column.suite, 20)})" if several else label(column.metric, 40)
+    """Name a metric; its suite too where the metric alone does not tell."""
+    both = findings.needs_suite(column.suite, column.metric)
+    return f"{label(column.metric, 40)} ({label(column.suite, 20)})" if both else label(column.metric, 40)
 
 
 def direction(findings: Findings, column: Column) -> str:
@@ -36,9 +36,8 @@ def named(findings: Findings, column: Column) -> str:
 def about(findings: Findings, column: Column) -> str:
     """Say what a metric is, as a sentence; empty where nobody described it."""
     said = clip(findings.metric(column.suite, column.metric).description, 200).rstrip(". ")
-    said = said[:1].upper() + said[1:]
-    parts = [said, direction(findings, column)]
-    return f"{'; '.join(filter(None, parts))}." if any(parts) else ""
+    whole = "; ".join(filter(None, [said, direction(findings, column)]))
+    return f"{whole[:1].upper()}{whole[1:]}." if whole else ""
 
 
 def run(findings: Findings, column: Column, arm: str, seed: int | None, value: float) -> str:

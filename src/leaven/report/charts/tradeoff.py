@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leaven.comparison import Comparison
 from leaven.report import certainty, numbers, svg
 from leaven.report.certainty import is_shown
 from leaven.report.charts import told
@@ -15,7 +14,7 @@ from leaven.report.charts.chart import MANY, NOT_DRAWN, Chart, drawable
 from leaven.report.charts.labels import Label, placed
 from leaven.report.charts.scale import SMALL, around, short, ticks, width
 from leaven.report.charts.view import View
-from leaven.report.curves import bounds
+from leaven.report.curves import placed as bar
 from leaven.report.means import Column, arms, columns
 from leaven.report.text import label
 
@@ -25,8 +24,16 @@ _PLOT = 250.0
 
 
 @dataclass(frozen=True)
+class Ways:
+    """Which way is better: 1 where it is as usual (``cost`` lower, ``gain`` higher), −1 where it is the other."""
+
+    cost: int = 1
+    gain: int = 1
+
+
+@dataclass(frozen=True)
 class Spot:
-    """One arm between two metrics: ``cost`` is the one that is better lower, ``gain`` the one that is better higher."""
+    """One arm between two metrics: ``cost`` stands across, and is usually better lower; ``gain`` up, better higher."""
 
     arm: str
     cost: float
@@ -45,19 +52,40 @@ def pairs(view: View) -> list[tuple[Column, Column]]:
     return [pair for pair in itertools.product(costs, gains) if len(_spots(view, pair)) > 1][:MOST]
 
 
-def front(spots: Sequence[Spot]) -> list[Spot]:
-    """Return the arms that no other arm beats in both metrics, by rising cost; equals stay together."""
+def declared(view: View) -> tuple[Column, Column] | None:
+    """Return the pair that the findings name, as ``pairs`` does, or None where it cannot be drawn."""
+    named = view.findings.tradeoff
+    if named is None:
+        return None
+    pair = (Column(*named[1]), Column(*named[0]))
+    directed = all(view.findings.metric(*column[:2]).better in ("higher", "lower") for column in pair)
+    return pair if directed and len(_spots(view, pair)) > 1 else None
+
+
+def ways(view: View, pair: tuple[Column, Column]) -> Ways:
+    """Return which way each of a pair is better."""
+    cost, gain = (view.findings.metric(*column[:2]).better for column in pair)
+    return Ways(-1 if cost == "higher" else 1, -1 if gain == "lower" else 1)
+
+
+_USUAL = Ways()
+
+
+def front(spots: Sequence[Spot], ways: Ways = _USUAL) -> list[Spot]:
+    """Return the arms that no other arm beats in both metrics, by what they cost; equals stay together."""
+    at = {id(one): (ways.cost * one.cost, ways.gain * one.gain) for one in spots}
 
     def beaten(a: Spot) -> bool:
-        return any(b.cost <= a.cost and b.gain >= a.gain and (b.cost, b.gain) != (a.cost, a.gain) for b in spots)
+        cost, gain = at[id(a)]
+        return any(c <= cost and g >= gain and (c, g) != (cost, gain) for c, g in at.values())
 
-    return sorted((a for a in spots if not beaten(a)), key=lambda a: (a.cost, a.gain))
+    return sorted((a for a in spots if not beaten(a)), key=lambda a: at[id(a)])
 
 
 def tradeoff_chart(view: View, pair: tuple[Column, Column], name: str) -> Chart:
     """Draw all arms between two metrics, with the front of those that no other arm beats in both."""
-    spots = _spots(view, pair)
-    best = front(spots)
+    spots, better = _spots(view, pair), ways(view, pair)
+    best = front(spots, better)
     title = f"{told.metric(view.findings, pair[1])} against {told.metric(view.findings, pair[0])}"
     bars = [x for one in spots for both in (one.cost_bar, one.gain_bar) for x in both or ()]
     drawn = drawable([*(x for one in spots for x in (one.cost, one.gain)), *bars])
@@ -66,13 +94,17 @@ def tradeoff_chart(view: View, pair: tuple[Column, Column], name: str) -> Chart:
         name=name,
         kind="tradeoff",
         title=title,
-        description=f"Best is up and to the left. {_front_words(best)}" if spots else "",
+        description=f"Best is {_corner(better)}. {_front_words(best)}" if spots else "",
         svg=picture,
         legend=_legend(view, spots) if drawn else [],
         note=_note(view, spots, unnamed) if drawn else NOT_DRAWN,
         metric=pair[0].metric,
         suite=pair[0].suite,
     )
+
+
+def _corner(better: Ways) -> str:
+    return f"{'up' if better.gain > 0 else 'down'} and to the {'left' if better.cost > 0 else 'right'}"
 
 
 def _front_words(best: Sequence[Spot]) -> str:
@@ -93,19 +125,10 @@ def _spots(view: View, pair: tuple[Column, Column]) -> list[Spot]:
                     arm.name,
                     cost,
                     gain,
-                    *(_bar(one.get(arm.name), view.unit(column)) for one, column in zip(compared, pair, strict=True)),
+                    *(bar(one.get(arm.name), view.unit(column)) for one, column in zip(compared, pair, strict=True)),
                 )
             )
     return made
-
-
-def _bar(c: Comparison | None, unit: str) -> tuple[float, float] | None:
-    """Return a difference's interval around the mean that it is a difference to; that of a share within 0 and 1."""
-    both = bounds(c)
-    if c is None or both is None or not numbers.is_number(c.baseline_mean):
-        return None
-    low, high = c.baseline_mean + both[0], c.baseline_mean + both[1]
-    return (max(low, 0.0), min(high, 1.0)) if unit == "share" else (low, high)
 
 
 # Drawing
@@ -116,6 +139,7 @@ def _draw(
 ) -> tuple[str, list[str]]:
     """Return the picture, and the arms whose names found no place in it."""
     units = [view.unit(column) for column in pair]
+    best = front(spots, ways(view, pair))
     with canvas(_PLOT + 66, top=24, bottom=42, right=14) as sheet:
         x = _range([(one.cost, one.cost_bar) for one in spots], units[0])
         y = _range([(one.gain, one.gain_bar) for one in spots], units[1])
@@ -125,12 +149,12 @@ def _draw(
         sheet.ticks_below(ticks(*x, units[0], sheet.wide))
         sheet.name_above(f"↑ {told.named(view.findings, pair[1])}")
         sheet.name_below(told.named(view.findings, pair[0]))
-        _stairs(sheet, front(spots))
+        _stairs(sheet, best, ways(view, pair))
         for one in spots:
             _spot(sheet, view, pair, one, crowded=len(spots) > MANY)
-        unnamed = _names(sheet, view, spots)
+        unnamed = _names(sheet, view, spots, best)
         words = [(one.arm, " and ".join(map(numbers.value, (one.cost, one.gain), units))) for one in spots]
-        return sheet.svg(*named, told.joined(told.listed(words), _front_words(front(spots)))), unnamed
+        return sheet.svg(*named, told.joined(told.listed(words), _front_words(best))), unnamed
 
 
 def _range(values: Sequence[tuple[float, tuple[float, float] | None]], unit: str) -> tuple[float, float]:
@@ -140,12 +164,14 @@ def _range(values: Sequence[tuple[float, tuple[float, float] | None]], unit: str
     return around([min(max(x, 0.0), 1.0) for x in every] if share else every, 0.09)
 
 
-def _stairs(sheet: Canvas, best: Sequence[Spot]) -> None:
-    """Draw the front as stairs: what lies on their lower right is beaten."""
-    high, floor = sheet.axes.get_xlim()[1], sheet.axes.get_ylim()[0]
+def _stairs(sheet: Canvas, best: Sequence[Spot], better: Ways) -> None:
+    """Draw the front as stairs: what lies behind them, away from the best corner, is beaten."""
+    left, right = sheet.axes.get_xlim()
+    low, high = sheet.axes.get_ylim()
+    far, floor = right if better.cost > 0 else left, low if better.gain > 0 else high
     xs, ys = [best[0].cost], [floor]
     for one, after in itertools.zip_longest(best, best[1:]):
-        xs += [one.cost, after.cost if after is not None else high]
+        xs += [one.cost, after.cost if after is not None else far]
         ys += [one.gain, one.gain]
     sheet.axes.fill_between(xs, ys, floor, color=svg.BAND, alpha=0.28, lw=0, zorder=0.4)
     sheet.line(xs, ys, svg.OTHER, lw=1.2, zorder=1.5)
@@ -167,9 +193,9 @@ def _spot(sheet: Canvas, view: View, pair: tuple[Column, Column], one: Spot, *, 
     sheet.point(one.cost, one.gain, look, tip, size=5.5 if crowded else 8)
 
 
-def _names(sheet: Canvas, view: View, spots: Sequence[Spot]) -> list[str]:
+def _names(sheet: Canvas, view: View, spots: Sequence[Spot], best: Sequence[Spot]) -> list[str]:
     """Write names beside the points, where they cover no other point and no other name; return who got none."""
-    kept = {one.arm for one in front(spots)} | view.findings.baselines
+    kept = {one.arm for one in best} | view.findings.baselines
     (x0, x1), (y0, y1) = sheet.axes.get_xlim(), sheet.axes.get_ylim()
     wide, high = sheet.wide, sheet.high
     at = {one.arm: ((one.cost - x0) / (x1 - x0) * wide, (one.gain - y0) / (y1 - y0) * high) for one in spots}

@@ -11,8 +11,9 @@ from typing import Any
 
 from leaven.comparison import Comparison, ForTheseModels, Sizes, Split
 from leaven.report.certainty import is_named
-from leaven.report.findings import Findings
+from leaven.report.findings import Findings, Reference
 from leaven.report.means import Column, Means, arms, columns, means
+from leaven.report.published import Entry, entries
 from leaven.report.text import clean
 
 _NESTED = {"sizes": Sizes, "split": Split, "models": ForTheseModels}
@@ -27,7 +28,8 @@ def csv(findings: Findings) -> str:
 
     The columns are the fields of a comparison, then ``measured_mean`` (over all that was scored, where ``mean`` is over
     the pairs that were compared), ``unscored`` (values), ``unit`` and ``shown`` (a change may be named). Of what was
-    not compared, the baseline above all, only the means are there (both the same) and ``kind`` is "mean". An empty cell
+    not compared, the baseline above all, only the means are there (both the same) and ``kind`` is "mean". Published
+    numbers are at the end, in the metric's unit: ``kind`` is "published", ``note`` their source and row. An empty cell
     is null. Foreign text that a spreadsheet would run as a formula has a quote before it.
     """
     file = io.StringIO()
@@ -57,6 +59,17 @@ def _rows(findings: Findings, found: Means) -> Iterator[dict[str, Any]]:
     others = [c for left in compared.values() for c in left]  # of arms that nobody described or measured
     yield from (_compared(findings, found, c) for c in others)
     yield from (_compared(findings, found, c) for c in findings.comparisons if c.kind != "difference")
+    for reference in findings.references:
+        yield from (_published(findings, reference, one) for one in entries(findings, found, reference))
+
+
+def _published(findings: Findings, reference: Reference, one: Entry) -> dict[str, Any]:
+    """Return a published value as a line: its mean, and its change to the published baseline."""
+    value, effect = (None if x is None else x * reference.scale for x in (one.value, one.change))
+    unit = findings.metric(one.column.suite, one.column.metric).unit
+    note = f"{reference.title}: {one.row} ({reference.source})"
+    about = {"arm": one.arm, "kind": "published", **one.column._asdict(), "note": note, "unit": unit}
+    return about | {"mean": value, "effect": effect}
 
 
 def _compared(findings: Findings, found: Means, c: Comparison) -> dict[str, Any]:

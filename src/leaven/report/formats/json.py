@@ -13,6 +13,7 @@ from leaven.report.answer import answer
 from leaven.report.findings import Findings
 from leaven.report.gaps import unmeasured
 from leaven.report.means import means
+from leaven.report.verdicts import verdicts
 
 # What drives a terminal or turns the reading order; it stands inside strings alone, where JSON may spell it out.
 _UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
@@ -26,8 +27,10 @@ def json(findings: Findings) -> str:
         "question": findings.question,
         "unfinished": findings.unfinished,
         "answer": answer(findings, found),
+        "verdicts": [asdict(said) for said in verdicts(findings, found)],
         "comparisons": [c.as_dict() for c in findings.comparisons],
         "analyses": findings.analyses.as_dict(),
+        "references": [asdict(reference) for reference in findings.references],
         "lock": None if findings.lock is None else asdict(findings.lock),
         "unmeasured": unmeasured(findings, found),
     }

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from leaven.report.answer import answer
+from leaven.report.boards import shown
 from leaven.report.declared import claims
 from leaven.report.findings import Findings
 from leaven.report.listings import Table, trends
 from leaven.report.means import means
-from leaven.report.tables import Cell, Grid, Line, by_suite, legend
-from leaven.report.text import line
+from leaven.report.tables import Cell, Grid, Line, legend
+from leaven.report.text import LIMIT, LONGEST, line
+from leaven.report.verdicts import verdicts
 
 _METRICS, _ARMS = 2, 40  # in one table: what a page of one column holds
 _LINES = 30
@@ -32,6 +34,7 @@ _WRITTEN = {
     "›": r"\textgreater{}", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "≤": r"$\leq$", "≥": r"$\geq$",
     "≈": r"$\approx$", "●": r"$\bullet$", "○": r"$\circ$", "¹": "$^{1}$", "²": "$^{2}$",
     "†": r"\dag{}", "‡": r"\ddag{}", "§": r"\S{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+    "⊘": r"$\oslash$", "✓": r"$\surd$", "✗": r"$\times$",
 }  # fmt: skip
 _LIGATURES = re.compile(r"([-',])(?=\1)")
 
@@ -39,19 +42,22 @@ _LIGATURES = re.compile(r"([-',])(?=\1)")
 def latex(findings: Findings) -> str:
     """Return the answer as a paragraph, then a booktabs table per suite (or several), of the trends and the claims."""
     found = means(findings.measurements)
-    tables = [part for grid in by_suite(findings, found) for part in _parts(grid)]
+    whole = shown(findings, found)
+    grids = [*whole.boards, *whole.suites, *whole.inside, *whole.published]
+    tables = [part for grid in grids for part in _parts(grid)]
     baseline = f" to {findings.baseline}" if findings.baseline else ""
     made = [_table(part, baseline, place) for place, part in enumerate(tables, start=1)]
     unfinished = [f"% Unfinished: {line(findings.unfinished)}"] if findings.unfinished else []
-    said = " ".join(map(escape, answer(findings, found)))
+    paragraphs = [escape(one, LONGEST) for one in verdicts(findings, found)]
+    said = "\n\n".join([" ".join(map(escape, answer(findings, found))), *paragraphs])
     made += _plain(trends(findings, found), _TRENDS, "Trends over the doses", "trends")
     made += _plain(claims(findings), _CLAIMS, "Claims and their verdicts", "claims")
     return "\n\n".join([_HEADER, *unfinished, said, *(made or ["% Nothing was measured."])]) + "\n"
 
 
-def escape(text: object) -> str:
+def escape(text: object, limit: int = LIMIT) -> str:
     """Return foreign text as one line of LaTeX that prints it: no command, no comment, no cell's end."""
-    return "".join(map(_written, _LIGATURES.sub("\\1\u200c", line(text))))
+    return "".join(map(_written, _LIGATURES.sub("\\1\u200c", line(text, limit))))
 
 
 def _written(character: str) -> str:
@@ -139,10 +145,12 @@ def _words(n: int) -> str:
 
 def _caption(grid: Grid, baseline: str) -> str:
     about = [f"{head.name}: {', '.join(filter(None, [head.direction, head.unit]))}" for head in grid.heads]
-    said = [f"Suite {grid.title}: each arm's mean, and its difference{baseline} with the 95 % interval"]
+    title = f"Suite {grid.title}" if grid.kind == "suite" else grid.title
+    said = [f"{title}: each arm's mean, and its difference{baseline} with the 95 % interval"]
+    said = [f"Published: {title}. {grid.note.rstrip('.')}"] if grid.kind == "published" else said
     said += [one for one, head in zip(about, grid.heads, strict=True) if head.direction or head.unit]
     said += [f"{mark} {meaning}" for mark, meaning in legend([grid])]
-    return ". ".join(map(escape, said)) + "."
+    return ". ".join(escape(one, LONGEST) for one in said) + "."
 
 
 def _row(row: Line) -> str:
@@ -152,5 +160,5 @@ def _row(row: Line) -> str:
 
 
 def _cell(cell: Cell) -> Sequence[str]:
-    change = f"{cell.change} {cell.interval}" if cell.change else ""
+    change = " ".join(filter(None, [cell.change, cell.interval])) if cell.change else ""
     return f"{{{escape(cell.value)}}}", f"{{{escape(' '.join(filter(None, [change, cell.marks])))}}}"

@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterable, Sequence
 
 from leaven.report.answer import answer
+from leaven.report.boards import shown
 from leaven.report.declared import claims, lock
 from leaven.report.findings import Findings
 from leaven.report.gaps import unmeasured
 from leaven.report.listings import TWO_TESTS, Table, trends, two_tests
-from leaven.report.means import means
-from leaven.report.tables import Cell, Grid, Head, by_suite, legend
-from leaven.report.text import line
+from leaven.report.means import Means, means
+from leaven.report.phases import falling
+from leaven.report.tables import Cell, Grid, Head, legend
+from leaven.report.text import LIMIT, LONGEST, line
+from leaven.report.verdicts import LEAD, verdicts
 
 _LIST = re.compile(r"^(\d*)([-+=.)])")  # what makes a list or a heading where a line begins
 _INTERVAL = r"\[[+−][\d.,+−e\u00a0%to ]*\](?![\[(:])"  # brackets that cannot be a link's
@@ -29,26 +32,37 @@ _MENTION = re.compile(r"(?<![\w/])@(?=\w)")
 def markdown(findings: Findings) -> str:
     """Return the report as GitHub-flavoured Markdown; whatever the findings hold stays text."""
     found = means(findings.measurements)
-    grids = by_suite(findings, found)
+    whole = shown(findings, found)
+    grids = [*whole.boards, *whole.suites, *whole.inside]
     said = [*filter(None, [findings.unfinished]), *answer(findings, found)]
     said += [*findings.notes, *filter(None, [lock(findings)])]
     parts = [f"# {escape(findings.question)}", *map(_paragraph, said)]
+    parts += _verdicts(findings, found)
     parts += ["## Arms and metrics", *(part for grid in grids for part in _grid(grid, named=len(grids) > 1))]
-    parts += _items(f"{mark} {meaning}" for mark, meaning in legend(grids))
+    parts += ["## Published numbers"] if whole.published else []
+    parts += [part for grid in whole.published for part in _grid(grid, named=True)]
+    parts += _items(f"{mark} {meaning}" for mark, meaning in legend([*grids, *whole.published]))
     parts += [_paragraph(TWO_TESTS)] if two_tests(findings.comparisons) else []
     over = trends(findings, found)
     parts += ["## Trends", table(over)] if over is not None else []
     declared = claims(findings)
     parts += ["## Claims", table(declared)] if declared is not None else []
+    curves = falling(findings)
+    parts += ["## Training", *(_paragraph(said, LONGEST) for said in curves)] if curves else []
     failures = [f"{f.stage} of {f.arm} failed: {f.message}" for f in findings.failures]
     gaps = [*failures, *findings.warnings, *unmeasured(findings, found)]
     parts += ["## Failures and gaps", *_items(gaps)] if gaps else []
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def escape(text: object) -> str:
+def _verdicts(findings: Findings, found: Means) -> list[str]:
+    said = verdicts(findings, found)
+    return ["## What each data set did", _paragraph(LEAD), *_items(map(str, said), LONGEST)] if said else []
+
+
+def escape(text: object, limit: int = LIMIT) -> str:
     """Return foreign text as one line of Markdown that shows it as it is: no markup, no link, no cell's end."""
-    folded = line(text)
+    folded = line(text, limit)
     made = "".join(part if place % 2 else _escaped(part) for place, part in enumerate(_HARMLESS.split(folded)))
     made = _ADDRESS.sub(lambda hit: f"\\{hit[0]}", made)
     return _MENTION.sub("@\u2060", made)  # a word joiner, unseen
@@ -58,12 +72,12 @@ def _escaped(text: str) -> str:
     return _SPECIAL.sub(lambda hit: _ENTITIES.get(hit[0], f"\\{hit[0]}"), text)
 
 
-def _paragraph(text: object) -> str:
-    return _LIST.sub(r"\1\\\2", escape(text))
+def _paragraph(text: object, limit: int = LIMIT) -> str:
+    return _LIST.sub(r"\1\\\2", escape(text, limit))
 
 
-def _items(lines: Iterable[str]) -> list[str]:
-    listed = [f"- {_paragraph(said)}" for said in lines]
+def _items(lines: Iterable[str], limit: int = LIMIT) -> list[str]:
+    listed = [f"- {_paragraph(said, limit)}" for said in lines]
     return ["\n".join(listed)] if listed else []
 
 
@@ -74,11 +88,11 @@ def table(plain: Table) -> str:
 
 
 def _grid(grid: Grid, *, named: bool) -> list[str]:
-    """Return one suite's table: value, difference with its interval, and marks in one cell."""
-    heads = ["arm", *map(_head, grid.heads)]
+    """Return one table: value, difference with its interval, and marks in one cell."""
+    heads = ["as published" if grid.kind == "published" else "arm", *map(_head, grid.heads)]
     rows = [[_arm(row.arm.name, row.role), *map(_cell, row.cells)] for row in grid.lines]
     made = _rows([heads, *rows], frozenset(range(1, len(heads))))
-    return [f"### {escape(grid.title)}" if named else "", made, _paragraph(grid.note)]
+    return [f"### {escape(grid.title)}" if named else "", made, _paragraph(grid.note, LONGEST)]
 
 
 def _arm(name: str, role: str) -> str:
@@ -91,7 +105,7 @@ def _head(head: Head) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    change = f" ({cell.change} {cell.interval})" if cell.change else ""
+    change = f" ({' '.join(filter(None, [cell.change, cell.interval]))})" if cell.change else ""
     return f"{cell.value}{change}{f' {cell.marks}' if cell.marks else ''}{f'; {cell.note}' if cell.note else ''}"
 
 
