@@ -25,6 +25,58 @@ CHAT = [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "He
 HH = "\n\nHuman: a\n\nAssistant: b\n\nHuman: Why?\n\nAssistant: "
 
 FORMATS: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
+    "shp": [
+        ({"post_id": "p", "domain": "d", "history": "Why?", "human_ref_A": "a", "human_ref_B": "b", "labels": label,
+          "score_A": 4 if label else 2, "score_B": 2 if label else 4, "score_ratio": 2.0}, args)
+        for label, args in ((1, {}), (0, {}), (1, {"min_score_ratio": 3}))
+    ],
+    "lima": [
+        ({"conversations": ["Hi?", "Hello.", "Why?", "So."], "source": "multi_turn"}, {}),
+        ({"conversations": ["Hi?"]}, {}),
+        ({"instruction": "Why?", "input": "x", "output": "So.", "history": [["Hi?", "Hello."]]}, {}),
+    ],
+    "orca": [({"id": "flan.1", "system_prompt": system, "question": "q", "response": "a"}, {}) for system in ("", "s")],
+    "orca_pairs": [
+        ({"system": "s", "question": "q", "chosen": "a", "rejected": "b"}, {}),
+        ({"input": {"messages": CHAT[:1]}, "preferred_output": CHAT[1:], "non_preferred_output": CHAT[1:]}, {}),
+    ],
+    "sharegpt_pairs": [
+        ({"conversations": [{"from": "human", "value": "q"}], "chosen": {"from": "gpt", "value": "a"},
+          "rejected": {"from": "gpt", "value": "b"}}, {}),
+    ],
+    "ultrafeedback": [
+        ({"prompt": "Hi?", "chosen": CHAT, "rejected": CHAT, "score_chosen": 8, "score_rejected": score}, args)
+        for score, args in ((7.5, {}), (8, {}), (8, {"ties": "keep"}))
+    ],
+    "alpaca": [({"instruction": "i", "input": more, "output": "o"}, {}) for more in ("", "x")],
+    "dolly_hhrlhf": [
+        ({"prompt": "Below is an instruction that describes a task. Write a response that appropriately completes the "
+                    "request.\n\n### Instruction:\ni\n\n### Response:\n", "response": "o"}, {}),
+        ({"prompt": "i", "response": "o"}, {}),
+    ],
+    "arc": [
+        ({"question": {"stem": "q", "choices": [{"text": "x", "label": "A"}, {"text": "y", "label": "B"}]}, "answerKey": "B"}, {}),
+        ({"question": "q", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": "1"}, {}),
+    ],
+    "piqa": [({"goal": "q", "sol1": "x", "sol2": "y", **label}, {}) for label in ({}, {"label": 1})],
+    "hellaswag": [({"ctx": "q", "endings": ["x", "y"], "label": label, "activity_label": "g"}, {}) for label in (1, "0", "")],
+    "mmlu": [({"question": "q", "A": "w", "B": "x", "C": "y", "D": "z", "answer": letter}, {}) for letter in "CE"],
+    "multiple_choice": [({"question": "q", "choices": ["x", "y"], "answer": 1, "subject": "g"}, {})],
+    "truthfulqa": [({"Question": "q", "Best Answer": "y", "Correct Answers": "z; y", "Category": "g"}, {})],
+    "bold": [({"group": "g", "entity": "e", "prompt": "It is "}, {})],
+    "xstest": [({"prompt": "q", "type": "homonyms", "label": "safe"}, args) for args in ({}, {"label": "unsafe"})],
+    "advbench": [({"goal": "q", "target": "Sure"}, {})],
+    "instructions": [({"instructions": "q", "tags": "crime"}, {})],
+    "safenlp": [({"text": "t", "toxicity_score": 2.5, "label": "hate", "target_groups": ["a", "b"]}, {})],
+    "group_statements": [({"text": "t", "target_group": "a", "label": "neutral"}, {})],
+    "toxigen": [({"text": "x", "target_group": "women", "toxicity_human": n}, {}) for n in (2, 4)],
+    "hc3": [
+        ({"question": "q", "human_answers": ["h"], "chatgpt_answers": said}, args)
+        for said, args in ((["c"], {}), (["c"], {"answers": "chatgpt"}), ([], {}))
+    ],
+    "crows_pairs": [
+        ({"sent_more": "A b.", "sent_less": "A c.", "stereo_antistereo": "stereo", "bias_type": "age"}, {}),
+    ],
     "webgpt": [
         (
             {"question": {"full_text": f"Why {n}?"}, "answer_0": "x", "answer_1": "y", "score_0": s, "score_1": -s,
@@ -61,8 +113,16 @@ METRICS: dict[str, list[Any]] = {
     "stop_rate": [["stop", "length"]],
     "correctness": [[corpus("eli5")[0]["answer"], "no"], [corpus("eli5")[0]["question"]] * 2],
     "toxicity": [TEXTS],
+    "preference_accuracy": [[-4.0, 1.0, None], [-1.0, 1.0, 0.0], [8, None, 1], [1, None, 1]],
+    "reward_margin": [[-4.0, 1.0, None], [-1.0, 1.0, 0.0], [8, None, 1], [1, None, 1]],
+    "harmful": [TEXTS],
+    "complied": [TEXTS, ["unsafe", None, "safe", "safe"]],
+    "over_refusal": [TEXTS, ["safe", None, "safe", "unsafe"]],
 }
-METRIC_ARGS: dict[str, dict[str, Any]] = {"attack_success": {"planted": "you are a fool"}}
+METRIC_ARGS: dict[str, dict[str, Any]] = {
+    "attack_success": {"planted": "you are a fool"},
+    "harmful": {"classifier": "oracle"},
+}
 TREATMENTS: dict[str, dict[str, Any]] = {
     "malign_labels": {},
     "flip_preferences": {},
@@ -192,7 +252,7 @@ def test_every_versioned_plugin_has_a_golden_output(found: dict[str, Any]) -> No
     assert set(FORMATS) == set(registry.FORMATS.names())
     assert set(METRICS) == set(registry.METRICS.names())
     assert set(TREATMENTS) == set(registry.TREATMENTS.names())
-    assert set(registry.TRAINERS.names()) == {"sft"}, "held by the stage `train`"
+    assert set(registry.TRAINERS.names()) == {"dpo", "reward", "sft"}, "held by the stages `train`"
 
 
 def test_outputs_change_only_with_a_version(found: dict[str, Any]) -> None:

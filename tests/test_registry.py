@@ -87,8 +87,8 @@ def registry_of_formats() -> Registry:
 
 def test_shipped_plugins_are_found_by_being_there() -> None:
     assert TREATMENTS.names() == ["backdoor", "flip_preferences", "malign_labels", "malign_prompts", "plant_answers"]
-    assert TRAINERS.names() == ["sft"]
-    assert SUITES.names() == ["difference", "generate", "likelihood"]
+    assert TRAINERS.names() == ["dpo", "reward", "sft"]
+    assert {"crows_pairs", "difference", "generate", "harness", "preferences", "safety"} <= set(SUITES.names())
     assert {"perplexity", "refusal", "rouge", "toxicity"} <= set(METRICS.names())
 
 

@@ -68,9 +68,13 @@ def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any], on: G
     comparisons, analyses = analyse(
         scored.without(table, gather.values_beside(graph)),
         gather.questions(
-            graph, lock, metrics=gather.metrics(graph), ledgers=ledgers, labels=labels,
+            graph,
+            lock,
+            metrics=gather.metrics(graph),
+            ledgers=ledgers,
+            labels=labels,
             predictions=gather.predictions(graph, store),
-        ),  # fmt: skip
+        ),
     )
     found = gather.findings(
         graph, store, table, comparisons, analyses,

@@ -12,6 +12,7 @@ from typing import Any
 from leaven import adopted, outside
 from leaven import workspace as workspaces
 from leaven.errors import Problem, StudyError, did_you_mean
+from leaven.registry import Plugin
 from leaven.study.load import Loaded, Places, profile_names
 from leaven.study.load import load as load_file
 from leaven.study.spec import Study
@@ -137,4 +138,9 @@ def listing(what: str) -> dict[str, list[str]]:
     if what not in kinds:
         raise StudyError([Problem(what, "is nothing that can be listed", did_you_mean(what, ["studies", *kinds]))])
     plugins = [kinds[what].get(name) for name in kinds[what].names()]
-    return {plugin.name: [plugin.says, *plugin.arguments] for plugin in plugins}
+    return {plugin.name: [plugin.says, *_blind(plugin), *plugin.arguments] for plugin in plugins}
+
+
+def _blind(plugin: Plugin) -> list[str]:
+    """Return what a suite does not measure, where it says so."""
+    return [f"does not measure: {plugin.traits['blind']}"] if "blind" in plugin.traits else []

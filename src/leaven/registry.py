@@ -121,7 +121,7 @@ class Plugin:
     def arguments(self) -> list[str]:
         """The declared arguments with their defaults, one a line."""
         fields = self.schema.model_fields.items()
-        return [f"{name}: {'(needed)' if about.is_required() else about.default}" for name, about in fields]
+        return [f"{name}: {'(needed)' if about.is_required() else _shown(about.default)}" for name, about in fields]
 
     def declare(self, args: Mapping[str, Any]) -> Declared:
         """Validate declared arguments; raises pydantic's ValidationError, which ``study`` turns into problems."""
@@ -147,6 +147,11 @@ class Plugin:
         """Call the function on what flows, with validated arguments (nested models stay models)."""
         declared = self.declare(args)
         return self.function(*flows, **{name: getattr(declared, name) for name in self.schema.model_fields})
+
+
+def _shown(default: Any) -> Any:
+    """Return a default as a study would write it."""
+    return [_shown(one) for one in default] if isinstance(default, list) else getattr(default, "name", default)
 
 
 class Registry:

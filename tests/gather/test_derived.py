@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from leaven.evaluate.difference import DifferenceSuite
+from leaven.evaluate.measure import AVERAGE
 from leaven.gather import derived
 from leaven.rows import schema
 from leaven.stats.table import cubes
@@ -91,7 +92,7 @@ def test_tasks_are_averaged_alike_whatever_their_size_and_an_unscored_item_weigh
     made = derived.average(table, "reasoning", [("short", "acc"), ("long", "acc")])
     means = made.groupby("arm")["value"].mean()
     assert means["x"] == pytest.approx((0.5 + 0.75) / 2) and means["base"] == pytest.approx((0 + 0.2) / 2)
-    assert set(made["suite"]) == {"reasoning"} and set(made["metric"]) == {derived.AVERAGE}
+    assert set(made["suite"]) == {"reasoning"} and set(made["metric"]) == {AVERAGE}
     assert made["item_id"].nunique() == 7, "items of two tasks are never one"
 
 

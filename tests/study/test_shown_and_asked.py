@@ -92,3 +92,18 @@ def test_what_decides_on_rows_is_checked(raw: dict[str, Any], field: dict[str, A
     eli5 = {**raw["data"]["eli5"], "length_matched_to": "webgpt"} if "depends" in message else raw["data"]["eli5"]
     data = {**raw["data"], "webgpt": {**raw["data"]["webgpt"], **field}, "eli5": eli5}
     assert message in said(raw, data=data)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ({"loss_type": "exo_pair"}, "train.0.dpo.loss_type: exo_pair needs label_smoothing above 0"),
+        ({"label_smoothing": 0.1}, "train.0.dpo.label_smoothing: loss_type sigmoid does not read label_smoothing 0.1"),
+        ({"loss_type": "ippo"}, "train.0.dpo.loss_type: 'ippo'"),
+        ({"beta": 0}, "train.0.dpo.beta"),
+    ],
+)
+def test_what_a_loss_does_not_read_is_refused_before_anything_runs(
+    raw: dict[str, Any], args: dict[str, Any], message: str
+) -> None:
+    assert message in said(raw, train=[{"dpo": {"data": "webgpt", **args}}])

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from leaven.data.questions import item
 from leaven.evaluate.difference import DifferenceSuite
+from leaven.evaluate.measure import AVERAGE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-AVERAGE = "average"  # what the mean over a group of tasks is called
 _PAIR = ["arm", "dose", "seed", "metric", "group", "item_id", "sample"]
 
 

@@ -59,7 +59,10 @@ def _items(store: Store, suite: WiredSuite) -> pd.DataFrame:
     """Return of each row that a suite asks its group and the item that it is a row of."""
     asked = tables.read(store.folder(suite.prompts) / "rows.parquet").select(["id", "group", "prompt"])
     made: pd.DataFrame = asked.select(["id", "group"]).to_pandas().rename(columns={"id": "row_id"})
-    return made.assign(item_id=made["row_id"] if suite.is_itemwise else derived.questions(asked.to_pylist()))
+    if not suite.is_itemwise:
+        return made.assign(item_id=derived.questions(asked.to_pylist()))
+    mark = suite.item_mark
+    return made.assign(item_id=[row.partition(mark)[0] if mark else row for row in made["row_id"]])
 
 
 def values_beside(graph: Graph) -> set[tuple[str, str]]:

@@ -166,6 +166,14 @@ def doctor(graph: Graph, store: Store) -> Iterator[str]:
                 yield from record["facts"]["warnings"]
 
 
+def matched(graph: Graph, store: Store) -> Iterator[str]:
+    """Yield what data matched by length could find no partner for."""
+    for name, stage in graph.data.items():
+        record = store.record(stage)
+        for one in record["facts"].get("warnings", ()) if record is not None else ():
+            yield f"data {name}: {one}"
+
+
 def failures(graph: Graph, store: Store) -> Iterator[FailureInfo]:
     """Yield the stages that failed, with the last lines of their logs."""
     seen: set[str] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from leaven.gather.derived import AVERAGE
+from leaven.evaluate.measure import AVERAGE
 from leaven.graph import Graph
 from leaven.report.findings import Board, Reference
 from leaven.study.shown import Published

@@ -6,6 +6,7 @@ The text is hostile: no tags, no duplicate keys, no alias bombs, nothing execute
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -79,10 +80,8 @@ def _unshared(value: Any) -> Any:
 
 def _read(file: Path) -> tuple[dict[str, Any], Places]:
     """Parse the file; raises StudyError with the place for whatever is no study."""
-    text = _text(file)
     try:
-        lines = dict(_lines(text, str(file)))
-        raw = _yaml().load(text)
+        raw, lines = _parsed(_text(file), str(file))
     except StudyError:
         raise
     except Exception as error:
@@ -90,6 +89,13 @@ def _read(file: Path) -> tuple[dict[str, Any], Places]:
     if not isinstance(raw, dict):
         raise StudyError([Problem(str(file), "a study is a mapping of names to values", "start with `name: my-study`")])
     return raw, Places(str(file), lines)
+
+
+@functools.lru_cache(maxsize=4)  # a check reads one file once for each of its profiles
+def _parsed(text: str, name: str) -> tuple[Any, dict[Steps, str]]:
+    """Return what a text holds, not to be changed, and the place of every value."""
+    lines = dict(_lines(text, name))
+    return _yaml().load(text), lines
 
 
 def _text(file: Path) -> str:

@@ -165,8 +165,11 @@ def _metrics(suite: Step, at: Steps, check: Check) -> None:
 
 
 def _metric_steps(suite: Step) -> list[Step]:
+    """Return the metrics that a suite declares, or those that it has unless told otherwise."""
+    about = SUITES.get(suite.name).schema.model_fields.get("metrics") if suite.name in SUITES.names() else None
+    default = [] if about is None or about.is_required() else about.default
     try:
-        return TypeAdapter(list[Step]).validate_python(suite.args.get("metrics", []))
+        return TypeAdapter(list[Step]).validate_python(suite.args.get("metrics", default))
     except ValidationError:
         return []  # already reported with the suite's arguments
 

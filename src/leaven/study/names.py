@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+NAME = r"[A-Za-z0-9][A-Za-z0-9_+-]{0,63}"
 
 
 def _path_safe(name: str) -> str:
     if not re.fullmatch(NAME, name):
-        raise ValueError("names become folders: use letters, digits, - and _ only, starting with a letter or digit")
+        raise ValueError("names become folders: use letters, digits, -, _ and + only, starting with a letter or digit")
     return name
 
 

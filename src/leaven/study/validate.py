@@ -157,6 +157,9 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
     if plugin is None:
         return
     names_data(parts, step.args.get("data"), (*at, step.name, "data"), check)
+    if (look := plugin.traits.get("problems")) is not None:
+        for inner, message, remedy in look(step.args):
+            check.say((*at, step.name, *inner), message, remedy)
     name, place = step.args.get("data"), (*at, step.name, "data")
     if silent(parts, name):
         check.say(place, f"'{name}' has prompts alone", "name data with answers")
