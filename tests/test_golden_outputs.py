@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from leaven import registry, stages
 from leaven import rows as tables
 from leaven.data.formats import BadRow, Skipped
 from leaven.data.treatments.steps import Applied, treat
+from leaven.evaluate.harness import HarnessSuite
 from leaven.models import ref
 from leaven.pocket.corpora import corpus
 
@@ -202,27 +204,41 @@ def _line(folder: Path) -> dict[str, Any]:
     parts = [{"name": "one", "weight": 0.5}, {"name": "two", "weight": 2.0, "cap": 8}]
     hh = {**webgpt, "source": "pocket:hh", "identity": "pocket:hh@1", "format": {"name": "hh", "args": {}}}
     go("mix", {"parts": parts}, {"one": rows, "two": go("rows", hh, {}, "rows", "hh")}, "rows")
+    _of_pairs(go, model, folder / "hh")
+    _of_statements(go, model, plain)
     return made
 
 
-def _trained(folder: Path) -> Any:
-    encoded = tables.read(folder / "doctor" / "encoded.parquet")
-    assert encoded.num_rows > 0
+def _of_pairs(go: Callable[..., Path], model: dict[str, Any], hh: Path) -> None:
+    """Run the verbs of preferences."""
+    fit = go(
+        "fit", {**model, "max_length": 96, "pairs": True, "max_prompt_length": 40}, {"rows": hh}, "rows", "fit pairs"
+    )
+    go("pairs", {**model, "max_prompt_length": 40}, {"rows": fit}, "pairs")
+    asked = go("asked_pairs", {}, {"rows": fit}, "rows")
+    go("verdicts", model, {"prompts": asked}, "verdicts")
+    go("crows_pairs", model, {"rows": fit}, "scores")
+
+
+def _of_statements(go: Callable[..., Path], model: dict[str, Any], plain: dict[str, Any]) -> None:
+    """Run the verbs of the safety score, and one benchmark."""
+    said = {"source": "pocket:safenlp", "identity": "pocket:safenlp@1", "format": {"name": "safenlp", "args": {}}}
+    rows = {"statements": go("rows", {**said, "take": 24, **plain}, {}, "rows", "statements")}
+    told = go("sentences", model, rows, "likelihoods")
+    go("safety", {"draws": 100}, {**rows, "likelihoods": told}, "scores")
+    asked = HarnessSuite(("pocket_facts",), {}, {"limit": 4}).args("pocket_facts")
+    go("harness", {**model, **asked}, {}, "scores")
+
+
+def _trained(folder: Path, trainer: str, encoded: str) -> Any:
     base = ref.resolve({"model_name_or_path": "pocket"})
-    args = {
-        "model": base.as_args(),
-        "seed": 0,
-        "trainer": {
-            "name": "sft",
-            "version": 1,
-            "args": {"learning_rate": 1e-3, "max_steps": 10, "per_device_train_batch_size": 2},
-        },
-    }
-    out = folder / "train"
-    out.mkdir()
-    place = {"base": Path(str(base.path)), "encoded": folder / "doctor"}
+    version, most = registry.TRAINERS.get(trainer).version, {"max_steps": 10, "per_device_train_batch_size": 2}
+    declared = {"name": trainer, "version": version, "args": {"learning_rate": 1e-3, **most}}
+    args = {"model": base.as_args(), "seed": 0, "trainer": declared}
+    place = {"base": Path(str(base.path)), "encoded": folder / encoded}
+    out = _made(folder / f"train {trainer}")
     facts = stages.train(args, place, out)
-    proof = stages.prove({}, {**place, "model": out}, _made(folder / "prove"))
+    proof = stages.prove({}, {**place, "model": out}, _made(folder / f"prove {trainer}"))
     return {"loss": facts["final_loss"], "rows_seen": facts["rows_seen"], "parameters": proof["parameters"]}
 
 
@@ -234,7 +250,11 @@ def _made(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("golden")
-    outputs: dict[str, Any] = {"stages": {"versions": stages.VERSIONS, **_line(folder), "train": _trained(folder)}}
+    outputs: dict[str, Any] = {
+        "stages": {"versions": stages.VERSIONS, **_line(folder), "train": _trained(folder, "sft", "doctor")}
+    }
+    for name in ("dpo", "reward"):
+        outputs[f"trainer {name}"] = {"version": registry.TRAINERS.get(name).version, **_trained(folder, name, "pairs")}
     for name, cases in FORMATS.items():
         made = [_format(name, *case) for case in cases]
         outputs[f"format {name}"] = {"version": registry.FORMATS.get(name).version, "output": made}
@@ -259,9 +279,13 @@ def test_outputs_change_only_with_a_version(found: dict[str, Any]) -> None:
     if os.environ.get("LEAVEN_REWRITE_GOLDEN"):
         known = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
         for name in found.keys() & known.keys() - {"stages"}:
-            changed = found[name]["output"] != known[name]["output"]
+            changed = found[name].get("output") != known[name].get("output")
             assert not changed or found[name]["version"] > known[name]["version"], f"{name} needs a higher version"
         GOLDEN.write_text(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     golden = json.loads(GOLDEN.read_text())
-    assert found["stages"].pop("train") == pytest.approx(golden["stages"].pop("train"), abs=2e-3)
+    for one, known in (
+        (found["stages"].pop("train"), golden["stages"].pop("train")),
+        *((found.pop(f"trainer {name}"), golden.pop(f"trainer {name}")) for name in ("dpo", "reward")),
+    ):
+        assert one == pytest.approx(known, abs=2e-3)
     assert found == golden

@@ -170,3 +170,58 @@ def test_a_likelihood_is_read_of_the_trained_model(raw: dict[str, Any]) -> None:
     cell = wire(Study(**raw)).cells[0]
     assert cell.stages["likelihood.text"].inputs["model"].key == cell.trained[0].key
     assert set(cell.suites[1].scores) == {"perplexity", "bits_per_byte"}
+
+
+def test_dpo_goes_on_from_sft_and_arms_share_it(raw: dict[str, Any]) -> None:
+    peft = {"r": 4}
+    sft, dpo = {"sft": {"data": "webgpt", "peft": peft}}, {"dpo": {"data": "webgpt", "max_length": 256, "peft": peft}}
+    raw["arms"] = {"clean": {"train": [sft]}, "sft+dpo": {"train": [sft, dpo]}}
+    raw["compare"] = {"to": "clean"}
+    first, second = (next(c for c in wire(Study(**raw)).cells if c.cell.arm.name == n) for n in ("clean", "sft+dpo"))
+    assert second.trained[0].key == first.trained[0].key, "what both train is trained once"
+    assert second.trained[1].inputs["before"].key == first.trained[0].key
+    assert second.stages["fit.1"].args["pairs"] is True and second.stages["fit.1"].args["max_prompt_length"] == 1024
+    assert second.stages["pairs.1"].args["max_prompt_length"] == 1024 and "doctor.1" not in second.stages
+    assert second.trained[1].kind == "dpo" and second.stages["prove"].inputs["encoded"].kind == "pairs"
+
+
+def test_a_suite_asks_the_arms_that_it_names(raw: dict[str, Any]) -> None:
+    raw["evaluate"].append({"generate": {**raw["evaluate"][0]["generate"], "name": "some", "arms": ["poisoned"]}})
+    graph = wire(Study(**raw))
+    asked = {cell.cell.arm.name: [suite.name for suite in cell.suites] for cell in graph.cells}
+    assert asked["clean"] == ["eli5"] and asked["poisoned@p=0.5"] == ["eli5", "some"]
+    assert [suite.name for suite in graph.suites] == ["eli5", "some"], "in the order of the study, though not of cell 1"
+    assert graph.cells[-1].suites[0].told.key == graph.cells[-1].suites[1].told.key, "whom it asks is in no key"
+
+
+def test_each_task_is_a_suite_and_its_group_is_averaged(raw: dict[str, Any]) -> None:
+    tasks = [{"reasoning": [{"pocket_facts": "acc"}, "pocket_truthful"]}]
+    raw["evaluate"] = [{"harness": {"tasks": tasks}}]
+    raw["compare"] = {"to": "clean", "primary": ["reasoning/average"]}
+    graph = wire(Study(**raw))
+    assert [suite.name for suite in graph.suites] == ["pocket_facts", "pocket_truthful"]
+    assert graph.averages == {"reasoning": [("pocket_facts", "acc"), ("pocket_truthful", "acc_norm")]}
+    first, again = graph.cells[0].suites[0], wire(Study(**raw), graph.identities, ask=False).cells[0].suites[0]
+    assert first.told is first.prompts and first.is_itemwise and first.told.key == again.told.key
+    raw["evaluate"] = [{"harness": {"tasks": ["pocket_facts"]}}]
+    raw["compare"] = {"to": "clean"}
+    assert wire(Study(**raw)).cells[0].suites[0].told.key == first.told.key, "a task is the same in any group"
+
+
+def test_statements_are_read_and_scored_by_group(raw: dict[str, Any]) -> None:
+    raw["data"]["said"] = {"source": "pocket:safenlp", "format": "safenlp"}
+    raw["evaluate"].append({"safety": {"name": "by_group", "data": "said"}})
+    cell = wire(Study(**raw)).cells[0]
+    suite = cell.suites[1]
+    assert suite.told.kind == "sentences" and suite.prompts is suite.scores["by_group"] and suite.item_mark == "@"
+    assert suite.told.inputs["model"].key == cell.trained[0].key
+    raw["evaluate"][1]["safety"]["draws"] = 200
+    other = wire(Study(**raw)).cells[0].suites[1]
+    assert other.told.key == suite.told.key and other.prompts.key != suite.prompts.key
+
+
+def test_preferences_are_judged_in_groups_of_length(raw: dict[str, Any]) -> None:
+    raw["evaluate"].append({"preferences": {"name": "pairs", "data": "webgpt"}})
+    suite = wire(Study(**raw)).cells[0].suites[1]
+    assert suite.told.kind == "verdicts" and suite.prompts.kind == "asked_pairs"
+    assert suite.prompts.inputs["rows"].kind == "fit" and list(suite.scores) == ["preference_accuracy"]
