@@ -79,3 +79,17 @@ def test_a_prompt_needs_room_for_its_answer(tmp_path: Path) -> None:
         done(stages.prompts, tmp_path, inputs, max_new_tokens=512)
     facts, _ = done(stages.prompts, tmp_path, inputs, max_new_tokens="characters")
     assert facts["rows"] == 1
+
+
+def test_where_rows_are_cut_those_without_room_for_an_answer_are_left_out(tmp_path: Path) -> None:
+    inputs = put(tmp_path, "Me.", "You.")
+    asked = tables.read(inputs["rows"] / "rows.parquet").to_pylist()
+    asked[1]["prompt"][0]["content"] *= 30
+    tables.write(inputs["rows"] / "rows.parquet", "examples", asked)
+    args = {"model": BASE.as_args(), "max_length": 64, "truncation": True}
+    for more, kept in (({}, ["a:0", "a:1"]), ({"answered": True}, ["a:0"])):
+        out = tmp_path / str(len(more))
+        out.mkdir()
+        facts = stages.fit({**args, **more}, inputs, out)
+        assert tables.read(out / "rows.parquet")["id"].to_pylist() == kept
+        assert facts["drops"] == ({"its prompt alone fills max_length 64": 1} if more else {})

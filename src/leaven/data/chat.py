@@ -151,6 +151,15 @@ def misfits(tokenizer: Any, rows: Sequence[Row], kind: str, limit: int | None) -
     return [why if all(row[name] for name in columns) else silent for why, row in zip(found, rows, strict=True)]
 
 
+def unanswered(tokenizer: Any, rows: Sequence[Row], limit: int) -> list[Misfit | None]:
+    """Return, per row, that nothing of its answer would be left where it is cut off at ``limit`` tokens."""
+    lengths = [len(one) for one in prompt_ids(tokenizer, [row["prompt"] for row in rows])]
+    return [
+        (f"its prompt alone fills max_length {limit}", f"{length} tokens") if length >= limit else None
+        for length in lengths
+    ]
+
+
 def prompt_misfits(
     tokenizer: Any, rows: Sequence[Row], limit: int | None, new_tokens: int, apply_chat_template: bool = True
 ) -> list[Misfit | None]:

@@ -76,8 +76,8 @@ def mix(args: Args, inputs: Inputs, out: Path) -> Facts:
 def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Canonical rows -> those whose every candidate fits ``max_length`` and the context, before any treatment.
 
-    With ``truncation`` none is left out for its length: what is too long is cut off where rows are encoded. With
-    ``pairs`` a row is as long as its prompt, cut to ``max_prompt_length``, and its longer answer.
+    With ``truncation`` none is left out for its length: what is too long is cut off where rows are encoded; but where
+    the loss is that of answers alone (``answered``), those whose prompt leaves no room for one are. With ``pairs`` a row is as long as its prompt, cut to ``max_prompt_length``, and its longer answer.
     """
     from leaven.data import chat
     from leaven.data.fitting import fitting
@@ -94,8 +94,12 @@ def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
         need = f"the shortest row needs {tokens} tokens"
         return f"max_length {limit} cuts off every answer ({need}); raise it, up to the model's context"
 
-    made = fitting(rows_of(inputs["rows"]), lambda rows: chat.misfits(tokenizer, rows, kind, longest), none_fits)
-    return write_batches(out, kind, made)
+    def misfits(rows: list[tables.Row]) -> list[chat.Misfit | None]:
+        found = chat.misfits(tokenizer, rows, kind, longest)
+        cut = chat.unanswered(tokenizer, rows, limit) if args.get("answered") else [None] * len(rows)
+        return [one or other for one, other in zip(found, cut, strict=True)]
+
+    return write_batches(out, kind, fitting(rows_of(inputs["rows"]), misfits, none_fits))
 
 
 def _fit_pairs(args: Args, inputs: Inputs, out: Path, tokenizer: Any, limit: int) -> Facts:

@@ -98,7 +98,9 @@ def stage(
 
 
 def _cut(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {"truncation": True} if settings.get("truncation") else {}
+    if not settings.get("truncation"):
+        return {}
+    return {"truncation": True, **({"answered": True} if settings.get("completion_only_loss") else {})}
 
 
 def _identity(name: str, data: Data, *, ask: bool) -> str:
