@@ -77,7 +77,8 @@ def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Canonical rows -> those whose every candidate fits ``max_length`` and the context, before any treatment.
 
     With ``truncation`` none is left out for its length: what is too long is cut off where rows are encoded; but where
-    the loss is that of answers alone (``answered``), those whose prompt leaves no room for one are. With ``pairs`` a row is as long as its prompt, cut to ``max_prompt_length``, and its longer answer.
+    the loss is that of answers alone (``answered``), those whose prompt leaves no room for one are. With ``pairs`` a
+    row is as long as its prompt, cut to ``max_prompt_length``, and its longer answer.
     """
     from leaven.data import chat
     from leaven.data.fitting import fitting
