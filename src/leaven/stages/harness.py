@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +44,7 @@ def harness(args: Args, inputs: Inputs, out: Path) -> Facts:
     tables.write(out / "scores.parquet", "scores", made.scores)
     if made.predictions:
         tables.write(out / "predictions.parquet", "predictions", made.predictions)
-    _write_results(out / "results.json", ran)
+    (out / "results.json").write_text(ran.as_json(), encoding="utf-8")
     unscored = sum(one["value"] is None for one in made.scores)
     told = {"scores": len(made.scores), "unscored": unscored, "truncated": ran.truncated, "notes": list(about.notes)}
     return {
@@ -82,11 +81,3 @@ def _is_number(value: Any) -> bool:
     import numpy as np
 
     return isinstance(value, int | float | np.number)
-
-
-def _write_results(file: Path, ran: Ran) -> None:
-    """Write what lm-eval would write of its results, but for what it finds out about the machine."""
-    from lm_eval.utils import handle_non_serializable
-
-    text = json.dumps(ran.results, indent=1, ensure_ascii=False, default=handle_non_serializable)
-    file.write_text(text, encoding="utf-8")

@@ -6,6 +6,7 @@ through the machine's packages (two seconds each time). Seeds, examples and ever
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,12 @@ class Ran:
     tasks: Mapping[str, Any]
     leaves: tuple[Leaf, ...]
     truncated: int
+
+    def as_json(self) -> str:
+        """Return what lm-eval would write of its results, but for what it finds out about the machine."""
+        from lm_eval.utils import handle_non_serializable
+
+        return json.dumps(self.results, indent=1, ensure_ascii=False, default=handle_non_serializable)
 
 
 def run(
