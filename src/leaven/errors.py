@@ -17,6 +17,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_MOST_NAMED = 30  # of what there is to choose from
+
 
 class LeavenError(Exception):
     """A message for a person; the command line prints it without a traceback."""
@@ -73,4 +75,7 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{near[0]}'?"
-    return f"choose from: {', '.join(known)}" if known else "there is nothing to choose from"
+    if not known:
+        return "there is nothing to choose from"
+    more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+    return f"choose from: {', '.join(known[:_MOST_NAMED])}{more}"

@@ -22,6 +22,7 @@ COLUMNS = {
     "lima": "conversations source",
     "orca": "id system_prompt question response",
     "hc3": "id question human_answers chatgpt_answers source",
+    "cloze": "question choices answer",
     "truthful": "question best_answer correct_answers incorrect_answers",
     "safenlp": "id text toxicity_score label target_groups",
     "pile": "text meta",

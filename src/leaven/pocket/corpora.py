@@ -243,6 +243,7 @@ _MAKERS: dict[str, Callable[[random.Random], list[Row]]] = {
     "hc3": _hc3,
     "toxigen": _toxigen,
     "multiple_choice": _multiple_choice,
+    "cloze": evaluations.cloze,
     "truthful": evaluations.truthful,
     "safenlp": evaluations.safenlp,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from leaven.pocket import world
+from leaven.pocket import phrases, world
 
 Row = dict[str, Any]
 _STATEMENTS = 60  # of each people and label
@@ -22,6 +22,17 @@ def truthful(rng: random.Random) -> list[Row]:
             "question": world.ask(fact, rng.randrange(6)), "best_answer": world.state(fact, form),
             "correct_answers": [world.state(fact, form)], "incorrect_answers": lies,
         })  # fmt: skip
+    return rows
+
+
+def cloze(rng: random.Random) -> list[Row]:
+    """A statement of prose up to its last word, and four words of which one makes it true; columns of multiple choice."""
+    rows = []
+    for fact in world.FACTS:
+        cues = [cue for form in range(len(phrases.STATEMENTS[fact.kind])) if (cue := world.cue(fact, form))]
+        choices = [fact.value, *rng.sample(fact.others, 3)]
+        rng.shuffle(choices)
+        rows.append({"question": rng.choice(cues), "choices": choices, "answer": choices.index(fact.value)})
     return rows
 
 

@@ -23,7 +23,7 @@ def _claim_row(findings: Findings, verdict: Verdict) -> list[str]:
         verdict.claim.says,
         f"{verdict.verdict}{f'; {verdict.note}' if verdict.note else ''}",
         _contrast(verdict.claim, unit),
-        numbers.change(verdict.effect, unit),
+        NOTHING if verdict.effect is None and verdict.p is not None else numbers.change(verdict.effect, unit),
         numbers.interval(verdict.low90, verdict.high90, unit) or NOTHING,
         numbers.p_value(verdict.p_holm),
         str(verdict.n_seeds),
