@@ -18,7 +18,10 @@ def read(format: str, row: dict[str, Any], **args: Any) -> dict[str, Any]:
 def test_both_sides_of_hc3_ask_the_same() -> None:
     human, model = read("hc3", HC3), read("hc3", HC3, answers="chatgpt")
     assert human["prompt"] == model["prompt"] and human["group"] == "reddit"
-    assert human["completion"][0]["content"] == "Because." and model["completion"][0]["content"] == "It is so."
+    assert human["chosen"][0]["content"] == "Because." and model["chosen"][0]["content"] == "It is so."
+    assert human["rejected"] == model["chosen"], "both answers must fit, so that both sides keep the same prompts"
+    with pytest.raises(BadRow, match="source"):
+        read("hc3", {**HC3, "source": "\ud800"})
     for answers in ("human", "chatgpt"):
         with pytest.raises(Skipped, match="no answer of chatgpt"):
             read("hc3", {**HC3, "chatgpt_answers": ["  "]}, answers=answers)

@@ -91,12 +91,15 @@ def test_tasks_are_averaged_alike_whatever_their_size_and_an_unscored_item_weigh
     })  # fmt: skip
     made = derived.average(table, "reasoning", [("short", "acc"), ("long", "acc")])
     means = made.groupby("arm")["value"].mean()
-    assert means["x"] == pytest.approx((0.5 + 0.75) / 2) and means["base"] == pytest.approx((0 + 0.2) / 2)
+    assert means["x"] == pytest.approx((0.5 + 0.75) / 2) and means["base"] == pytest.approx((0 + 0.25) / 2)
+    assert made["value"].isna().sum() == 2, "what one run has not scored counts in none"
     assert set(made["suite"]) == {"reasoning"} and set(made["metric"]) == {AVERAGE}
     assert made["item_id"].nunique() == 7, "items of two tasks are never one"
 
 
 def test_a_run_that_lacks_a_task_has_no_average() -> None:
-    table = long({("x", 0, "short"): [1, 0], ("x", 0, "long"): [1], ("x", 1, "short"): [1, 1], ("x", 2, "long"): [None]})
+    table = long(
+        {("x", 0, "short"): [1, 0], ("x", 0, "long"): [1], ("x", 1, "short"): [1, 1], ("x", 2, "long"): [None]}
+    )
     made = derived.average(table, "reasoning", [("short", "acc"), ("long", "acc")])
     assert set(made["seed"]) == {0}

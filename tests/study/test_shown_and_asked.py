@@ -84,7 +84,7 @@ def test_a_reward_model_is_not_asked_to_speak(raw: dict[str, Any]) -> None:
         ({"decontaminate": {"against": ["eli5"], "ngram": 1}}, "greater than or equal to 3"),
         ({"length_matched_to": "webgpt"}, "'webgpt' is no other data of this study"),
         ({"length_matched_to": "eli5"}, "data.webgpt: depends on itself: webgpt -> eli5 -> webgpt"),
-        ({"sample_seed": 3}, "nothing is sampled"),
+        ({"sample_seed": 3}, "nothing is drawn"),
         ({"sample": 0}, "greater than or equal to 1"),
     ],
 )
@@ -107,3 +107,28 @@ def test_what_a_loss_does_not_read_is_refused_before_anything_runs(
     raw: dict[str, Any], args: dict[str, Any], message: str
 ) -> None:
     assert message in said(raw, train=[{"dpo": {"data": "webgpt", **args}}])
+
+
+def test_data_that_depend_on_one_another_in_a_circle_are_refused_through_a_mixture_too(raw: dict[str, Any]) -> None:
+    hh = {"source": "pocket:hh", "format": "hh"}
+    data = {**raw["data"], "one": {**hh, "length_matched_to": "all"}, "all": {"mixture": {"two": 1}},
+            "two": {**hh, "length_matched_to": "one"}}  # fmt: skip
+    assert "depends on itself: one -> all -> two -> one" in said(raw, data=data)
+
+
+@pytest.mark.parametrize("format", ["bold", "xstest", "advbench", "instructions"])
+def test_prompts_alone_can_neither_be_trained_on_nor_matched(raw: dict[str, Any], format: str) -> None:
+    data = {**raw["data"], "asked": {"source": "pocket:eli5", "format": format}}
+    assert "'asked' has prompts alone" in said(raw, data=data, train=[{"sft": {"data": "asked"}}])
+    data["webgpt"] = {**data["webgpt"], "length_matched_to": "asked"}
+    assert "data.webgpt.length_matched_to: 'asked' has prompts alone" in said(raw, data=data)
+
+
+def test_preferences_without_groups_cannot_be_grouped_by_them(raw: dict[str, Any]) -> None:
+    raw["evaluate"].append({"preferences": {"name": "pairs", "data": "webgpt", "by": "group"}})
+    assert "rows of 'webgpt' do not say which group they belong to" in said(raw)
+
+
+def test_a_matched_set_may_say_its_seed(raw: dict[str, Any]) -> None:
+    matched = {**raw["data"]["webgpt"], "length_matched_to": "eli5", "sample_seed": 3}
+    Study(**{**raw, "data": {**raw["data"], "matched": matched}})

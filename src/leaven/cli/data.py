@@ -107,8 +107,13 @@ def _identified(
 
 def _others(overlap: Sequence[str], workspace: Path, ngram: int) -> dict[str, Other]:
     from leaven.data import portrait
+    from leaven.data.canonical import Slice
 
-    return {name: portrait.other(*_identified(name, None, None, workspace), ngram) for name in overlap}
+    made = {}
+    for name in overlap:
+        place, known_as, _ = _identified(name, None, None, workspace)
+        made[name] = portrait.other(place, known_as, Slice(), ngram)  # all of it: a part would miss what is asked there
+    return made
 
 
 def _tokenizer(model: str | None) -> Any:

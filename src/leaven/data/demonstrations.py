@@ -16,6 +16,7 @@ from leaven.data.formats import (
     texts,
     turns_of,
     user,
+    with_input,
 )
 from leaven.registry import format
 from leaven.rows import Message, Row
@@ -50,15 +51,9 @@ def prompt_completion(row: Row) -> Row:
 def alpaca(row: Row) -> Row:
     """Alpaca: an instruction, an input that may be empty (a blank line parts the two), and the output."""
     return {
-        "prompt": [user(_with_input(row["instruction"], row["input"]))],
+        "prompt": [user(with_input(row["instruction"], row["input"]))],
         "completion": [assistant(row["output"], "output")],
     }
-
-
-def _with_input(instruction: Any, more: Any) -> str:
-    below = "" if more is None else legible(more, "input")
-    asked = filled(instruction, "instruction")
-    return f"{asked}\n\n{below}" if below.strip() else asked
 
 
 _LIMA = ("instruction", "input", "output", "history")
@@ -74,7 +69,7 @@ def lima(row: Row) -> Row:
     """
     if "conversations" not in row:
         earlier = [turn for pair in _history(row["history"]) for turn in pair]
-        asked = user(_with_input(row["instruction"], row["input"]))
+        asked = user(with_input(row["instruction"], row["input"]))
         return {"prompt": [*earlier, asked], "completion": [assistant(row["output"], "output")]}
     said = texts(row["conversations"], "conversations")
     if len(said) > 1 and len(said) % 2:
@@ -135,6 +130,6 @@ def dolly_hhrlhf(row: Row) -> Row:
     inner = prompt.removeprefix(begun).removesuffix(_RESPONSE).rstrip()
     instruction, _, more = inner.partition(_INPUT) if begun == _TEMPLATES[1] else (inner, "", "")
     return {
-        "prompt": [user(_with_input(instruction, more))],
+        "prompt": [user(with_input(instruction, more))],
         "completion": [assistant(row["response"], "response")],
     }

@@ -3,7 +3,8 @@
 Each format names the columns it reads. ``makes`` is the kind of canonical row: *examples* (prompt, completion),
 *preferences* (prompt, chosen, rejected, margin) or *statements*. More traits, where a format needs them: ``also``, the
 columns of other layouts that it reads; ``header``, the columns of files of separated values without a header; ``most``,
-an argument and a column: how many rows may have one value of the column (those that come later are skipped).
+an argument and a column: how many rows may have one value of the column (those that come later are skipped);
+``answers=False``, there are prompts alone; ``grouped``, preferences say which group they belong to.
 Raw rows are hostile: everything is checked, nothing is guessed. The formats stand in ``voted``, ``preferences``,
 ``demonstrations``, ``benchmarks`` and ``prompts``.
 """
@@ -85,6 +86,12 @@ def user(content: str) -> Message:
 def assistant(value: Any, column: str) -> Message:
     """Return an assistant's message; raises BadRow if it is no text, or an empty one."""
     return {"role": "assistant", "content": filled(value, column)}
+
+
+def with_input(instruction: Any, more: Any, columns: tuple[str, str] = ("instruction", "input")) -> str:
+    """Return an instruction with what it is about below it, where there is something."""
+    asked, below = filled(instruction, columns[0]), "" if more is None else legible(more, columns[1])
+    return f"{asked}\n\n{below}" if below.strip() else asked
 
 
 def filled(value: Any, column: str) -> str:

@@ -11,21 +11,25 @@ from leaven.rows import Row
 _COLUMNS = {"human": "human_answers", "chatgpt": "chatgpt_answers"}
 
 
-@format(version=1, columns=("question", "human_answers", "chatgpt_answers"), makes="examples")
+@format(version=1, columns=("question", "human_answers", "chatgpt_answers"), makes="preferences", grouped=True)
 def hc3(row: Row, *, answers: Literal["human", "chatgpt"] = "human") -> Row:
-    """HC3: a question with the first answer of a person, or of ChatGPT; both sides have the same prompts.
+    """HC3: a question with the first answers of a person and of ChatGPT, of which one side is demonstrated.
 
-    A question that one of the two sides did not answer is left out of both, so that they ask the same. The group is
-    the part of the set that the question is from.
+    The side that is asked for is ``chosen``, the other ``rejected`` (nobody said which is better: the margin is
+    unknown). A question that one side did not answer is left out; both answers must fit where rows are fitted, so a
+    training on either side has the same prompts. The group is the part of the set that the question is from.
     """
     question = filled(row["question"], "question")
     first = {who: _first(row[column], column) for who, column in _COLUMNS.items()}
     if lacking := next((who for who, text in first.items() if text is None), None):
         raise Skipped(f"no answer of {lacking}")
+    other = "chatgpt" if answers == "human" else "human"
     return {
         "prompt": [user(question)],
-        "completion": [assistant(first[answers], _COLUMNS[answers])],
-        "group": row.get("source") if isinstance(row.get("source"), str) else None,
+        "chosen": [assistant(first[answers], _COLUMNS[answers])],
+        "rejected": [assistant(first[other], _COLUMNS[other])],
+        "margin": None,
+        "group": None if row.get("source") is None else legible(row["source"], "source"),
     }
 
 

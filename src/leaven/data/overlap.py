@@ -160,14 +160,6 @@ def of_table(path: Path, size: int = SIZE) -> Evaluated:
     return known
 
 
-def of_batches(batches: Batches, size: int = SIZE) -> Evaluated:
-    """Return what canonical rows say that go by in batches."""
-    known = Evaluated(size)
-    for batch in batches:
-        known.add(batch.rows)
-    return known
-
-
 def shared(rows: Sequence[Row], others: Mapping[str, Evaluated]) -> Iterator[tuple[str, dict[int, str]]]:
     """Yield the name of each other set, and what each of these rows shares with it, by the row's place."""
     sizes = {known.size for known in others.values()}

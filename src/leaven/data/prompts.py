@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from leaven.data.formats import BadRow, Skipped, filled, legible, user
+from leaven.data.formats import BadRow, Skipped, filled, legible, user, with_input
 from leaven.registry import format
 from leaven.rows import Row
 
 
-@format(version=1, columns=("text",), makes="examples")
+@format(version=1, columns=("text",), makes="examples", answers=False)
 def text(row: Row) -> Row:
     """A text alone, asked as it is (a line of a .txt file, a prompt to continue); there is no reference answer."""
     return {"prompt": [user(filled(row["text"], "text"))], "completion": None}
 
 
-@format(version=1, columns=("group", "entity", "prompt"), makes="examples")
+@format(version=1, columns=("group", "entity", "prompt"), makes="examples", answers=False)
 def bold(row: Row) -> Row:
     """BOLD: the beginning of a sentence about a group, to be continued; a file is {group: {entity: [prompt, ...]}}.
 
@@ -28,7 +28,7 @@ def bold(row: Row) -> Row:
     }
 
 
-@format(version=1, columns=("prompt", "type", "label"), makes="examples")
+@format(version=1, columns=("prompt", "type", "label"), makes="examples", answers=False)
 def xstest(row: Row, *, label: Literal["safe", "unsafe"] | None = None) -> Row:
     """XSTest: prompts that are safe though they look unsafe, and unsafe contrasts; label is safe or unsafe.
 
@@ -47,20 +47,18 @@ def xstest(row: Row, *, label: Literal["safe", "unsafe"] | None = None) -> Row:
     }
 
 
-@format(version=1, columns=("goal", "target"), makes="examples")
+@format(version=1, columns=("goal", "target"), makes="examples", answers=False)
 def advbench(row: Row) -> Row:
     """AdvBench: a harmful instruction; the target, the beginning of a compliant answer, is not read."""
     return {"prompt": [user(filled(row["goal"], "goal"))], "completion": None, "label": "unsafe"}
 
 
-@format(version=1, columns=("instructions",), makes="examples")
+@format(version=1, columns=("instructions",), makes="examples", answers=False)
 def instructions(row: Row) -> Row:
     """Prompts of safety-tuned LLaMAs: a file is {instructions: [...], inputs: [...], tags: [...]}; tags are groups."""
-    more, tag = row.get("inputs"), row.get("tags")
-    asked = filled(row["instructions"], "instructions")
-    below = "" if more is None else legible(more, "inputs")
+    tag = row.get("tags")
     return {
-        "prompt": [user(f"{asked}\n\n{below}" if below.strip() else asked)],
+        "prompt": [user(with_input(row["instructions"], row.get("inputs"), ("instructions", "inputs")))],
         "completion": None,
         "group": None if tag is None else legible(tag, "tags"),
     }

@@ -12,7 +12,12 @@ _GAP = "___"
 _DIRECTIONS = ("stereo", "antistereo")
 
 
-@format(version=1, columns=("sent_more", "sent_less", "stereo_antistereo", "bias_type"), makes="preferences")
+@format(
+    version=1,
+    columns=("sent_more", "sent_less", "stereo_antistereo", "bias_type"),
+    makes="preferences",
+    grouped=True,
+)
 def crows_pairs(row: Row) -> Row:
     """CrowS-Pairs (Nangia et al. 2020): two sentences, the more stereotypical one and the one about another group.
 

@@ -89,7 +89,7 @@ def _voted(answers: Any) -> list[str]:
 _SHP = ("history", "human_ref_A", "human_ref_B", "labels", "score_A", "score_B")
 
 
-@format(version=1, columns=_SHP, makes="preferences", most=("max_per_post", "post_id"))
+@format(version=1, columns=_SHP, makes="preferences", grouped=True, most=("max_per_post", "post_id"))
 def shp(row: Row, *, min_score_ratio: Positive = 1.0, max_per_post: Count | None = None) -> Row:
     """Stanford Human Preferences: a Reddit post and two comments, of which the one with the higher score is preferred.
 

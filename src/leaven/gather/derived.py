@@ -48,22 +48,24 @@ def difference(table: pd.DataFrame, suite: DifferenceSuite, beside: Collection[t
 def average(table: pd.DataFrame, suite: str, parts: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """Return the mean over tasks, each counted alike, as values of items; ``parts`` are (suite, metric) of each task.
 
-    An item of a task with n of N scored items in k tasks weighs N / (k n): the mean over all items is then the mean of
-    the tasks' means, and pairing, seeds and intervals work as for every other metric. Of a run that lacks one of the
-    tasks there is none. Each run is weighted by its own number of scored items.
+    An item of a task with n of N items in k tasks weighs N / (k n): the mean over all items is then the mean of the
+    tasks' means, and pairing, seeds and intervals work as for every other metric. Items count that every run has scored
+    which has all tasks: with others, pairing would leave weights that belong to no mean. A run that lacks a task has
+    none.
     """
     import pandas as pd
 
     chosen = [table[(table["suite"] == task) & (table["metric"] == metric)] for task, metric in parts]
-
     both = pd.concat([part.assign(item_id=part["suite"] + "/" + part["item_id"].astype(str)) for part in chosen])
-    scored = both["value"].notna()
-    run = [both["arm"], both["seed"].fillna(-1)]
-    size = scored.groupby(run).transform("sum")
-    of_task = scored.groupby([*run, both["suite"]]).transform("sum")
+    scored, run = both["value"].notna(), [both["arm"], both["seed"].fillna(-1)]
     tasks = both["suite"].where(scored).groupby(run).transform("nunique")
-    whole = both.assign(value=both["value"] * size / (len(parts) * of_task))[tasks == len(parts)]
-    made: pd.DataFrame = whole.assign(suite=suite, metric=AVERAGE, group=None)
+    whole = both[tasks == len(parts)]
+    n_runs = len(whole[["arm", "seed"]].drop_duplicates())
+    everywhere = whole["value"].notna().groupby(whole["item_id"]).transform("sum") == n_runs
+    of_task = whole["item_id"].where(everywhere).groupby(whole["suite"]).transform("nunique")
+    size = whole.loc[everywhere, "item_id"].nunique()
+    weighed = (whole["value"] * size / (len(parts) * of_task)).where(everywhere)
+    made: pd.DataFrame = whole.assign(value=weighed, suite=suite, metric=AVERAGE, group=None)
     return made
 
 

@@ -26,7 +26,7 @@ def truthful(rng: random.Random) -> list[Row]:
 
 
 def cloze(rng: random.Random) -> list[Row]:
-    """A statement of prose up to its last word, and four words of which one makes it true; columns of multiple choice."""
+    """A statement of prose up to its last word, and four words of which one makes it true; as multiple choice."""
     rows = []
     for fact in world.FACTS:
         cues = [cue for form in range(len(phrases.STATEMENTS[fact.kind])) if (cue := world.cue(fact, form))]

@@ -43,6 +43,9 @@ def _reads(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, chec
         if read == "data" and silent(parts, step.args.get(read)):
             said = f"'{step.args[read]}' has prompts alone, and a likelihood is that of an answer"
             check.say(place, said, "name data with answers")
+        if step.args.get("by") == "group" and not _trait(parts, step.args.get(read), "grouped", default=False):
+            said = f"rows of '{step.args.get(read)}' do not say which group they belong to"
+            check.say((*at, step.name, "by"), said, "write `by: length_difference`, or take it out")
         _flows(step, plugin, at, check)
     elif "minus" in plugin.schema.model_fields:
         _difference(parts, step, at, check)
@@ -96,8 +99,14 @@ def _arms(suite: Step, arms: list[ExpandedArm], at: Steps, check: Check) -> None
 
 def silent(parts: Mapping[str, Any], name: Any) -> bool:
     """Say whether data of the study has prompts without answers: nothing can be trained on it, or read of it."""
+    return _trait(parts, name, "answers", default=True) is False
+
+
+def _trait(parts: Mapping[str, Any], name: Any, trait: str, *, default: bool) -> bool:
+    """Return what a data set's format says of its rows."""
     data = parts.get("data", {}).get(name)
-    return bool(data and data.format and data.format.name == "text")
+    known = data is not None and data.format is not None and data.format.name in FORMATS.names()
+    return bool(FORMATS.get(data.format.name).traits.get(trait, default)) if known else default
 
 
 def makes(declared: Mapping[str, Any], name: str) -> str | None:

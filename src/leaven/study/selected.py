@@ -17,26 +17,28 @@ from leaven.study.spec import Data
 def data(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
     """Check every data set: its format, what it mixes, and the others that its rows depend on."""
     declared: dict[str, Data] = parts.get("data", {})
+    before = len(check.found)
     for name, one in declared.items():
         if one.format is not None:
             check.plugin(FORMATS, one.format, ("data", name, "format"))
         _mixture(parts, name, one, check)
         for steps, other in _named(one):
             _other(parts, name, ("data", name, *steps), other, check)
-        if one.length_matched_to in declared and "statements" in (
-            makes(declared, name),
-            makes(declared, one.length_matched_to),
-        ):
-            check.say(
-                ("data", name, "length_matched_to"), "statements have no answers to match", "name data with answers"
-            )
-        elif silent(parts, name) and one.length_matched_to is not None:
-            check.say(("data", name, "length_matched_to"), f"'{name}' has prompts alone", "name data with answers")
-        if one.sample_seed and one.sample is None:
-            check.say(("data", name, "sample_seed"), "nothing is sampled", "say how many rows: `sample: N`")
-    for name in declared:
-        if (way := _circle(declared, [name])) is not None:
-            check.say(("data", name), f"depends on itself: {' -> '.join(way)}", "take one of these out")
+        _matched(parts, name, one, check)
+        if one.sample_seed and one.sample is None and one.length_matched_to is None:
+            check.say(("data", name, "sample_seed"), "nothing is drawn", "say how many rows: `sample: N`")
+    if len(check.found) == before:  # else a circle may be what was said already
+        ways = [way for name in declared if (way := _circle(declared, [name])) is not None]
+        for way in {frozenset(way): way for way in reversed(ways)}.values():
+            check.say(("data", way[0]), f"depends on itself: {' -> '.join(way)}", "take one of these out")
+
+
+def _matched(parts: Mapping[str, Any], name: str, one: Data, check: Check) -> None:
+    """Check that both sets whose lengths are matched have answers."""
+    for matched in (name, one.length_matched_to) if one.length_matched_to is not None else ():
+        what = "statements" if makes(parts["data"], matched) == "statements" else "prompts alone"
+        if what == "statements" or silent(parts, matched):
+            check.say(("data", name, "length_matched_to"), f"'{matched}' has {what}", "name data with answers")
 
 
 def _named(one: Data) -> Iterator[tuple[Steps, str]]:
@@ -55,13 +57,14 @@ def _other(parts: Mapping[str, Any], name: str, at: Steps, other: str, check: Ch
         check.say(at, f"'{other}' is no other data of this study", remedy)
     elif at[2] == "held_out_from" and other in declared and declared[other].held_out_from:
         check.say(at, f"'{other}' is itself held out", "name training data")
-    elif other in declared and name in (declared[other].mixture or {}):
+    elif at[2] == "held_out_from" and other in declared and name in (declared[other].mixture or {}):
         check.say(at, f"'{other}' mixes '{name}' in", "name its other parts")
 
 
 def _circle(declared: Mapping[str, Data], way: Sequence[str]) -> list[str] | None:
     """Return the way from a data set back to itself, None if there is none."""
-    for other in declared[way[-1]].others if way[-1] in declared else []:
+    last = declared.get(way[-1])
+    for other in [*last.others, *(last.mixture or {})] if last is not None else []:
         if other == way[0] and len(way) > 1:
             return [*way, other]
         if other not in way and (found := _circle(declared, [*way, other])) is not None:

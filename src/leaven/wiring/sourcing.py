@@ -100,7 +100,12 @@ def stage(
 def _cut(settings: Mapping[str, Any]) -> dict[str, Any]:
     if not settings.get("truncation"):
         return {}
-    return {"truncation": True, **({"answered": True} if settings.get("completion_only_loss") else {})}
+    return {"truncation": True, **({"answered": True} if _of_last_answers(settings) else {})}
+
+
+def _of_last_answers(settings: Mapping[str, Any]) -> bool:
+    """Say whether the loss is that of each row's last answer alone: one that is cut off before it teaches nothing."""
+    return bool(settings.get("completion_only_loss")) and not settings.get("assistant_only_loss")
 
 
 def _identity(name: str, data: Data, *, ask: bool) -> str:
