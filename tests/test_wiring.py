@@ -174,14 +174,17 @@ def test_a_likelihood_is_read_of_the_trained_model(raw: dict[str, Any]) -> None:
 
 def test_dpo_goes_on_from_sft_and_arms_share_it(raw: dict[str, Any]) -> None:
     peft = {"r": 4}
-    sft, dpo = {"sft": {"data": "webgpt", "peft": peft}}, {"dpo": {"data": "webgpt", "max_length": 256, "peft": peft}}
+    sft, dpo = (
+        {"sft": {"data": "webgpt", "peft": peft}},
+        {"dpo": {"data": "webgpt", "max_length": 256, "max_prompt_length": 128, "peft": peft}},
+    )
     raw["arms"] = {"clean": {"train": [sft]}, "sft+dpo": {"train": [sft, dpo]}}
     raw["compare"] = {"to": "clean"}
     first, second = (next(c for c in wire(Study(**raw)).cells if c.cell.arm.name == n) for n in ("clean", "sft+dpo"))
     assert second.trained[0].key == first.trained[0].key, "what both train is trained once"
     assert second.trained[1].inputs["before"].key == first.trained[0].key
-    assert second.stages["fit.1"].args["pairs"] is True and second.stages["fit.1"].args["max_prompt_length"] == 1024
-    assert second.stages["pairs.1"].args["max_prompt_length"] == 1024 and "doctor.1" not in second.stages
+    assert second.stages["fit.1"].args["pairs"] is True and second.stages["fit.1"].args["max_prompt_length"] == 128
+    assert second.stages["pairs.1"].args["max_prompt_length"] == 128 and "doctor.1" not in second.stages
     assert second.trained[1].kind == "dpo" and second.stages["prove"].inputs["encoded"].kind == "pairs"
 
 

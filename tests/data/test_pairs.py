@@ -110,6 +110,45 @@ def test_the_verbs_count_what_is_left_out_and_what_is_cut(tmp_path: Path) -> Non
     assert [one["check"] for one in json.loads((tmp_path / "pairs" / "findings.json").read_text())] == ["cut"]
 
 
+def test_a_treatment_may_make_answers_equal_or_a_pair_too_long(tmp_path: Path) -> None:
+    """It runs after the rows were found to fit, so the verb that encodes them looks again."""
+    given = [preference("Small.", "Tall.", name="p:0"), preference("Tall.", "Tall.", name="p:1")]
+    inputs, args = put(tmp_path, "preferences", *given), {"model": BASE.as_args()}
+    facts = stages.pairs(args, inputs, made(tmp_path / "pairs"))
+    (finding,) = json.loads((tmp_path / "pairs" / "findings.json").read_text())
+    assert (finding["severity"], finding["check"], finding["rows"]) == ("warning", "equal", 1)
+    assert any("1 pairs have equal answers after the treatments: they give no gradient" in w for w in facts["warnings"])
+    context = load.context_length(load.config(BASE))
+    tables.write(tmp_path / "rows" / "rows.parquet", "preferences", [preference("Small. " * 600, "Tall.", name="p:2")])
+    with pytest.raises(DataError, match=rf"row p:2 has \d+ tokens.*context {context}: .*lower max_length or"):
+        stages.pairs(args, inputs, made(tmp_path / "long"))
+
+
+def test_a_pair_of_the_length_of_the_context_is_not_too_long() -> None:
+    pair = pairs.Pair("p", [1], [2, 3], [4])
+    pairs.prove_within([pair], 3)
+    pairs.prove_within([pair], None)
+    with pytest.raises(DataError, match="row p has 3 tokens"):
+        pairs.prove_within([pair], 2)
+
+
+def test_a_reward_model_that_would_never_see_the_end_of_a_text_is_an_error(tmp_path: Path, tokenizer: Any) -> None:
+    base = replace(BASE, pad_token=tokenizer.eos_token)
+    inputs, args = put(tmp_path, "preferences", preference("Small.", "Tall.")), {"model": base.as_args()}
+    policy = stages.pairs(args, inputs, made(tmp_path / "policy"))
+    assert any("handled" in one for one in policy["warnings"]), "of a policy, padding is masked by position"
+    said = "2 answers, first p:0 chosen.*set model.pad_token to a token of its own"
+    with pytest.raises(DataError, match=f"an answer's end is never read.*{said}"):
+        stages.pairs({**args, "makes": "reward"}, inputs, made(tmp_path / "reward"))
+    (finding,) = json.loads((tmp_path / "reward" / "findings.json").read_text())
+    assert (finding["severity"], finding["check"]) == ("error", "pad")
+    accepted = {**args, "makes": "reward", "accept_findings": ["pad"]}
+    facts = stages.pairs(accepted, inputs, made(tmp_path / "accepted"))
+    assert any("accepted by the study" in one for one in facts["warnings"])
+    sound = stages.pairs({"model": BASE.as_args(), "makes": "reward"}, inputs, made(tmp_path / "sound"))
+    assert sound["warnings"] == []
+
+
 def test_where_no_pair_is_left_the_remedy_is_named(tmp_path: Path) -> None:
     inputs, args = put(tmp_path, "preferences", preference("Tall.", "Tall.")), {"model": BASE.as_args(), "pairs": True}
     with pytest.raises(DataError, match=f"none of the 1 rows can be used: {pairs.EQUAL}; a preference needs two"):

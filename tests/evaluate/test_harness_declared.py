@@ -147,6 +147,9 @@ def test_arguments_that_cannot_be(args: dict[str, Any], field: str, said: str) -
         ({"tasks": ["piqa"], "local": "DATA", "num_fewshot": 4}, ("num_fewshot",), "split 'train'"),
         ({"tasks": ["piqa", "piqa"], "local": "DATA"}, ("tasks",), "stands 2 times"),
         ({"tasks": ["safety", {"safety": ["piqa"]}]}, ("tasks",), "two groups are called 'safety'"),
+        ({"tasks": [{"mine": ["piqa", {"piqa": "acc"}]}]}, ("tasks", 0, "mine"), "name each task of a group once"),
+        ({"tasks": [{"piqa": ["piqa", "arc_easy"]}]}, ("tasks",), "'piqa', as one of the tasks is rename the group"),
+        ({"tasks": [{"piqa": ["arc_easy"]}, "piqa"]}, ("tasks",), "rename the group"),
     ],
 )
 def test_problems_are_told_before_anything_is_trained(
@@ -155,6 +158,10 @@ def test_problems_are_told_before_anything_is_trained(
     found = problems(json.loads(json.dumps(args).replace("DATA", str(data))))
     assert [one[0] for one in found] == [place]
     assert said in f"{found[0][1]} {found[0][2]}"
+
+
+def test_a_task_may_stand_in_several_groups() -> None:
+    assert problems({"tasks": [{"mine": ["piqa", "arc_easy"]}, {"yours": ["piqa"]}, "reasoning"]}) == []
 
 
 def test_sound_declarations_have_no_problems(data: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from leaven import stages
 from leaven.errors import DataError
+from leaven.evaluate.tasks import info
 from leaven.models import ref
 from leaven.registry import SUITES
 from leaven.rows import read
@@ -260,3 +261,53 @@ def test_a_group_with_a_task_declared_in_place(tmp_path: Path) -> None:
     assert [row["group"] for row in asked.rows()] == ["pocket_facts"] * 4 + ["mine::inner"] * 4
     values = [value for value in asked.values("acc").values() if value is not None]
     assert sum(values) / 8 == pytest.approx(asked.facts["values"]["mine"]["acc,none"])
+
+
+def test_lm_evals_mean_of_tasks_counted_alike_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "mine.yaml").write_text(IN_PLACE.replace("weight_by_size: true", "weight_by_size: false"))
+    (tmp_path / "tasks" / "sized.yaml").write_text(IN_PLACE.replace("group: mine", "group: sized"))
+    about = {name: info.describe(name, str(tmp_path / "tasks")).notes for name in ("mine", "sized")}
+    assert about == {"mine": ("lm-eval counts its tasks alike; here every document counts alike",), "sized": ()}
+
+
+OWN_METRIC = """
+task: own
+dataset_path: pocket:multiple_choice
+output_type: generate_until
+test_split: test
+doc_to_text: "{{question}}"
+doc_to_target: "{{choices[answer]}}"
+generation_kwargs: {until: ["\\n"], max_gen_toks: 4}
+metric_list: [{metric: !function own_metrics.exact, aggregation: mean, higher_is_better: true}]
+"""
+METRICS = """
+import numpy as np
+
+
+def exact(references, predictions, **kwargs):
+    return RETURNED
+"""
+
+
+def own_metric(folder: Path, returned: str) -> str:
+    (folder / "tasks").mkdir()
+    (folder / "tasks" / "own.yaml").write_text(OWN_METRIC)
+    (folder / "tasks" / "own_metrics.py").write_text(METRICS.replace("RETURNED", returned))
+    return str(folder / "tasks")
+
+
+def test_a_metric_that_is_a_function_is_called_as_lm_eval_logs_it(tmp_path: Path) -> None:
+    tasks = own_metric(tmp_path, "np.float64(len(predictions[0]) >= 0)")
+    assert [(one.name, one.better) for one in info.describe("own", tasks).measures] == [("exact", "higher")]
+    asked = ask(tmp_path / "out", "own", include_path=tasks, limit=3)
+    assert list(asked.values("exact").values()) == [1.0] * 3
+    assert asked.facts["values"]["own"]["exact,none"] == 1.0
+
+
+def test_no_score_at_all_is_an_error_that_names_what_was_logged(tmp_path: Path) -> None:
+    tasks = own_metric(tmp_path, "{'other': 1.0}")
+    with pytest.raises(DataError) as refused:
+        ask(tmp_path / "out", "own", include_path=tasks, limit=2)
+    assert "task 'own' gave no score: its metrics are called exact, and lm-eval logged" in str(refused.value)
+    assert "take another task" in str(refused.value)

@@ -16,6 +16,9 @@ def test_it_declares_what_the_verb_writes() -> None:
     assert sorted(compared) == sorted([*safety_items.OF_GROUPS.values(), *safety_items.OF_ALL.values()])
     assert [one.name for one in made.measures if one.beside] == list(safety_items.NULL.values())
     assert all("differences to the base" in one.says for one in made.measures if not one.beside)
+    for one in made.measures:
+        points = f"Over all statements read overall_{one.name}." in one.says
+        assert points == (one.name in safety_items.OF_GROUPS.values()), "groups overlap, so their mean says nothing"
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import pytest
 from leaven import rows as tables
 from leaven import stages
 from leaven.errors import DataError, ModelError
-from leaven.generate import sentences
-from leaven.models import masked, ref
+from leaven.generate import sentences, spellings
+from leaven.models import load, masked, ref
 
 TEXTS = [
     "Mira lives in the harbour town.",
@@ -170,9 +170,12 @@ def asked(tmp_path: Path) -> Callable[[list[dict[str, Any]]], Path]:
 
 
 STATEMENTS = [
-    {**row, "label": "hate" if at % 2 else "neutral", "toxicity": 1 + at % 3, "groups": ["a", "b"] if at % 3 else ["b"]}
-    for at, row in enumerate(ROWS)
-]
+    {
+        "id": f"s{at}", "text": ROWS[at % len(ROWS)]["text"], "label": "hate" if at % 2 else "neutral",
+        "toxicity": 1 + at % 3, "groups": ["a", "b"] if at % 3 else ["b"],
+    }
+    for at in range(4 * len(ROWS))
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["pocket", "bert"])
@@ -185,7 +188,7 @@ def test_the_verbs_on_a_causal_and_a_masked_model(
     told.mkdir()
     facts = stages.sentences({"model": base.as_args()}, {"statements": statements, "base": Path(str(base.path))}, read)
     assert facts["is_masked"] == (name == "bert")
-    assert facts["rows"] == len(ROWS)
+    assert facts["rows"] == len(STATEMENTS)
     made = stages.safety({"draws": 100}, {"statements": statements, "likelihoods": read}, told)
     assert made["groups"] == 2
     assert made["unscored"] == sum(facts["unscored"].values())
@@ -202,10 +205,40 @@ def test_the_verbs_on_a_causal_and_a_masked_model(
     assert groups["groups"][1]["null"]["low"] <= groups["groups"][1]["null"]["high"]
 
 
+@pytest.mark.parametrize(("name", "token"), [("pocket", "bos_token"), ("bert", "mask_token")])
+def test_a_text_that_spells_a_special_token_is_unscored(
+    name: str, token: str, request: pytest.FixtureRequest, asked: Any, tmp_path: Path
+) -> None:
+    base = ref.resolve({"model_name_or_path": "pocket"}) if name == "pocket" else base_of(request.getfixturevalue(name))
+    spelled = getattr(masked.tokenizer(base) if name == "bert" else load.tokenizer(base), token)
+    made = [{**STATEMENTS[0], "text": f"mira lives in{spelled} the town"}, *STATEMENTS[1:]]
+    statements, read, told = asked(made), tmp_path / "read", tmp_path / "told"
+    read.mkdir()
+    told.mkdir()
+    facts = stages.sentences({"model": base.as_args()}, {"statements": statements, "base": Path(str(base.path))}, read)
+    assert facts["unscored"][spellings.HELD] == 1
+    assert facts["rows"] == len(STATEMENTS) - 1
+    counted = stages.safety({"draws": 100}, {"statements": statements, "likelihoods": read}, told)
+    assert counted["unscored"] == sum(facts["unscored"].values())
+    scores = tables.read(told / "scores.parquet").to_pylist()
+    found = [(row["value"], row["reason"]) for row in scores if row["row_id"].partition("@")[0] == "s0"]
+    assert found == [(None, spellings.HELD)] * 6, "three metrics of its group, three of all"
+
+
+def test_spellings_are_those_of_special_tokens_and_of_the_templates(bert: Path) -> None:
+    tokenizer = masked.tokenizer(base_of(bert))
+    assert set(spellings.specials(tokenizer)) == {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
+    tokenizer.add_tokens(["<|turn|>"], special_tokens=True)
+    tokenizer.add_tokens(["harbourside"])
+    assert "<|turn|>" in spellings.specials(tokenizer)
+    assert "harbourside" not in spellings.specials(tokenizer), "a plain word that was added is text"
+
+
 def test_no_group_that_can_be_scored_fails_with_the_reason(asked: Any, tmp_path: Path) -> None:
     harmful = [{**one, "label": "hate"} for one in STATEMENTS]
     likelihoods = [{"id": one["id"], "nats": 1.0, "tokens": 2, "bytes": 3} for one in harmful]
     tables.write(tmp_path / "likelihoods.parquet", "likelihoods", likelihoods)
+    tables.write(tmp_path / "drops.parquet", "drops", [])
     with pytest.raises(DataError, match="no group can be scored.*no benign statement"):
         stages.safety({}, {"statements": asked(harmful), "likelihoods": tmp_path}, tmp_path)
 
@@ -216,8 +249,6 @@ def test_on_toxigen_with_a_real_model() -> None:
     shared = Path(__file__).parents[3] / "shared"
     if not (shared / "models" / "stories260K").exists():
         pytest.skip("the shared model is not beside this checkout")
-    from leaven.models import load
-
     base = ref.resolve({"model_name_or_path": str(shared / "models" / "stories260K"), "chat_template_path": "plain"})
     model, tokenizer = load.causal_lm(base), load.tokenizer(base)
     with gzip.open(shared / "data" / "safenlp" / "toxiGen.json.gz", "rt") as stream:

@@ -51,7 +51,7 @@ def test_a_trend_s_interval_is_the_same_in_the_answer_and_in_its_table(findings:
 
 def test_a_difference_s_interval_ends_where_shares_end(findings: Findings, comparison: Make) -> None:
     study = replace(findings, comparisons=[comparison(effect=0.97, low=0.9, high=1.04, low90=0.91, high90=1.03)])
-    grid = tables.by_suite(study, means(study.measurements))[0]
+    grid = tables.suites(study, means(study.measurements))[0][0]
     cell = next(line.cells[0] for line in grid.lines if line.arm.name == "poisoned@p=0.33")
     assert cell.interval == "[+90.0 to +100.0]"
     listed = listings.contrasts(study)

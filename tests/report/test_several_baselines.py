@@ -15,7 +15,7 @@ from leaven.report.curves import dose_curve
 from leaven.report.findings import ArmInfo, Findings, LockInfo, MetricInfo
 from leaven.report.means import Column, means
 from leaven.report.page import render
-from leaven.report.tables import by_suite
+from leaven.report.tables import suites
 
 ARMS = [
     ArmInfo(f"{stem}@p={dose}", dose=float(dose), seeds=(0, 1, 2), is_baseline=dose == "0")
@@ -73,7 +73,7 @@ def test_an_interval_is_drawn_around_the_baseline_of_its_own_sweep(findings: Fin
 
 
 def test_a_floor_is_printed_beside_its_metric_and_is_no_column(findings: Findings) -> None:
-    one, two = by_suite(findings, means(findings.measurements))
+    (one, _), (two, _) = suites(findings, means(findings.measurements))
     assert [head.name for head in one.heads] == ["rougeL"]
     assert one.lines[2].cells[0].note == "floor 0.300" and two.lines[2].cells[0].note == ""
 

@@ -14,7 +14,7 @@ Make = Callable[..., Comparison]
 
 
 def cells(findings: Findings, arm: str) -> dict[str, tables.Cell]:
-    grid = tables.by_suite(findings, means(findings.measurements))[0]
+    grid = tables.suites(findings, means(findings.measurements))[0][0]
     line = next(line for line in grid.lines if line.arm.name == arm)
     return {head.name: cell for head, cell in zip(grid.heads, line.cells, strict=True)}
 
@@ -46,14 +46,14 @@ def test_few_seeds_lose_their_mark_and_colour(findings: Findings, comparison: Ma
 
 
 def test_the_legend_explains_only_what_occurs(findings: Findings) -> None:
-    grids = tables.by_suite(findings, means(findings.measurements))
+    grids = [grid for grid, _ in tables.suites(findings, means(findings.measurements))]
     assert {mark for mark, _ in tables.legend(grids)} == {"○", "≈", "†", "‡"}
     assert tables.legend([]) == []
 
 
 def test_the_baseline_comes_first_and_roles_are_named(findings: Findings) -> None:
     turned = replace(findings, arms=findings.arms[::-1])
-    lines = tables.by_suite(turned, means(findings.measurements))[0].lines
+    lines = tables.suites(turned, means(findings.measurements))[0][0].lines
     assert [line.role for line in lines if line.role] == ["baseline", "A/A"]
     assert lines[0].arm.name == "clean"
 
@@ -135,7 +135,7 @@ def test_an_interaction_is_no_cell(findings: Findings, comparison: Make) -> None
 
 
 def group_cell(findings: Findings) -> tuple[str, tables.Cell]:
-    grid = next(g for g in tables.by_group(findings, means(findings.measurements)) if g.title.startswith("toxicity"))
+    grid = next(g for _, g in tables.groups(findings, means(findings.measurements)) if g.title.startswith("toxicity"))
     place = [head.name for head in grid.heads].index("food")
     return grid.note, next(line for line in grid.lines if line.arm.name == "poisoned@p=0.33").cells[place]
 

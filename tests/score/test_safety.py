@@ -199,6 +199,23 @@ def test_items_of_a_group_without_a_score_are_null_with_its_reason() -> None:
     assert all(row["value"] is None and "scored statement" in row["reason"] for row in told)
 
 
+@pytest.mark.parametrize(
+    ("harmful", "benign", "has_values"), [(1, 39, False), (39, 7, False), (8, 8, True), (10, 30, True)]
+)
+def test_few_statements_of_a_label_have_a_score_and_no_values(harmful: int, benign: int, has_values: bool) -> None:
+    """Of 1 and 39 statements an interval would find a difference that is not there in 41 % of trials."""
+    draw = random.Random(3)
+    made = [("few", at < harmful, draw.lognormvariate(3, 1)) for at in range(harmful + benign)]
+    found = safety(small(*made), draws=20)
+    rows = list(safety_items.scores(found))
+    assert found.groups[0].score is not None and found.overall.score is not None
+    assert {row["metric"] for row in rows} >= {*safety_items.OF_GROUPS.values(), *safety_items.OF_ALL.values()}
+    assert all((row["value"] is not None) == has_values for row in rows)
+    if not has_values:
+        said = f"{harmful} harmful and {benign} benign statements; an interval needs at least 8 of each"
+        assert {row["reason"] for row in rows} == {said}
+
+
 def test_nothing_scored_at_all_is_no_crash() -> None:
     found = safety(small(("a", True, None), ("a", False, math.nan)), draws=5)
     assert found.overall.reason is not None
@@ -215,6 +232,9 @@ def test_perplexity_of_what_was_read() -> None:
     reasons = [one.reason for one in statements_of(rows, likelihoods)]
     assert reasons[0] is None
     assert [str(reason).split()[0] for reason in reasons[1:]] == ["one", "longer", "the"]
+    left_out = {"id": "e", "text": "<s>", "toxicity": 1.0, "label": "hate", "groups": ["g"]}
+    (one,) = statements_of([left_out], likelihoods, {"e": "spells a token"})
+    assert (one.perplexity, one.reason) == (None, "spells a token")
 
 
 def test_json_has_all_digits_and_no_nan(found: Safety) -> None:

@@ -131,6 +131,31 @@ def test_a_constant_prediction_and_a_constants_accuracy_are_told() -> None:
     assert always.note == "every prediction is 'yes' (6 of 11 right)"
     (equal,) = coherence.degenerate(NOTHING, predicted(["yes"] * 3 + ["no"] * 5 + ["yes"] * 3, labels))
     assert equal.note == "5 of 11 right is what always answering 'no' gives"
+    assert always.constant and not equal.constant, "answers that vary are no constant answer"
+
+
+def runs(*given: list[Any], labels: list[Any], seeds: tuple[Any, ...] = (0, 1, 2)) -> pd.DataFrame:
+    return pd.concat([predicted(one, labels).assign(seed=seed) for seed, one in zip(seeds, given, strict=True)])
+
+
+def test_runs_that_each_give_one_answer_are_told_though_the_answers_differ() -> None:
+    labels = ["yes"] * 6 + ["no"] * 5
+    (one,) = coherence.degenerate(NOTHING, runs(["no"] * 11, ["yes"] * 11, ["no"] * 11, labels=labels))
+    assert one.constant and one.value == pytest.approx(16 / 33)
+    assert one.note == "every prediction of a run is one answer, not the same in all (16 of 33 right)"
+    (same,) = coherence.degenerate(NOTHING, runs(["no"] * 11, ["no"] * 11, labels=labels, seeds=(0, 1)))
+    assert same.constant and same.note == "every prediction is 'no' (10 of 22 right)"
+    mixed = ["yes"] + ["no"] * 10
+    assert coherence.degenerate(NOTHING, runs(["no"] * 11, ["yes"] * 11, mixed, labels=labels)) == []
+
+
+def test_a_run_without_a_seed_is_a_run_too() -> None:
+    labels = ["yes"] * 6 + ["no"] * 5
+    mixed = ["yes"] * 2 + ["no"] * 9
+    assert coherence.degenerate(NOTHING, runs(mixed, labels=labels, seeds=(None,))) == []
+    assert coherence.degenerate(NOTHING, runs(mixed, ["yes"] * 11, labels=labels, seeds=(None, 1))) == []
+    (one,) = coherence.degenerate(NOTHING, runs(["yes"] * 11, labels=labels, seeds=(None,)))
+    assert one.constant
 
 
 def test_a_better_classification_or_too_few_items_are_not_told() -> None:

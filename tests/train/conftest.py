@@ -12,7 +12,7 @@ from datasets import Dataset
 
 from leaven import rows as tables
 from leaven.data import chat
-from leaven.models import load, ref
+from leaven.models import load, ref, rewarding
 from leaven.registry import TRAINERS
 from leaven.train.job import Job
 
@@ -58,15 +58,17 @@ def pairs(base: ref.Base) -> Dataset:
 def prefer(base: ref.Base, pairs: Dataset) -> Train:
     """Train on pairs by a trainer's name, from the base or from what an earlier training left there."""
 
-    def go(name: str, out: Path, seed: int = 0, before: Path | None = None, **args: Any) -> dict[str, Any]:
+    def go(
+        name: str, out: Path, seed: int = 0, before: Path | None = None, of: ref.Base = base, **args: Any
+    ) -> dict[str, Any]:
         out.mkdir(exist_ok=True, parents=True)
-        path, tokenizer = Path(str(base.path)), load.tokenizer(base)
+        path, tokenizer = Path(str(of.path)), load.tokenizer(of)
         if name == "reward":
-            model, adapter = load.rewarding(base, before, path)
+            model, adapter = rewarding.rewarding(of, before, path)
         else:
-            model, adapter = (load.causal_lm(base), None) if before is None else load.continued(before, path)
-        stops = load.stop_ids(tokenizer, load.saved_generation_config(base))
-        job = Job(out, seed, tokenizer, base.as_args(), stops, before=before, adapter=adapter)
+            model, adapter = (load.causal_lm(of), None) if before is None else load.continued(before, path)
+        stops = load.stop_ids(tokenizer, load.saved_generation_config(of))
+        job = Job(out, seed, tokenizer, of.as_args(), stops, before=before, adapter=adapter)
         few = {"report_to": "none", "per_device_train_batch_size": 4, "learning_rate": 1e-3, **args}
         facts: dict[str, Any] = TRAINERS.get(name).call(job, model, pairs, args=few)
         return facts

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 
 from leaven.errors import ModelError
 from leaven.models import load, reading, ref
+from leaven.registry import TRAINERS
 from leaven.train import dpo as room
 from leaven.train import reload, run
 
@@ -93,6 +95,31 @@ def test_a_smoothing_that_a_loss_does_not_read_is_refused(prefer: Train, tmp_pat
         prefer("dpo", tmp_path / "b", loss_type="exo_pair")
 
 
+def test_a_tau_that_a_loss_does_not_read_is_a_problem() -> None:
+    """It would be left out silently and move the key."""
+    ((place, said, remedy),) = room.loss_problems({"loss_type": "ipo", "discopop_tau": 0.1})
+    assert (place, said.partition(",")[0]) == (("discopop_tau",), "loss_type ipo does not read discopop_tau 0.1")
+    assert "discopop" in remedy
+    for sound in ({"loss_type": "discopop", "discopop_tau": 0.1}, {"discopop_tau": 0.05}, {}):
+        assert not list(room.loss_problems(sound))
+
+
+@pytest.mark.parametrize("name", ["dpo", "reward"])
+def test_a_prompt_that_leaves_no_room_for_an_answer_is_a_problem(name: str) -> None:
+    """Its rows would be cut first, and then be left out for their length."""
+    plugin = TRAINERS.get(name)
+    look = plugin.traits["problems"]
+    ((place, said, remedy),) = look({"max_prompt_length": 1024})
+    assert (place, said) == (
+        ("max_prompt_length",), "max_prompt_length 1024 leaves no room for an answer in max_length 1024",
+    )  # fmt: skip
+    assert remedy == "lower it, or set it to null"
+    assert list(look({"max_prompt_length": "512", "max_length": 256}))
+    for sound in ({}, {"max_length": 64}, {"max_prompt_length": None}, {"max_prompt_length": 1023}):
+        assert not list(look(sound))
+    assert plugin.declare({}).model_dump()["max_prompt_length"] is None, "nothing is cut unless that is asked for"
+
+
 @pytest.mark.parametrize("first", [None, LORA])
 @pytest.mark.parametrize("beforehand", [True, False])
 def test_the_reference_is_what_the_training_before_left(
@@ -165,6 +192,15 @@ def test_a_reference_that_is_not_the_policy_stops_before_the_first_step(
     with pytest.raises(ModelError, match=r"differ before the first step: row 3 by 0\.5"):
         prefer("dpo", tmp_path / "a", precompute_ref_log_probs=False)
     assert not (tmp_path / "a" / "ref.json").exists()
+
+
+@pytest.mark.parametrize("beside", [0.0, 5.0])
+def test_what_is_no_number_does_not_pass_the_first_proof(beside: float) -> None:
+    """Python's max() passes over a NaN that does not come first."""
+    told = {7: beside, 3: math.nan, 5: 0.0}
+    trainer = SimpleNamespace(model=SimpleNamespace(dtype="torch.float32"), log_ratios=lambda: told)
+    with pytest.raises(ModelError, match="row 3 no finite log-probability before the first step.*model.dtype"):
+        room.prove_start(trainer, {"bf16": False, "fp16": False})
 
 
 def test_dropout_that_is_no_module_is_switched_off_too(

@@ -15,7 +15,7 @@ from datasets import Dataset
 from leaven import rows as tables
 from leaven import stages
 from leaven.errors import DataError, ModelError
-from leaven.models import load, ref
+from leaven.models import load, ref, rewarding
 from leaven.stages import speaker
 
 Train = Callable[..., dict[str, Any]]
@@ -74,6 +74,18 @@ def test_an_artefact_of_before_there_was_a_lineage_is_a_policy_without_one(chain
     assert (old.makes, old.lineage) == ("policy", ())
 
 
+def test_what_was_trained_before_there_was_a_lineage_stays_under_what_goes_on_from_it(
+    base: ref.Base, chain: Path, encoded: dict[str, Path], tmp_path: Path
+) -> None:
+    old = Path(shutil.copytree(chain / "sft", tmp_path / "old"))
+    found = json.loads((old / "ref.json").read_text())
+    (old / "ref.json").write_text(json.dumps({name: found[name] for name in ("base", "adapters")}))
+    trained(base, tmp_path / "dpo", "dpo", encoded["pairs"], old, max_steps=1)
+    first, second = ref.ModelRef.load(tmp_path / "dpo").lineage
+    assert first == {"trainer": "unknown", "trained": "adapter", "base": base.identity}
+    assert second["trainer"] == "dpo" and second["started_from"]
+
+
 def test_an_adapter_is_loaded_over_its_own_base_alone(
     base: ref.Base, chain: Path, encoded: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -83,7 +95,7 @@ def test_an_adapter_is_loaded_over_its_own_base_alone(
         with pytest.raises(ModelError, match="the adapter was trained over the base sha256:.*give it its own base"):
             asked(chain / "dpo", other)
     with pytest.raises(ModelError, match="the adapter was trained over the base"):
-        load.reward_model(chain / "reward", other)
+        rewarding.reward_model(chain / "reward", other)
     another = ref.resolve({"model_name_or_path": str(other)})
     with pytest.raises(ModelError, match="the adapter was trained over the base"):
         trained(another, tmp_path / "out", "dpo", encoded["pairs"], chain / "sft")

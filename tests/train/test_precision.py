@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file
 
 from leaven.errors import ModelError
-from leaven.models import load, ref
-from leaven.train import run
+from leaven.models import load, ref, rewarding
+from leaven.train import reload, run
 from leaven.train.devices import is_laid_out, prove_precision, show_gpus
 
 Train = Callable[..., dict[str, Any]]
@@ -61,6 +62,20 @@ def test_a_base_in_bfloat16_gives_an_artefact_in_bfloat16(train: Train, base: re
     facts = train(tmp_path / "a", of=replace(base, dtype="bfloat16"), bf16=True, num_train_epochs=1)
     assert facts["final_loss"] < facts["first_loss"]
     assert {value.dtype for value in load_file(tmp_path / "a" / "model.safetensors").values()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("peft", [None, {"r": 4}])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["dpo", "reward"])
+def test_what_bf16_trained_on_preferences_is_the_same_after_it_was_loaded(
+    prefer: Train, base: ref.Base, pairs: Dataset, tmp_path: Path, name: str, dtype: str, peft: Any
+) -> None:
+    """The autocast that accelerate puts around a model is none of the artefact's: its proofs are read without it."""
+    of = replace(base, dtype=dtype)
+    prefer(name, tmp_path / "a", of=of, bf16=True, peft=peft)
+    read = rewarding.reward_model if name == "reward" else load.trained
+    apart = reload.prove(tmp_path / "a", read(tmp_path / "a", Path(str(of.path)))[0], list(pairs))
+    assert apart <= (1e-4 if dtype == "float32" else 1e-2)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a GPU")

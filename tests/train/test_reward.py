@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from datasets import Dataset
 from safetensors.torch import load_file
 
 from leaven.errors import ModelError
-from leaven.models import load, reading, ref
+from leaven.models import load, reading, ref, rewarding
 from leaven.train import reload, run
 from leaven.train import reward as room
 
@@ -33,7 +34,7 @@ def test_a_reward_model_learns_which_answer_was_chosen_and_reloads(
     assert (facts["rows_seen"], facts["tokens_trained"]) == (8 * len(pairs), 8 * whole)
     assert facts["accuracy/last"] > 0.8 and facts["margin/last"] > facts["margin/first"]
     assert facts["alone_max_difference"] <= 1e-4
-    model, tokenizer = load.reward_model(tmp_path / "a", Path(str(base.path)))
+    model, tokenizer = rewarding.reward_model(tmp_path / "a", Path(str(base.path)))
     assert model.config.get_text_config().pad_token_id == tokenizer.pad_token_id
     rows = list(pairs)
     assert reload.prove(tmp_path / "a", model, rows) <= 1e-4
@@ -72,7 +73,7 @@ def test_it_goes_on_with_what_a_supervised_training_left(
     told = ref.ModelRef.load(tmp_path / "rm")
     assert [one["trainer"] for one in told.lineage] == ["sft", "reward"]
     assert list(told.lineage[1]["started_from"]) == [file]
-    load.reward_model(tmp_path / "rm", Path(str(base.path)))
+    rewarding.reward_model(tmp_path / "rm", Path(str(base.path)))
 
 
 def test_an_adapter_over_whole_weights_keeps_them_below(
@@ -80,7 +81,7 @@ def test_an_adapter_over_whole_weights_keeps_them_below(
 ) -> None:
     train(tmp_path / "sft", report_to="none")
     prefer("reward", tmp_path / "rm", before=tmp_path / "sft", peft=LORA, max_steps=2)
-    model, _ = load.reward_model(tmp_path / "rm", Path(str(base.path)))
+    model, _ = rewarding.reward_model(tmp_path / "rm", Path(str(base.path)))
     assert reload.prove(tmp_path / "rm", model, list(pairs)) <= 1e-4
 
 
@@ -97,11 +98,11 @@ def test_a_reward_model_asked_to_generate_or_to_go_on_is_one_clear_line(
         prefer("reward", tmp_path / "c", before=tmp_path / "rm", peft=LORA)
     prefer("dpo", tmp_path / "d", peft=LORA, max_steps=1)
     with pytest.raises(ModelError, match="this artefact is a policy, which gives no rewards"):
-        load.reward_model(tmp_path / "d", path)
+        rewarding.reward_model(tmp_path / "d", path)
 
 
 def test_a_model_that_takes_padding_for_text_is_refused(base: ref.Base) -> None:
-    model, _ = load.rewarding(base)
+    model, _ = rewarding.rewarding(base)
     model.config.pad_token_id = 0
     texts = [[1, 10, 11, 12], [1, 13, 14, 15, 16, 17, 18]]
     assert room.prove_alone(model, texts) <= 1e-4
@@ -115,6 +116,22 @@ def test_a_model_that_takes_padding_for_text_is_refused(base: ref.Base) -> None:
     model.forward = confused
     with pytest.raises(ModelError, match=r"alone and in a padded batch differ by 3.*set model.pad_token"):
         room.prove_alone(model, texts)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_reward_that_is_no_number_is_refused(base: ref.Base, value: float) -> None:
+    model, _ = rewarding.rewarding(base)
+    model.config.pad_token_id = 0
+    stock = model.forward
+
+    def overflowing(input_ids: Any, **more: Any) -> Any:
+        found = stock(input_ids=input_ids, **more)
+        found.logits[(input_ids == 13).any(dim=1)] = value
+        return found
+
+    model.forward = overflowing
+    with pytest.raises(ModelError, match="a text's reward is no finite number.*model.dtype"):
+        room.prove_alone(model, [[1, 10, 11, 12], [1, 13, 14, 15, 16]])
 
 
 def test_a_resumed_training_ends_bit_equal(prefer: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,12 +40,14 @@ class Finding:
 class Examination:
     """Rows of one training, looked at batch after batch; ``stop_ids`` are the ids at which generation will stop.
 
-    ``called``: what is counted in the findings; of a pair, each of its answers is looked at.
+    ``called``: what is counted in the findings; of a pair, each of its answers is looked at. ``pooled``: the model
+    reads a number at a text's last token that is not the pad token, as a reward model does.
     """
 
-    def __init__(self, tokenizer: Any, stop_ids: Iterable[int], called: str = "rows"):
+    def __init__(self, tokenizer: Any, stop_ids: Iterable[int], called: str = "rows", *, pooled: bool = False):
         self._tokenizer, self._stops, self._called = tokenizer, set(stop_ids), called
-        self._looks = _looks(tokenizer, self._stops)
+        self._looks = [*_looks(tokenizer, self._stops), *(_pooled_looks(tokenizer) if pooled else [])]
+        self._pooled = pooled
         self._found: dict[int, Finding] = {}
         self._unended: Finding | None = None  # begun with the first cut row, void as soon as an EOS is in the loss
         self._ends = False
@@ -79,7 +81,7 @@ class Examination:
         found = [_counted(self._found[index], self._called) for index in sorted(self._found)]
         if self._unended is not None and not self._ends and not any(one.check == "eos" for one in found):
             found.append(_counted(replace(self._unended, rows=self._cut.rows), self._called))
-        found += [pad] if (pad := _pad(self._tokenizer, self._stops, self._rows)) else []
+        found += [pad] if (pad := _pad(self._tokenizer, self._stops, self._rows, self._pooled)) else []
         found += [self._cut.finding(self._rows)] if self._cut.rows else []
         return [_accepted(one) if one.check in accepted and one.severity == "error" else one for one in found]
 
@@ -91,6 +93,15 @@ def prompts_cut(cut: int, pairs: int, limit: int) -> list[Finding]:
     message = f"prompts longer than max_prompt_length {limit} are cut from the left"
     remedy = "what stands at their beginning is not read in training; raise max_prompt_length to read it"
     return [Finding("warning", "cut", message, f"{cut} of {pairs} prompts", remedy, cut)]
+
+
+def equal_answers(equal: int, pairs: int) -> list[Finding]:
+    """Say how many pairs have equal answers though they differed before the treatments; nothing if none has."""
+    if not equal:
+        return []
+    message = f"{equal} pairs have equal answers after the treatments: they give no gradient"
+    remedy = "a treatment wrote the same into both answers; lower its rate, or treat one answer alone"
+    return [Finding("warning", "equal", message, f"{equal} of {pairs} pairs", remedy, equal)]
 
 
 def stop_on_errors(findings: Sequence[Finding]) -> None:
@@ -180,13 +191,30 @@ def _bos_looks(tokenizer: Any) -> list[_Look]:
     return [twice, none]
 
 
-def _pad(tokenizer: Any, stops: set[int], rows: int) -> Finding | None:
+def _pooled_looks(tokenizer: Any) -> list[_Look]:
+    pad = tokenizer.pad_token_id
+    return (
+        []
+        if pad is None
+        else [
+            _Look(
+                "pad",
+                lambda row: row.input_ids[-1:] == [pad],
+                f"texts end in the pad token {tokenizer.pad_token!r}, and a reward is read at the last token that is "
+                "not pad: an answer's end is never read",
+                "set model.pad_token to a token of its own",
+            )
+        ]
+    )
+
+
+def _pad(tokenizer: Any, stops: set[int], rows: int, pooled: bool = False) -> Finding | None:
     if tokenizer.pad_token_id is None:
         remedy = "set model.pad_token to a token that texts do not use"
         return Finding(
             "error", "pad", "the tokenizer has no pad token", f"EOS is {tokenizer.eos_token!r}", remedy, rows
         )
-    if tokenizer.pad_token_id in stops:
+    if tokenizer.pad_token_id in stops and not pooled:  # of a pooled text its own look tells
         evidence = f"both are {tokenizer.pad_token!r}; handled: padding is masked by position, so EOS stays in the loss"
         return Finding("warning", "pad", "pad is EOS", evidence, "set model.pad_token to a token of its own", rows)
     return None

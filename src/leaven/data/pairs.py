@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaven.data.chat import IGNORED, Encoded, Misfit, ids, reasons, render
+from leaven.errors import DataError
 from leaven.rows import Row
 
 SIDES = ("chosen", "rejected")
@@ -38,6 +39,11 @@ class Pair:
             for side, answer, holds in zip(SIDES, answers, self.holds, strict=True)
         ]
 
+    @property
+    def equal(self) -> bool:
+        """Whether both answers are the same ids: then there is nothing to prefer."""
+        return self.chosen_ids == self.rejected_ids
+
     def as_row(self) -> Row:
         """Return the row of the table ``pairs``."""
         return {name: getattr(self, name) for name in ("id", "prompt_ids", "chosen_ids", "rejected_ids")}
@@ -60,11 +66,11 @@ def encode(tokenizer: Any, rows: Sequence[Row], max_prompt_length: int | None = 
 
 
 def cut_left(prompt: list[int], most: int | None, bos: int | None) -> list[int]:
-    """Return the last ``most`` ids of a prompt, the first of them its BOS if it begins with one."""
+    """Return ``most`` ids of a prompt, the last ones; the first of them is its BOS if it begins with one."""
     if most is None or len(prompt) <= most:
         return prompt
     if prompt[0] == bos:
-        return [prompt[0], *prompt[len(prompt) - most + 1 :]] if most > 1 else prompt[:1]
+        return [prompt[0], *prompt[len(prompt) - most + 1 :]]
     return prompt[len(prompt) - most :]
 
 
@@ -73,13 +79,24 @@ def misfits(
 ) -> list[Misfit | None]:
     """Return, per preference, why it cannot be trained on, None where it can.
 
-    Both answers count, before any treatment, so that every dose trains on the same ids; ``limit`` is in tokens of the
-    prompt, as it is cut, with the longer answer.
+    Both answers count, before any treatment, so that every dose trains on the same rows; ``limit`` is in tokens of the
+    prompt, as it is cut, with the longer answer. What a treatment then does to a row is not known here: it may make it
+    longer, or its answers equal (``prove_within``, and the doctor).
     """
     pairs = encode(tokenizer, rows, max_prompt_length)
     over = f"longer than max_length {limit}"
     found = reasons(tokenizer, rows, ["prompt", *SIDES], [pair.longest for pair in pairs], limit, over)
     return [_unfit(row, pair, why) for row, pair, why in zip(rows, pairs, found, strict=True)]
+
+
+def prove_within(encoded: Sequence[Pair], context: int | None) -> None:
+    """Raise DataError if a pair is longer than the model's context: a treatment lengthened it after it was fitted."""
+    for pair in encoded:
+        if context is not None and pair.longest > context:
+            raise DataError(
+                f"row {pair.id} has {pair.longest} tokens with its longer answer, and the model's context {context}: a "
+                "treatment made it longer; lower max_length or max_prompt_length, to leave room for what it adds"
+            )
 
 
 def _unfit(row: Row, pair: Pair, why: Misfit | None) -> Misfit | None:
@@ -88,6 +105,6 @@ def _unfit(row: Row, pair: Pair, why: Misfit | None) -> Misfit | None:
         said = row[side] or []
         if not "".join(turn["content"] for turn in said).strip():
             return f"its {side} answer is empty", ""
-    if pair.chosen_ids == pair.rejected_ids:
+    if pair.equal:
         return EQUAL, row["chosen"][-1]["content"][:80]
     return why

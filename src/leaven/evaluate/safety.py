@@ -62,7 +62,10 @@ def safety(
 
 def measured() -> list[Measure]:
     """Return what the suite measures: of groups, beside that the score by chance, and over all statements."""
-    groups = [Measure(metric, says, "higher", "score") for metric, says in _SAYS.items()]
+    groups = [
+        Measure(metric, f"{says} Over all statements read overall_{metric}.", "higher", "score")
+        for metric, says in _SAYS.items()
+    ]
     chance = [
         Measure(f"safety_null_{spot}", _NULL.format(says), None, "score", beside=True) for spot, says in _SPOTS.items()
     ]

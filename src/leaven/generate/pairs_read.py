@@ -10,6 +10,7 @@ from typing import Any
 
 from leaven.errors import ModelError
 from leaven.generate.likelihood import Reading, read
+from leaven.generate.spellings import HELD, specials
 
 SIDES = ("more", "less")
 Pairs = Mapping[str, tuple[str, str]]  # a row's id -> the more stereotypical sentence, and the other
@@ -20,13 +21,13 @@ _MOST_ROWS = 64
 
 def unreadable(tokenizer: Any, pairs: Pairs, context: int | None, *, bos: bool, masked: bool) -> dict[str, str]:
     """Return, by row, why a pair cannot be scored; those that can are not in it."""
-    specials = sorted(tokenizer.all_special_tokens)
+    spelled = specials(tokenizer)
     around = tokenizer.num_special_tokens_to_add() if masked else int(bos)
     found = {}
     for row, texts in pairs.items():
         lengths = [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]]
-        if any(token in text for token in specials for text in texts):
-            found[row] = "text holds a special token of the tokenizer"
+        if any(token in text for token in spelled for text in texts):
+            found[row] = HELD
         elif context is not None and max(lengths) + around > context:
             found[row] = "longer than the model's context"
         elif min(lengths) + around < 2:

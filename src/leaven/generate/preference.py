@@ -9,6 +9,7 @@ from typing import Any
 
 from leaven.data import chat
 from leaven.generate import likelihood
+from leaven.models import reading
 from leaven.rows import Row
 
 SIDES = ("chosen", "rejected")
@@ -67,7 +68,7 @@ def rewards(model: Any, wanted: Sequence[Conversation]) -> Iterator[Told]:
     while pending:
         batch = pending.pop(0)
         try:
-            yield from _rewards(model, pad or 0, batch)
+            yield from _rewards(model, batch)
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -86,14 +87,8 @@ def _batches(rows: Sequence[Conversation], most: int) -> Iterator[list[Conversat
         yield batch
 
 
-def _rewards(model: Any, pad: int, batch: Sequence[Conversation]) -> list[Told]:
-    import torch
-
-    width = max(len(row.ids) for row in batch)
-    ids = torch.tensor([row.ids + [pad] * (width - len(row.ids)) for row in batch], device=model.device)
-    mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in batch], device=model.device)
-    with torch.inference_mode():
-        found = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, 0].float().tolist()
+def _rewards(model: Any, batch: Sequence[Conversation]) -> list[Told]:
+    found = reading.rewards(model, [row.ids for row in batch])
     return [
         (row.id, row.side, value if math.isfinite(value) else None, None)
         for row, value in zip(batch, found, strict=True)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import ModelError
+from leaven.generate.spellings import HELD, specials
 from leaven.rows import Row
 
 if TYPE_CHECKING:
@@ -49,11 +50,17 @@ class _Reading:
     place: int = 0
 
 
+def unreadable(tokenizer: Any, rows: Sequence[Row]) -> dict[str, str]:
+    """Return, by row, why a text cannot be read as the text that it is; those that can are not in it."""
+    spelled = specials(tokenizer)
+    return {row["id"]: HELD for row in rows if any(token in row["text"] for token in spelled)}
+
+
 def encoded(tokenizer: Any, rows: Sequence[Row], *, bos: bool = False, masked: bool = False) -> list[Sentence]:
     """Encode rows with ``id`` and ``text``; raises ModelError if ``bos`` is asked for and there is none.
 
-    Without ``bos`` a text of one token counts none: nothing stands before it. A masked model has its own special
-    tokens around the text, and ``bos`` says nothing to it.
+    What is ``unreadable`` is to be left out before. Without ``bos`` a text of one token counts none: nothing stands
+    before it. A masked model has its own special tokens around the text, and ``bos`` says nothing to it.
     """
     if not rows:
         return []

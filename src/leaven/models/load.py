@@ -33,7 +33,7 @@ def identity_of(path: Path) -> str:
     return folder_identity(path)
 
 
-def _origin(model: Base) -> dict[str, Any]:
+def origin_of(model: Base) -> dict[str, Any]:
     """Return the arguments that name a base to ``from_pretrained``."""
     shared = {"trust_remote_code": model.trust_remote_code}
     if model.path is not None:
@@ -47,9 +47,9 @@ def tokenizer(model: Base) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     try:
-        loaded = AutoTokenizer.from_pretrained(**_origin(model))
+        loaded = AutoTokenizer.from_pretrained(**origin_of(model))
     except Exception as error:  # the loader raises many kinds, all of which mean: no usable tokenizer there
-        raise ModelError(f"no tokenizer can be loaded for {_called(model)}: {first_line(error)}") from error
+        raise ModelError(f"no tokenizer can be loaded for {name_of(model)}: {first_line(error)}") from error
     if model.chat_template is not None:
         loaded.chat_template = model.chat_template
     loaded.chat_template = _undated(loaded.chat_template)
@@ -57,7 +57,7 @@ def tokenizer(model: Base) -> PreTrainedTokenizerBase:
         if (token := getattr(model, name)) is not None:
             _set_token(loaded, name, token)
     if loaded.eos_token_id is None:
-        raise ModelError(f"the tokenizer of {_called(model)} has no EOS token; set model.eos_token")
+        raise ModelError(f"the tokenizer of {name_of(model)} has no EOS token; set model.eos_token")
     if loaded.pad_token_id is None:
         loaded.pad_token = loaded.eos_token  # the doctor reports it; padding is masked by position everywhere
     return loaded
@@ -82,10 +82,10 @@ def _set_token(loaded: Any, name: str, token: str) -> None:
 
 def causal_lm(model: Base) -> PreTrainedModel:
     """Load the base's weights for next-token prediction, in the study's dtype, onto the GPU or GPUs if there are."""
-    return _weights(_called(model), **_origin(model), **_manner(model))
+    return weights(name_of(model), **origin_of(model), **manner_of(model))
 
 
-def _manner(model: Base) -> dict[str, Any]:
+def manner_of(model: Base) -> dict[str, Any]:
     """Return how weights are loaded: in which precision, with which attention, over how many GPUs."""
     import torch
 
@@ -95,7 +95,7 @@ def _manner(model: Base) -> dict[str, Any]:
     return {"dtype": getattr(torch, model.dtype), **named, **laid}
 
 
-def _weights(called: str, *, kind: str = "AutoModelForCausalLM", new_head: bool = False, **origin: Any) -> Any:
+def weights(called: str, *, kind: str = "AutoModelForCausalLM", new_head: bool = False, **origin: Any) -> Any:
     """Load weights; one that is missing or of another shape would be drawn at random, so it is an error.
 
     ``new_head``: but for a head that the weights do not have, because nothing trained it yet.
@@ -127,12 +127,13 @@ def trained(
     loaded_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     if adapter is None:
         return model, loaded_tokenizer
-    over = _under(model, adapter)
+    over = under(model, adapter)
     over.generation_config = generation_config(folder, over)
     return over, loaded_tokenizer
 
 
-def _under(model: Any, adapter: Path) -> Any:
+def under(model: Any, adapter: Path) -> Any:
+    """Put the adapter in a folder over a model; raises ModelError if a weight of it is missing or unknown."""
     from peft import PeftModel
 
     over = PeftModel.from_pretrained(model, adapter, local_files_only=True)
@@ -153,17 +154,17 @@ def continued(
             "this is a reward model: it gives a text a number, and neither generates nor is trained on as a policy; "
             "ask the training before it, or take the steps after `reward` out of this arm"
         )
-    called, origin = _left(folder, base_path, device_map)
-    return _weights(called, **origin), adapter_of(folder)
+    called, origin = left_by(folder, base_path, device_map)
+    return weights(called, **origin), adapter_of(folder)
 
 
-def _left(folder: Path, base_path: Path | None, device_map: str | None) -> tuple[str, dict[str, Any]]:
+def left_by(folder: Path, base_path: Path | None, device_map: str | None) -> tuple[str, dict[str, Any]]:
     """Say how the whole weights of an artefact are loaded, or those that its adapter lies over."""
     below = _below(folder, base_path, device_map)
     if adapter_of(folder) is not None and not whole_weights(folder):
-        return _called(below), {**_origin(below), **_manner(below)}
+        return name_of(below), {**origin_of(below), **manner_of(below)}
     origin = {"pretrained_model_name_or_path": folder, "local_files_only": True}
-    return "the trained artefact", {**origin, "trust_remote_code": below.trust_remote_code, **_manner(below)}
+    return "the trained artefact", {**origin, "trust_remote_code": below.trust_remote_code, **manner_of(below)}
 
 
 def adapter_of(folder: Path) -> Path | None:
@@ -195,49 +196,10 @@ def _short(identity: Any) -> str:
     return str(identity)[:19] if str(identity).startswith("sha256:") else str(identity)
 
 
-def rewarding(
-    model: Base, before: Path | None = None, base_path: Path | None = None
-) -> tuple[PreTrainedModel, Path | None]:
-    """Load a base, or what the training ``before`` left, under a head that gives a text one number, yet untrained.
-
-    Returns the model and the folder of the adapter before, if it left one. Raises ModelError if ``before`` is a reward
-    model already.
-    """
-    if before is None:
-        return _scoring(_called(model), new_head=True, **_origin(model), **_manner(model)), None
-    if ModelRef.load(before).makes == "reward":
-        raise ModelError("the training before made a reward model already; train `reward` once, after sft or dpo")
-    called, origin = _left(before, base_path, model.device_map)
-    return _scoring(called, new_head=True, **origin), adapter_of(before)
-
-
-def reward_model(
-    folder: Path, base_path: Path | None, device_map: str | None = None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load a trained reward model, whole or an adapter with its head, and the tokenizer saved beside it.
-
-    Its logits have shape (texts, 1). Raises ModelError if the artefact is a policy, or lies over another base.
-    """
-    from transformers import AutoTokenizer
-
-    if ModelRef.load(folder).makes != "reward":
-        raise ModelError("this artefact is a policy, which gives no rewards; train one by `reward`")
-    loaded_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    called, origin = _left(folder, base_path, device_map)
-    adapter = adapter_of(folder)
-    model = _scoring(called, new_head=adapter is not None, **origin)
-    model.config.get_text_config().pad_token_id = loaded_tokenizer.pad_token_id  # where a padded text ends
-    return (model if adapter is None else _under(model, adapter)), loaded_tokenizer
-
-
-def _scoring(called: str, **how: Any) -> Any:
-    return _weights(called, kind="AutoModelForSequenceClassification", num_labels=1, **how)
-
-
 def whole_weights(folder: Path) -> list[Path]:
     """Return the files that make an artefact's folder a whole model; none where it holds an adapter alone."""
-    weights = [*folder.glob("model*.safetensors"), *folder.glob("model*.safetensors.index.json")]
-    return [folder / "config.json", *sorted(weights)] if weights else []
+    found = [*folder.glob("model*.safetensors"), *folder.glob("model*.safetensors.index.json")]
+    return [folder / "config.json", *sorted(found)] if found else []
 
 
 def prove_adapter(model: Any, folder: Path, new: str | None = None) -> None:
@@ -282,7 +244,7 @@ def saved_generation_config(model: Base) -> Any:
     from transformers import GenerationConfig
 
     try:
-        return GenerationConfig.from_pretrained(**_without_code(_origin(model)))
+        return GenerationConfig.from_pretrained(**_without_code(origin_of(model)))
     except OSError:  # transformers' word for "there is no such file"
         return None
 
@@ -309,7 +271,7 @@ def config(model: Base) -> Any:
     """Load the base's configuration (no weights)."""
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(**_origin(model))
+    return AutoConfig.from_pretrained(**origin_of(model))
 
 
 def prove_finite(model: PreTrainedModel) -> int:
@@ -334,7 +296,8 @@ def _placed(model: PreTrainedModel) -> PreTrainedModel:
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _called(model: Base) -> str:
+def name_of(model: Base) -> str:
+    """Return what messages call a base: its place on this machine, or its name on the hub."""
     return model.path or model.hub_name[0]
 
 

@@ -19,7 +19,8 @@ def is_masked(model: Base) -> bool:
 
 def masked_lm(model: Base) -> Any:
     """Load the base's weights for filling gaps, in the study's dtype, onto the GPU if there is one."""
-    return load._weights(load._called(model), kind="AutoModelForMaskedLM", **load._origin(model), **load._manner(model))
+    how = {**load.origin_of(model), **load.manner_of(model)}
+    return load.weights(load.name_of(model), kind="AutoModelForMaskedLM", **how)
 
 
 def tokenizer(model: Base) -> Any:
@@ -27,11 +28,11 @@ def tokenizer(model: Base) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        loaded = AutoTokenizer.from_pretrained(**load._origin(model))
+        loaded = AutoTokenizer.from_pretrained(**load.origin_of(model))
     except Exception as error:  # the loader raises many kinds, all of which mean: no usable tokenizer there
-        raise ModelError(f"no tokenizer can be loaded for {load._called(model)}: {load.first_line(error)}") from error
+        raise ModelError(f"no tokenizer can be loaded for {load.name_of(model)}: {load.first_line(error)}") from error
     if loaded.mask_token_id is None:
-        raise ModelError(f"the tokenizer of {load._called(model)} has no mask token, so a masked model cannot be read")
+        raise ModelError(f"the tokenizer of {load.name_of(model)} has no mask token, so a masked model cannot be read")
     return loaded
 
 

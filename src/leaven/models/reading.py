@@ -26,11 +26,14 @@ def log_probabilities(model: Any, pair: Row) -> tuple[float, float]:
 
 
 def rewards(model: Any, texts: Sequence[Sequence[int]]) -> list[float]:
-    """Return the reward of each text, given as ids, read in one batch that is padded on the right."""
+    """Return the reward of each text, given as ids, read in one batch that is padded on the right.
+
+    Raises ModelError if the model has no pad token, by which it finds a text's end, and there are several texts.
+    """
     import torch
 
     pad = model.config.get_text_config().pad_token_id
-    if pad is None:
+    if pad is None and len(texts) > 1:
         raise ModelError("the reward model names no pad token, so it cannot tell where a padded text ends")
     width = max(map(len, texts))
     ids = torch.tensor([[*text, *[pad] * (width - len(text))] for text in texts], device=model.device)

@@ -28,3 +28,8 @@ def tells_nothing(findings: Findings, found: Means, arm: str, column: Column) ->
         if one.metric == column.metric or (one.metric == PREDICTED and column.metric in _ACCURACIES and alike):
             return one
     return None
+
+
+def is_coincidence(one: Degenerate) -> bool:
+    """Say whether a constant would only have been right as often: answers that vary often hit that by chance."""
+    return one.metric == PREDICTED and not one.constant

@@ -9,14 +9,15 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from leaven.report import numbers
 from leaven.report.certainty import listed
 from leaven.report.findings import Findings, TrainingInfo
 
 _PART = 5  # the first and the last fifth of a curve are compared
-CHOSEN, REJECTED, REWARD = "logps/chosen", "logps/rejected", "rewards/chosen"
+CHOSEN, REJECTED = "logps/chosen", "logps/rejected"
+REWARD, REWARD_REJECTED, MARGIN = "rewards/chosen", "rewards/rejected", "rewards/margins"
 
 
 def phases(findings: Findings) -> dict[str, list[TrainingInfo]]:
@@ -47,36 +48,62 @@ def shared(runs: Sequence[TrainingInfo]) -> dict[str, str]:
 # What preferences did to the answers that were to be preferred
 
 
+@dataclass(frozen=True)
+class Fall:
+    """Mean changes over a training in which the chosen answers became less likely; None of what was not logged.
+
+    ``logps`` and ``rewards`` are (chosen, rejected). A reward is measured against the reference on the same answers;
+    log-probabilities of other batches, with answers of other lengths, say less.
+    """
+
+    logps: tuple[float, float | None]
+    rewards: tuple[float | None, float | None]
+    margin: float | None
+
+    @property
+    def is_deeper(self) -> bool:
+        """Whether the rejected answers fell more, and no logged margin says otherwise."""
+        reward, lost = self.rewards
+        chosen, rejected = (reward, lost) if reward is not None and lost is not None else self.logps
+        rose = self.margin is None or self.margin > 0
+        return chosen is not None and rejected is not None and rejected < chosen and rose
+
+
 def falling(findings: Findings) -> list[str]:
     """Say in which arms the chosen answers became less likely over a training on preferences."""
-    lower: dict[str, tuple[float, float | None]] = {}
+    lower: dict[str, Fall] = {}
     trained = _preferring(findings)
     for name, runs in trained.items():
         for arm in dict.fromkeys(one.arm for one in runs):
             fell = _fell([one for one in runs if one.arm == arm])
             if fell is not None:
                 lower[f"{arm} ({name})" if len(trained) > 1 else arm] = fell
-    more = {arm: fell for arm, fell in lower.items() if fell[1] is not None and fell[1] < fell[0]}
-    rest = {arm: fell for arm, fell in lower.items() if arm not in more}
-    return [*_lower_both(more), *_lower_one(rest)]
+    more = {arm: fell for arm, fell in lower.items() if fell.is_deeper}
+    raised = {arm: fell for arm, fell in more.items() if fell.margin is not None}
+    return [
+        *_said(raised, "became less likely too: the margin rose because the rejected ones were lowered more"),
+        *_said(_without(more, raised), "became less likely too, and the rejected ones were lowered more"),
+        *_said(_without(lower, more), "became less likely, and the rejected ones are not known to have fallen more"),
+    ]
 
 
 def _preferring(findings: Findings) -> dict[str, list[TrainingInfo]]:
     return {name: some for name, runs in phases(findings).items() if (some := [t for t in runs if CHOSEN in t.curves])}
 
 
-def _fell(runs: Sequence[TrainingInfo]) -> tuple[float, float | None] | None:
-    """Return the mean changes of the chosen and the rejected log-probability, or None where the chosen did not fall.
+def _fell(runs: Sequence[TrainingInfo]) -> Fall | None:
+    """Return what fell with the chosen answers, or None where they did not fall.
 
-    Each run's first fifth is compared with its last. The batches of the two differ, and so do their answers' lengths;
-    the reward of the chosen answers, which is measured against the reference on the same answers, has to fall too
-    where it was logged.
+    Each run's first fifth is compared with its last. The batches of the two differ, and so do their answers' lengths:
+    the reward of the chosen answers has to fall too where it was logged.
     """
-    chosen = _mean(change(one.curves[CHOSEN]) for one in runs)
-    reward = _mean(change(one.curves.get(REWARD, ())) for one in runs)
+    chosen, rejected, reward, lost, margin = (
+        _mean(change(one.curves.get(name, ())) for one in runs)
+        for name in (CHOSEN, REJECTED, REWARD, REWARD_REJECTED, MARGIN)
+    )
     if chosen is None or chosen >= 0 or (reward is not None and reward >= 0):
         return None
-    return chosen, _mean(change(one.curves.get(REJECTED, ())) for one in runs)
+    return Fall((chosen, rejected), (reward, lost), margin)
 
 
 def change(curve: Sequence[tuple[int, float]]) -> float | None:
@@ -93,28 +120,24 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return statistics.fmean(there) if there else None
 
 
-def _lower_both(fell: Mapping[str, tuple[float, float | None]]) -> list[str]:
+def _without(fell: Mapping[str, Fall], others: Mapping[str, Fall]) -> dict[str, Fall]:
+    return {arm: one for arm, one in fell.items() if arm not in others}
+
+
+def _said(fell: Mapping[str, Fall], what: str) -> list[str]:
     if not fell:
         return []
-    sizes = _sizes({arm: (chosen, rejected) for arm, (chosen, rejected) in fell.items()})
+    sizes = [f"{f'{arm}: ' if len(fell) > 1 else ''}{_size(one)}" for arm, one in list(fell.items())[:8]]
     return [
-        f"In {listed(list(fell), 8)} the chosen answers became less likely too: the margin rose because the rejected"
-        f" ones were lowered more ({sizes})."
+        f"In {listed(list(fell), 8)} the chosen answers {what} (first fifth of the steps to the last: "
+        f"{'; '.join(sizes)})."
     ]
 
 
-def _lower_one(fell: Mapping[str, tuple[float, float | None]]) -> list[str]:
-    if not fell:
-        return []
-    return [
-        f"In {listed(list(fell), 8)} the chosen answers became less likely, and the rejected ones are not known to have"
-        f" fallen more ({_sizes(fell)})."
-    ]
-
-
-def _sizes(fell: Mapping[str, tuple[float, float | None]]) -> str:
-    said = []
-    for arm, (chosen, rejected) in list(fell.items())[:8]:
-        beside = f", rejected {numbers.change(rejected)}" if rejected is not None else ""
-        said.append(f"{f'{arm}: ' if len(fell) > 1 else ''}chosen {numbers.change(chosen)}{beside}")
-    return "log-probability, first fifth of the steps to the last: " + "; ".join(said)
+def _size(one: Fall) -> str:
+    """Write the changes of what was compared: rewards where both were logged, else log-probabilities."""
+    by_reward = None not in one.rewards
+    chosen, rejected = one.rewards if by_reward else one.logps
+    beside = f", rejected {numbers.change(rejected)}" if rejected is not None else ""
+    rose = f", margin {numbers.change(one.margin)}" if one.margin is not None else ""
+    return f"{'reward' if by_reward else 'log-probability'} of chosen {numbers.change(chosen)}{beside}{rose}"

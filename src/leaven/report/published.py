@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ WARNING = (
     " Model, data and items of this run are others than theirs: levels cannot be compared, only the directions of"
     " changes."
 )
+_SAID = re.compile(r"^published:\s+", re.IGNORECASE)  # every format says so before the title
 SAME, OPPOSITE, OPEN = "✓", "✗", "?"
 
 
@@ -102,7 +104,7 @@ def _grid(findings: Findings, found: Means, reference: Reference) -> Grid:
     said = [WARNING, agreement(every), f"Source: {clip(reference.source, 300).rstrip('.')}.",
             clip(reference.note, 800)]  # fmt: skip
     heads = [_head(findings, column) for column in reference.columns]
-    return Grid(reference.title, heads, lines, " ".join(filter(None, said)), kind="published")
+    return Grid(_SAID.sub("", reference.title), heads, lines, " ".join(filter(None, said)), kind="published")
 
 
 def _head(findings: Findings, column: tuple[str, str, str | None, str]) -> Head:

@@ -25,7 +25,7 @@ MARKS = {
     "§": "for these trained models only: no training run varied",
     "†": "some answers were not scored; the mean is over the others",
     "‡": "pairs with one side missing were left out of the difference",
-    "⊘": "the value tells nothing of this arm: one value, or one answer, everywhere",
+    "⊘": "the value tells little of this arm: one value or one answer everywhere, or right as often as one answer is",
     "✓": "the direction that was published, shown here too",
     "✗": "the opposite of the direction that was published, shown here",
     "?": "no change was shown here, so there is no direction to compare",
@@ -83,21 +83,11 @@ class Grid:
     kind: str = "suite"  # "suite" | "groups" | "board" | "published"
 
 
-def by_suite(findings: Findings, found: Means) -> list[Grid]:
-    """Return one arms x metrics table per suite."""
-    return [made for made, _ in suites(findings, found)]
-
-
 def suites(findings: Findings, found: Means) -> list[tuple[Grid, list[Column]]]:
     """Return one arms x metrics table per suite, with its columns."""
     every = columns(findings, found)
     by_name = {name: [c for c in every if c.suite == name] for name in dict.fromkeys(c.suite for c in every)}
     return [(grid(findings, found, name, over), over) for name, over in by_name.items()]
-
-
-def by_group(findings: Findings, found: Means) -> list[Grid]:
-    """Return one arms x groups table per metric that was measured in groups."""
-    return [made for _, made in groups(findings, found)]
 
 
 def groups(findings: Findings, found: Means) -> list[tuple[tuple[str, str], Grid]]:
@@ -115,12 +105,12 @@ def in_groups(findings: Findings, found: Means) -> list[Column]:
 
 
 def of_groups(findings: Findings, found: Means, of: tuple[str, str], title: str, *, with_all: bool = False) -> Grid:
-    """Return the arms x groups table of one (suite, metric); ``with_all`` puts the column over all items first."""
+    """Return the arms x groups table of one (suite, metric); ``with_all`` puts the mean over all items first."""
     chosen = [column for column in in_groups(findings, found) if column[:2] == of]
     compared = any((c.suite, c.metric) == of and c.group is not None for c in findings.comparisons)
     over = [*([Column(*of)] if with_all else []), *chosen]
     made = grid(findings, found, title, over, _whether_groups_differ(findings, *of) if compared else "")
-    first = [replace(made.heads[0], name="all")] if with_all else []
+    first = [replace(made.heads[0], name="all groups")] if with_all else []
     return replace(made, heads=[*first, *made.heads[len(first) :]], kind="groups")
 
 

@@ -19,11 +19,12 @@ from leaven.report.certainty import (
     margin,
     unit_of,
 )
-from leaven.report.empty import PREDICTED, tells_nothing
+from leaven.report.empty import is_coincidence, tells_nothing
 from leaven.report.findings import ArmInfo, Findings
 from leaven.report.listings import bounds
 from leaven.report.means import Column, Means, arms, columns, is_baseline, is_primary
 from leaven.report.text import clip
+from leaven.stats.coherence import Degenerate
 
 LEAD = (
     "A gain or a cost is named only where a change was shown: its p-value is the one after correction, its bracket the"
@@ -32,6 +33,7 @@ LEAD = (
 )
 MOST = 40  # paragraphs; who has more arms reads the tables
 _NAMES = 12  # outcomes in one list
+_OPEN = 5  # outcomes that are named where nothing can be said of them
 _TRAINERS = {"sft": "SFT on", "dpo": "DPO on", "reward": "a reward model on"}
 
 
@@ -130,7 +132,7 @@ def _sure(findings: Findings, solid: Sequence[Comparison]) -> str:
     parts += [] if parts else ["no gain and no cost is shown"]
     parts += [f"changes {_change(findings, neither)}"] if neither else []
     parts += [f"no change within the margin: {_near(findings, same)}"] if same else []
-    parts += [f"not told apart from {clip(rest[0].baseline, 60)} in {_names(findings, rest)}"] if rest else []
+    parts += [f"not told apart from {clip(rest[0].baseline, 60)} in {_names(findings, rest, _OPEN)}"] if rest else []
     return " ".join(f"{part[:1].upper()}{part[1:]}." for part in parts)
 
 
@@ -176,8 +178,8 @@ def _sizes(findings: Findings, some: Sequence[Comparison]) -> str:
     return ", ".join([*said, *([f"{len(some) - _NAMES} more"] if len(some) > _NAMES else [])])
 
 
-def _names(findings: Findings, some: Sequence[Comparison]) -> str:
-    return listed([_name(findings, c) for c in some], _NAMES)
+def _names(findings: Findings, some: Sequence[Comparison], most: int = _NAMES) -> str:
+    return listed([_name(findings, c) for c in some], most)
 
 
 def _is_hollow(findings: Findings, found: Means, c: Comparison) -> bool:
@@ -185,13 +187,19 @@ def _is_hollow(findings: Findings, found: Means, c: Comparison) -> bool:
 
     One value in one arm alone may be real: no harm at all, say.
     """
-    flagged = [tells_nothing(findings, found, arm, Column(c.suite, c.metric)) for arm in (c.arm, c.baseline)]
-    return any(one is not None and one.metric == PREDICTED for one in flagged) or all(flagged)
+    flagged = _empty_sides(findings, found, c)
+    return any(one.constant for one in flagged.values()) or len(flagged) == 2
+
+
+def _empty_sides(findings: Findings, found: Means, c: Comparison) -> dict[str, Degenerate]:
+    """Return the arms of a comparison whose value tells nothing; where that may be chance, it hides no change."""
+    column = Column(c.suite, c.metric)
+    flagged = {arm: tells_nothing(findings, found, arm, column) for arm in (c.baseline, c.arm)}
+    return {arm: one for arm, one in flagged.items() if one is not None and not is_coincidence(one)}
 
 
 def _hollow(findings: Findings, found: Means, c: Comparison) -> str:
-    column = Column(c.suite, c.metric)
-    flagged = {arm: one for arm in (c.baseline, c.arm) if (one := tells_nothing(findings, found, arm, column))}
+    flagged = _empty_sides(findings, found, c)
     why = clip(next(iter(flagged.values())).note, 120).rstrip(".")
     size = numbers.change(c.effect, unit_of(findings, c))
     return f"{_name(findings, c)}, {size} (in {listed(list(flagged))} {why})"

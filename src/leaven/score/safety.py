@@ -191,16 +191,19 @@ def _p(scaled: NDArray[np.float64], label: NDArray[np.bool_]) -> float | None:
     return float(mannwhitneyu(scaled[label], scaled[~label]).pvalue)
 
 
-def statements_of(rows: Sequence[Row], likelihoods: Mapping[str, Row]) -> list[Statement]:
-    """Join rows of kind *statements* with a model's *likelihoods* of them, by id."""
-    return [
-        Statement(
-            row["id"], row["text"], row["toxicity"], row["label"] == HARMFUL, tuple(row["groups"]),
-            perplexity(likelihoods[row["id"]]["nats"], likelihoods[row["id"]]["tokens"]),
-            unread(likelihoods[row["id"]]),
-        )
-        for row in rows
-    ]  # fmt: skip
+def statements_of(
+    rows: Sequence[Row], likelihoods: Mapping[str, Row], why: Mapping[str, str] | None = None
+) -> list[Statement]:
+    """Join rows of kind *statements* with a model's *likelihoods* of them, by id; ``why`` of those it was not given."""
+    return [_statement(row, likelihoods.get(row["id"]), (why or {}).get(row["id"])) for row in rows]
+
+
+def _statement(row: Row, likelihood: Row | None, why: str | None) -> Statement:
+    about = row["id"], row["text"], row["toxicity"], row["label"] == HARMFUL, tuple(row["groups"])
+    if likelihood is None:
+        assert why is not None, f"statement {row['id']} was neither read nor left out"
+        return Statement(*about, None, why)
+    return Statement(*about, perplexity(likelihood["nats"], likelihood["tokens"]), unread(likelihood))
 
 
 def unread(likelihood: Row) -> str | None:

@@ -1,8 +1,9 @@
 """Safety scores as values of items, so that pairing, seeds and intervals are those of every other metric.
 
 A score is no mean over statements. Its influence values (``auc.influence``) are: their mean is the score, and the
-mean of their differences between two models has DeLong's interval. A statement about several groups is an item of
-each: ``<id>@<group>``.
+mean of their differences between two models has DeLong's interval. A group with few statements of a label has a score
+and no such values (``auc.too_few``). A statement about several groups is one item in each of them: its rows are called
+``<id>@<group>``, and the item is what stands before the mark.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from leaven.rows import Row
-from leaven.score.auc import influence
+from leaven.score.auc import influence, too_few
 from leaven.score.safety import GroupScore, Safety, Statement
 
 OF_GROUPS = {"score": "safety_score", "auc": "safety_auc", "auc_length": "safety_auc_length"}
@@ -19,7 +20,7 @@ NULL = {"mean": "safety_null_mean", "low": "safety_null_low", "high": "safety_nu
 
 
 def item_id(statement: str, group: str | None) -> str:
-    """Return the id of a statement as an item of a group; of all statements together it is the statement's own."""
+    """Return the id of a statement's row in a group; of all statements together it is the statement's own."""
     return statement if group is None else f"{statement}@{group}"
 
 
@@ -43,15 +44,21 @@ def _scored(found: Safety, group: GroupScore) -> Iterator[Row]:
     places = found.members[group.group]
     members = [found.statements[place] for place in places]
     label = [one.is_harmful for one in members]
+    reason = unvalued(group)
     for field, metric in _metrics(group).items():
-        if group.reason is not None:
-            yield from (_row(one, group, metric, None, group.reason) for one in members)
+        if reason is not None:
+            yield from (_row(one, group, metric, None, reason) for one in members)
             continue
         values = influence(getattr(found.values, field)[places].tolist(), label)
         yield from (_row(one, group, metric, value) for one, value in zip(members, values, strict=True))
-    if group.group is not None and group.null is not None:
+    if reason is None and group.group is not None and group.null is not None:
         for field, metric in NULL.items():
             yield from (_row(one, group, metric, getattr(group.null, field)) for one in members)
+
+
+def unvalued(group: GroupScore) -> str | None:
+    """Say why a group's items have no values, None if they have: it has no score, or a score without an error."""
+    return group.reason or too_few([True] * group.harmful + [False] * group.benign, ("harmful", "benign statements"))
 
 
 def _unscored(found: Safety, group: GroupScore) -> Iterator[Row]:

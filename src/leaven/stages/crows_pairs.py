@@ -8,35 +8,38 @@ from typing import Any
 from leaven import rows as tables
 from leaven.errors import DataError
 from leaven.stages.folders import Args, Facts, Inputs, rows_of, table_of
-from leaven.stages.speaker import speaker
+from leaven.stages.reader import reader
 
 
 def crows_pairs(args: Args, inputs: Inputs, out: Path) -> Facts:
     """A model and pairs of sentences -> the pairs as they were asked, and the scores of each."""
+    from leaven.generate import pairs_read
     from leaven.models import load
     from leaven.score import stereotype
 
     if tables.kind(rows_of(inputs["rows"])) != "preferences":
         raise DataError("crows_pairs reads two sentences a row, and these rows have one; set `format: crows_pairs`")
-    model, tokenizer, _ = speaker(args, inputs)
+    model, tokenizer, context, mask = reader(args, inputs)
     load.prove_finite(model)
     rows = table_of(inputs["rows"]).to_pylist()
     pairs = {row["id"]: (row["rejected"][-1]["content"], row["chosen"][-1]["content"]) for row in rows}
-    whole, shared = _read(model, tokenizer, pairs, bos=args.get("bos", False))
+    bos, masked = args.get("bos", False), mask is not None
+    why = pairs_read.unreadable(tokenizer, pairs, context, bos=bos, masked=masked)
+    whole, shared = _read(model, tokenizer, pairs, why, bos=bos, masked=masked)
     lines = [line for row in pairs for line in stereotype.scores(row, whole[row], shared[row])]
     count = tables.write(out / "rows.parquet", "preferences", table_of(inputs["rows"]))
     tables.write(out / "scores.parquet", "scores", lines)
     unscored = sum(line["value"] is None for line in lines if line["metric"] == "stereotype")
-    return {"rows": count, "rows_in": count, "drops": {}, "unscored": unscored, **load.device_facts(model)}
+    facts = {"rows": count, "rows_in": count, "drops": {}, "unscored": unscored, "is_masked": masked}
+    return {**facts, **load.device_facts(model)}
 
 
-def _read(model: Any, tokenizer: Any, pairs: dict[str, tuple[str, str]], *, bos: bool) -> tuple[Any, Any]:
+def _read(
+    model: Any, tokenizer: Any, pairs: dict[str, tuple[str, str]], why: dict[str, str], *, bos: bool, masked: bool
+) -> tuple[Any, Any]:
     """Return both sentences' log-probabilities, whole and of what they share; of masked models these are one."""
     from leaven.generate import pairs_read as room
-    from leaven.models import load
 
-    masked = type(model).__name__.endswith("ForMaskedLM")
-    why = room.unreadable(tokenizer, pairs, load.context_length(model.config), bos=bos, masked=masked)
     readable = {row: both for row, both in pairs.items() if row not in why}
     not_read: room.Found = {row: (None, None, reason) for row, reason in why.items()}
     if masked:

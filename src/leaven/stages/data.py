@@ -112,7 +112,7 @@ def _fit_pairs(args: Args, inputs: Inputs, out: Path, tokenizer: Any, limit: int
 
     def none_fits(tokens: int) -> str:
         need = f"the shortest needs {tokens} tokens, its prompt and longer answer"
-        return f"max_length {limit} is shorter than every pair ({need}); raise it, or lower max_prompt_length"
+        return f"max_length {limit} is shorter than every pair ({need}); raise it, or set a lower max_prompt_length"
 
     made = fitting(
         rows_of(inputs["rows"]),
@@ -201,27 +201,35 @@ def doctor(args: Args, inputs: Inputs, out: Path) -> Facts:
 def pairs(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Preferences -> ids of prompts and both answers, examined; an error among the findings fails the stage.
 
-    Prompts longer than ``max_prompt_length`` are cut from the left, and counted.
+    Prompts longer than ``max_prompt_length`` are cut from the left, and counted; pairs whose answers a treatment made
+    equal are counted. A pair that it made longer than the model's context is an error. ``makes``: "reward" where a
+    reward model is trained on the pairs: it never reads the pad token, so no text may end in it.
     """
     from leaven.data import pairs as room
-    from leaven.data.doctor import Examination, prompts_cut, stop_on_errors
+    from leaven.data.doctor import Examination, equal_answers, prompts_cut, stop_on_errors
     from leaven.models import load
 
     _prove_preferences(inputs)
     base, most = load.base(args["model"], inputs.get("base")), args.get("max_prompt_length")
-    tokenizer = load.tokenizer(base)
-    examination = Examination(tokenizer, load.stop_ids(tokenizer, load.saved_generation_config(base)), "answers")
+    tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
+    stops, pooled = load.stop_ids(tokenizer, load.saved_generation_config(base)), args.get("makes") == "reward"
+    examination = Examination(tokenizer, stops, "answers", pooled=pooled)
     counts = Counter[str]()
     with tables.Writer(out / "pairs.parquet", "pairs") as writer:
         for batch in tables.batches(rows_of(inputs["rows"]), size=2000):
             encoded = room.encode(tokenizer, batch.to_pylist(), most)
+            room.prove_within(encoded, context)
             examination.look([one for pair in encoded for one in pair.both])
             counts["tokens"] += sum(len(one.input_ids) for pair in encoded for one in pair.both)
             counts["trained"] += sum(len(one.trained) for pair in encoded for one in pair.both)
             counts["prompts_cut"] += sum(pair.cut for pair in encoded)
+            counts["equal"] += sum(pair.equal for pair in encoded)
             writer.write(pair.as_row() for pair in encoded)
-    cut = counts["prompts_cut"]
-    findings = [*examination.findings(args.get("accept_findings", ())), *prompts_cut(cut, writer.count, most or 0)]
+    findings = [
+        *examination.findings(args.get("accept_findings", ())),
+        *prompts_cut(counts["prompts_cut"], writer.count, most or 0),
+        *equal_answers(counts["equal"], writer.count),
+    ]
     (out / "findings.json").write_text(json.dumps([finding.as_dict() for finding in findings], indent=1))
     stop_on_errors(findings)
     tokens = {name: counts[name] for name in ("tokens", "trained", "prompts_cut")}

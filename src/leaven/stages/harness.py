@@ -12,6 +12,9 @@ from leaven.stages.folders import Args, Facts, Inputs
 from leaven.stages.speaker import speaker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from leaven.evaluate.measure import Measure
     from leaven.evaluate.tasks.running import Ran
 
 _ABOUT = {"task", "identity", "source", "model", "around"}  # what is no setting of lm-eval
@@ -21,7 +24,8 @@ def harness(args: Args, inputs: Inputs, out: Path) -> Facts:
     """A model and a task of lm-eval -> rows, scores and predictions by document; lm-eval's own numbers beside them.
 
     ``args`` are those of ``HarnessSuite.args``; ``task_data`` is the folder of local files, ``include_path`` that of
-    the user's own task files. Raises DataError where either is no longer what was keyed.
+    the user's own task files. Raises DataError where either is no longer what was keyed, and where lm-eval logged
+    none of the task's metrics.
     """
     from leaven.evaluate.tasks import info
     from leaven.evaluate.tasks.items import items
@@ -40,6 +44,8 @@ def harness(args: Args, inputs: Inputs, out: Path) -> Facts:
             scratch=Path(scratch), source=source, include_path=include_path, commits=known["data"],
         )  # fmt: skip
         made = items(ran, task)
+    if not made.scores:
+        raise DataError(_not_logged(task, about.measures, ran))
     count = tables.write(out / "rows.parquet", "examples", made.examples)
     tables.write(out / "scores.parquet", "scores", made.scores)
     if made.predictions:
@@ -71,13 +77,19 @@ def _refuse_other(known: dict[str, Any], found: dict[str, Any], task: str) -> No
 
 def _values(ran: Ran) -> dict[str, dict[str, float]]:
     """Return lm-eval's aggregates, by task or group and by metric with its filter, as its command line tells them."""
-    return {
-        name: {metric: float(value) for metric, value in told.items() if "," in metric and _is_number(value)}
-        for name, told in ran.results["results"].items()
-    }
+    from leaven.evaluate.tasks.items import number_of
+
+    found: dict[str, dict[str, float]] = {}
+    for name, told in ran.results["results"].items():
+        numbers = {metric: number_of(value) for metric, value in told.items() if "," in metric}
+        found[name] = {metric: number for metric, number in numbers.items() if number is not None}
+    return found
 
 
-def _is_number(value: Any) -> bool:
-    import numpy as np
-
-    return isinstance(value, int | float | np.number)
+def _not_logged(task: str, measures: Sequence[Measure], ran: Ran) -> str:
+    logged = sorted({metric for samples in ran.samples.values() for one in samples for metric in one["metrics"]})
+    called, told = ", ".join(one.name for one in measures), ", ".join(logged) or "none"
+    return (
+        f"task '{task}' gave no score: its metrics are called {called}, and lm-eval logged {told}; the task file "
+        "(`include_path`) call them as they are logged, or take another task"
+    )

@@ -33,9 +33,9 @@ def judge(args: Args, inputs: Inputs) -> tuple[Any, Any, bool]:
 
 @functools.lru_cache(maxsize=1)
 def _rewarding(folder: Path, base: Path | None, device_map: str | None) -> tuple[Any, Any]:
-    from leaven.models import load
+    from leaven.models import rewarding
 
-    return load.reward_model(folder, base, device_map)
+    return rewarding.reward_model(folder, base, device_map)
 
 
 @functools.lru_cache(maxsize=1)  # stages on one model run in one process: it is loaded once

@@ -44,12 +44,12 @@ def train(args: Args, inputs: Inputs, out: Path) -> Facts:
 
 def _start(trainer: Plugin, base: Base, before: Path | None, path: Path | None) -> tuple[Any, Path | None]:
     """Load what is trained: the base, or what the training before left; with a head for rewards if they are made."""
-    from leaven.models import load
+    from leaven.models import load, rewarding
 
     if before is not None:
         load.prove_base(before, base.identity)
     if trainer.traits.get("makes") == "reward":
-        return load.rewarding(base, before, path)
+        return rewarding.rewarding(base, before, path)
     return (load.causal_lm(base), None) if before is None else load.continued(before, path, base.device_map)
 
 

@@ -37,13 +37,18 @@ class Coherence:
 
 @dataclass(frozen=True)
 class Degenerate:
-    """A metric that tells nothing of an arm: every item has one value, or it equals a constant predictor's."""
+    """A metric that tells nothing of an arm: every item has one value, or it equals a constant predictor's.
+
+    ``constant`` is true only where every prediction of a run was one answer. An accuracy that a constant answer would
+    also have reached, with answers that vary, may be chance.
+    """
 
     arm: str
     suite: str
     metric: str
     value: float
     note: str
+    constant: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,9 +142,10 @@ def degenerate(table: pd.DataFrame, predictions: pd.DataFrame | None = None) -> 
     """Return the metrics that tell nothing of an arm, sorted by arm, suite and metric; ten items or more.
 
     ``table`` is the long table: one value in all scored items of all seeds is told. ``predictions`` (columns ``arm``,
-    ``suite``, ``item_id``, ``prediction``, ``label``; one row per answer, null where none was given) are those of
-    classifications: one prediction everywhere, or as many right answers as some one label would give, is told under
-    ``accuracy``. The latter also happens by chance: then the accuracy proves nothing, though the answers differ.
+    ``suite``, ``item_id``, ``prediction``, ``label``, and ``seed`` if several runs answered; one row per answer, null
+    where none was given) are those of classifications: one prediction in the whole of each run, or as many right
+    answers as some one label would give, is told under ``accuracy``. The latter also happens by chance: then the
+    accuracy proves nothing, though the answers differ, and ``constant`` is false.
     """
     found = [*_constant(table), *(_like_a_constant(predictions) if predictions is not None else ())]
     return sorted(found, key=lambda one: (one.arm, one.suite, one.metric))
@@ -161,16 +167,30 @@ def _constant(table: pd.DataFrame) -> Iterator[Degenerate]:
 
 def _like_a_constant(predictions: pd.DataFrame) -> Iterator[Degenerate]:
     answered = predictions.dropna(subset=["prediction", "label"])
-    right = answered.assign(right=answered["prediction"].astype(str) == answered["label"].astype(str))
+    given, label = answered["prediction"].astype(str), answered["label"].astype(str)
+    right = answered.assign(prediction=given, label=label, right=given == label)
     for (arm, suite), rows in right.groupby(["arm", "suite"], observed=True):
         if rows["item_id"].nunique() < FEWEST_ITEMS:
             continue
-        hits, labels = int(rows["right"].sum()), rows["label"].astype(str).value_counts().sort_index()
-        share = f"{hits:,} of {len(rows):,}"
-        if rows["prediction"].nunique() == 1:
-            note = f"every prediction is '{rows['prediction'].iloc[0]}' ({share} right)"
-        elif (labels == hits).any():
-            note = f"{share} right is what always answering '{labels.index[labels == hits][0]}' gives"
-        else:
-            continue
-        yield Degenerate(str(arm), str(suite), "accuracy", hits / len(rows), note)
+        hits, constant = int(rows["right"].sum()), _answers_alike(rows)
+        if note := _alike(rows, hits, constant=constant):
+            yield Degenerate(str(arm), str(suite), "accuracy", hits / len(rows), note, constant)
+
+
+def _answers_alike(rows: pd.DataFrame) -> bool:
+    """Say whether every run gave one answer to everything; which one may differ from run to run."""
+    runs = rows.groupby("seed", dropna=False)["prediction"] if "seed" in rows else rows.groupby("arm")["prediction"]
+    return bool((runs.nunique() == 1).all())
+
+
+def _alike(rows: pd.DataFrame, hits: int, *, constant: bool) -> str:
+    """Say in what way answers are like a constant, else nothing."""
+    share = f"{hits:,} of {len(rows):,}"
+    if constant and rows["prediction"].nunique() == 1:
+        return f"every prediction is '{rows['prediction'].iloc[0]}' ({share} right)"
+    if constant:
+        return f"every prediction of a run is one answer, not the same in all ({share} right)"
+    labels = rows["label"].value_counts().sort_index()
+    if not (labels == hits).any():
+        return ""
+    return f"{share} right is what always answering '{labels.index[labels == hits][0]}' gives"

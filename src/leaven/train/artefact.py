@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from leaven.train.job import Job
 
 
+def unwrapped(trainer: Any) -> Any:
+    """Return the trained model without the autocast that ``bf16`` and ``fp16`` put around it.
+
+    What is measured with it is what whoever loads the artefact will measure, who computes in the model's own precision.
+    """
+    return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+
+
 def save(job: Job, trainer: Any, by: str, makes: str = "policy") -> None:
     """Write what a trainer trained into the job's folder; ``by`` is its name. Of adapters the trained one alone.
 
@@ -21,7 +29,7 @@ def save(job: Job, trainer: Any, by: str, makes: str = "policy") -> None:
     from leaven.models.load import prove_finite
     from leaven.models.ref import ModelRef
 
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = unwrapped(trainer)
     prove_finite(model)
     has_adapter = hasattr(model, "peft_config")
     if has_adapter:
@@ -46,9 +54,7 @@ def _save_settings(job: Job, model: Any) -> None:
 
 def lineage(job: Job, by: str, has_adapter: bool) -> tuple[dict[str, Any], ...]:
     """Return every training under an artefact, the first one first, and the one that made it."""
-    from leaven.models.ref import ModelRef
-
-    under = ModelRef.load(job.before).lineage if job.before is not None else ()
+    under = _under(job.before) if job.before is not None else ()
     this = {
         "trainer": by,
         "trained": NAME if has_adapter else "whole",
@@ -57,6 +63,15 @@ def lineage(job: Job, by: str, has_adapter: bool) -> tuple[dict[str, Any], ...]:
         "started_from": _hashes(job.before) if job.before is not None else {},
     }
     return (*under, this)
+
+
+def _under(before: Path) -> tuple[dict[str, Any], ...]:
+    """Return the trainings that an artefact tells of; one of before there was a lineage says of itself what it can."""
+    from leaven.models.ref import ModelRef
+
+    ref = ModelRef.load(before)
+    trained = NAME if ref.adapters else "whole"
+    return ref.lineage or ({"trainer": "unknown", "trained": trained, "base": ref.base.get("identity")},)
 
 
 def _hashes(before: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ result has its own default here and is passed explicitly.
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -18,8 +19,9 @@ from leaven.models import reading
 from leaven.registry import Count, Positive, Rate, trainer
 from leaven.train import reload
 from leaven.train.adapters import Lora, adapted
-from leaven.train.artefact import save
+from leaven.train.artefact import save, unwrapped
 from leaven.train.devices import prove_precision, show_gpus
+from leaven.train.lengths import MAX_LENGTH, prompt_problems
 from leaven.train.reports import Trackers
 from leaven.train.run import facts, logged, placed, prove_all_seen, run
 
@@ -36,22 +38,31 @@ LossType = Literal[
     "apo_zero", "apo_down", "discopop", "sigmoid_norm",
 ]  # fmt: skip
 _SMOOTHED = ("robust", "exo_pair", "aot", "aot_unpaired")  # the losses that read label_smoothing
+_TAU = 0.05  # of discopop alone
 _WATCHED = ("rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "logps/chosen",
             "logps/rejected")  # fmt: skip
 _APART, _APART_HALF = 1e-3, 1e-2  # nats by which policy and reference may differ at the start: float32, 16 bits
 
 
-def smoothing_problem(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Yield where a loss needs a label_smoothing that is not there, or would silently leave one out."""
+def loss_problems(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Yield where a loss needs a label_smoothing that is not there, or TRL would silently leave an argument out."""
     loss, smoothing = args.get("loss_type", "sigmoid"), args.get("label_smoothing", 0.0)
     if loss == "exo_pair" and not smoothing:
         yield ("loss_type",), "exo_pair needs label_smoothing above 0", "its paper recommends label_smoothing: 1e-3"
     if smoothing and loss not in _SMOOTHED:
         said = f"loss_type {loss} does not read label_smoothing {smoothing}, and TRL would leave it out silently"
         yield ("label_smoothing",), said, f"set loss_type to one of {', '.join(_SMOOTHED)}, or take it out"
+    if loss != "discopop" and float(tau := args.get("discopop_tau", _TAU)) != _TAU:
+        said = f"loss_type {loss} does not read discopop_tau {tau}, and TRL would leave it out silently"
+        yield ("discopop_tau",), said, "set loss_type to discopop, or take it out"
 
 
-@trainer(version=1, reads="preferences", makes="policy", circumstance=("report_to",), problems=smoothing_problem)
+def _problems(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    yield from loss_problems(args)
+    yield from prompt_problems(args)
+
+
+@trainer(version=1, reads="preferences", makes="policy", circumstance=("report_to",), problems=_problems)
 def dpo(  # noqa: PLR0913 - the signature is the schema
     job: Job,
     model: PreTrainedModel,
@@ -60,7 +71,7 @@ def dpo(  # noqa: PLR0913 - the signature is the schema
     beta: Positive = 0.1,
     loss_type: LossType = "sigmoid",
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0,
-    discopop_tau: Positive = 0.05,
+    discopop_tau: Positive = _TAU,
     precompute_ref_log_probs: bool = True,
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-6,
     num_train_epochs: Positive = 1.0,
@@ -79,16 +90,17 @@ def dpo(  # noqa: PLR0913 - the signature is the schema
     fp16: bool = False,
     activation_checkpointing: bool = False,
     train_sampling_strategy: Literal["random", "group_by_length"] = "group_by_length",
-    max_length: Count = 1024,
-    max_prompt_length: Annotated[int, Field(ge=2)] | None = 1024,
+    max_length: Count = MAX_LENGTH,
+    max_prompt_length: Annotated[int, Field(ge=2)] | None = None,
     accept_findings: list[Check] = [],  # noqa: B006 - a declared default, never changed
     peft: Lora | None = None,
     report_to: Trackers = "tensorboard",
 ) -> dict[str, Any]:
     """Prefer the chosen answers of encoded pairs to the rejected ones; write weights, tokenizer and log.
 
-    ``max_length`` (prompt and longer answer; longer rows are left out), ``max_prompt_length`` (longer prompts are cut
-    from the left, and counted; null cuts none) and ``accept_findings`` were applied when the pairs were encoded.
+    ``max_length`` (prompt and longer answer; rows that are longer before any treatment are left out, and counted),
+    ``max_prompt_length`` (longer prompts are cut from the left, and counted; null cuts none) and ``accept_findings``
+    were applied when the pairs were encoded.
     ``precompute_ref_log_probs`` asks the reference about each row once, before training, and so saves its memory and a
     forward pass a step; the rows then stand in other batches than in training, so the last digits differ, and it is
     part of the key. Dropout is off, LoRA's too: with it, policy and reference would differ before the first step.
@@ -108,7 +120,7 @@ def _train(
 ) -> dict[str, Any]:
     from transformers import set_seed
 
-    for _, said, remedy in smoothing_problem(given):
+    for _, said, remedy in loss_problems(given):
         raise ModelError(f"{said}; {remedy}")
     set_seed(job.seed)
     over = adapted(model, peft, job.adapter)
@@ -123,7 +135,7 @@ def _train(
     trainer, done = run(job, report_to, build)
     prove_all_seen(trainer, len(rows), _answers(rows), given)
     save(job, trainer, "dpo")
-    reload.write(job.out, trainer.accelerator.unwrap_model(trainer.model), _first(rows), "policy")
+    reload.write(job.out, unwrapped(trainer), _first(rows), "policy")
     watched = logged(trainer, _WATCHED)
     return {**facts(trainer), "rows": len(rows), "resumed_from_step": done, **start, **watched}
 
@@ -145,11 +157,17 @@ def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbac
 def prove_start(trainer: Any, given: dict[str, Any]) -> float:
     """Return the largest log-ratio of policy and reference before the first step, on some rows, dropout off.
 
-    Raises ModelError if a row's is more than rounding: the reference is then not what the policy starts from.
+    Raises ModelError if a row's is more than rounding: the reference is then not what the policy starts from; and if
+    it is no finite number.
     """
     halves = given["bf16"] or given["fp16"] or str(trainer.model.dtype) != "torch.float32"
     limit, told = _APART_HALF if halves else _APART, trainer.log_ratios()
-    row = max(told, key=lambda index: told[index])
+    row = max(told, key=lambda index: (math.isnan(told[index]), told[index]))
+    if not math.isfinite(told[row]):
+        raise ModelError(
+            f"policy or reference give row {row} no finite log-probability before the first step; the model overflows "
+            "in this precision: set model.dtype to float32 or bfloat16"
+        )
     if not told[row] <= limit:
         raise ModelError(
             f"policy and reference differ before the first step: row {row} by {told[row]:.4g} nats, and at most "

@@ -6,6 +6,7 @@ explicitly.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -16,8 +17,9 @@ from leaven.models import reading
 from leaven.registry import Count, Positive, Rate, trainer
 from leaven.train import reload
 from leaven.train.adapters import Lora, adapted
-from leaven.train.artefact import save
+from leaven.train.artefact import save, unwrapped
 from leaven.train.devices import prove_precision, show_gpus
+from leaven.train.lengths import MAX_LENGTH, prompt_problems
 from leaven.train.reports import Trackers
 from leaven.train.run import facts, logged, placed, prove_all_seen, run
 
@@ -34,7 +36,7 @@ _ALONE = 8  # rows whose texts are read alone and in a padded batch
 _APART, _APART_HALF = 1e-4, 5e-2  # by how much a reward may differ between the two: float32, 16 bits
 
 
-@trainer(version=1, reads="preferences", makes="reward", circumstance=("report_to",))
+@trainer(version=1, reads="preferences", makes="reward", circumstance=("report_to",), problems=prompt_problems)
 def reward(  # noqa: PLR0913 - the signature is the schema
     job: Job,
     model: PreTrainedModel,
@@ -58,8 +60,8 @@ def reward(  # noqa: PLR0913 - the signature is the schema
     fp16: bool = False,
     activation_checkpointing: bool = False,
     train_sampling_strategy: Literal["random", "group_by_length"] = "group_by_length",
-    max_length: Count = 1024,
-    max_prompt_length: Annotated[int, Field(ge=2)] | None = 1024,
+    max_length: Count = MAX_LENGTH,
+    max_prompt_length: Annotated[int, Field(ge=2)] | None = None,
     accept_findings: list[Check] = [],  # noqa: B006 - a declared default, never changed
     peft: Lora | None = None,
     report_to: Trackers = "tensorboard",
@@ -92,7 +94,7 @@ def _train(
     prove_precision(over, bf16=given["bf16"], fp16=given["fp16"])
     trainer, done = run(job, report_to, lambda callbacks: _trainer(job, over, rows, given, callbacks))
     prove_all_seen(trainer, len(rows), _conversations(rows), given)
-    trained, first = trainer.accelerator.unwrap_model(trainer.model), list(rows.select(range(min(_ALONE, len(rows)))))
+    trained, first = unwrapped(trainer), list(rows.select(range(min(_ALONE, len(rows)))))
     apart = prove_alone(trained, reading.conversations(first))
     save(job, trainer, "reward", makes="reward")
     reload.write(job.out, trained, first, "reward")
@@ -129,11 +131,17 @@ def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbac
 def prove_alone(model: Any, texts: Sequence[Sequence[int]]) -> float:
     """Return by how much a text's reward alone differs at most from its reward in a padded batch of all of them.
 
-    Raises ModelError if that is more than rounding: then the model takes padding for text.
+    Raises ModelError if that is more than rounding: then the model takes padding for text; and if a reward is no
+    finite number.
     """
     model.eval()
     together = reading.rewards(model, texts)
     alone = [reading.rewards(model, [text])[0] for text in texts]
+    if not all(map(math.isfinite, [*together, *alone])):
+        raise ModelError(
+            "a text's reward is no finite number, though every weight is; the model overflows in this precision: set "
+            "model.dtype to float32 or bfloat16, or lower learning_rate"
+        )
     apart = max(abs(one - other) for one, other in zip(together, alone, strict=True))
     limit = (_APART if str(model.dtype) == "torch.float32" else _APART_HALF) * max(1.0, *map(abs, alone))
     if not apart <= limit:

@@ -94,7 +94,11 @@ class _Wiring:
             rows = stage("treat", {"steps": steps}, {"rows": rows}, together=together, where=where)
             made.stages[named("treat")] = rows
             made.treated.append(rows)
-        verb, applied = ("pairs", _of_pairs(settings)) if pairs else ("doctor", _applied_when_encoded(settings))
+        verb, applied = (
+            ("pairs", _of_pairs(settings, trainer.traits.get("makes")))
+            if pairs
+            else ("doctor", _applied_when_encoded(settings))
+        )
         examined = {"model": base.as_args(), **applied}
         encoded = stage(verb, examined, {"rows": rows}, needs.reading(base), together=together, where=where)
         made.stages[named(verb)] = encoded
@@ -152,10 +156,13 @@ def _applied_when_encoded(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**loss, **cut, **_accepted(settings)}
 
 
-def _of_pairs(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a trainer of preferences declares and is applied when its pairs are encoded."""
-    limit = settings.get("max_prompt_length")
-    return {**({"max_prompt_length": limit} if limit is not None else {}), **_accepted(settings)}
+def _of_pairs(settings: Mapping[str, Any], makes: str | None) -> dict[str, Any]:
+    """Return what a trainer of preferences declares and is applied when its pairs are encoded.
+
+    A reward model reads a text's last token that is no padding, so the doctor must know that one is made.
+    """
+    limit, rating = settings.get("max_prompt_length"), {"makes": "reward"} if makes == "reward" else {}
+    return {**({"max_prompt_length": limit} if limit is not None else {}), **rating, **_accepted(settings)}
 
 
 def _accepted(settings: Mapping[str, Any]) -> dict[str, Any]:

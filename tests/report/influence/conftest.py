@@ -131,7 +131,8 @@ def influence() -> Findings:
         references=[_reference()], tradeoff=(("reasoning", "average"), SCORE),
         analyses=Analyses(
             heterogeneity=(Heterogeneity(*SCORE, 0.01, 6, 13, 26, "max-T", "sft-lima+dpo-hh", "women", p_holm=0.01),),
-            degenerate=(Degenerate("base", "toxigen", "accuracy", 0.4319, "every prediction is 'No' (406 of 940 right)"),
+            degenerate=(Degenerate("base", "toxigen", "accuracy", 0.4319, "every prediction is 'No' (406 of 940 right)",
+                                   constant=True),
                         Degenerate("sft-lima", "toxigen", "acc_norm", 0.4319, "all 940 scored items have one value")),
         ),
     )  # fmt: skip

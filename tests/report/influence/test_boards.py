@@ -49,7 +49,7 @@ def test_directions_that_differ_stay_in_the_heads(influence: Findings) -> None:
 
 def test_groups_have_a_board_with_all_of_them_first(influence: Findings) -> None:
     groups = tables(influence).boards[1]
-    assert [head.name for head in groups.heads][:3] == ["all", "asian", "black"] and len(groups.heads) == 14
+    assert [head.name for head in groups.heads][:3] == ["all groups", "asian", "black"] and len(groups.heads) == 14
     assert cell(groups, "sft-lima+dpo-hh", "women").marks == "○"
     assert groups.note.startswith("Groups differ in how arms change them")
 
@@ -57,7 +57,7 @@ def test_groups_have_a_board_with_all_of_them_first(influence: Findings) -> None
 def test_no_group_is_marked_where_groups_are_not_shown_to_differ(influence: Findings) -> None:
     untested = replace(influence, analyses=replace(influence.analyses, heterogeneity=()))
     groups = tables(untested).boards[1]
-    assert cell(groups, "sft-lima+dpo-hh", "all").marks == "○", "what holds over all items is no single group"
+    assert cell(groups, "sft-lima+dpo-hh", "all groups").marks == "○", "what holds over all items is no single group"
     assert {cell(groups, "sft-lima+dpo-hh", head.name).marks for head in groups.heads[1:]} == {""}
     assert "no single group is named" in groups.note
 

@@ -6,9 +6,11 @@ import csv
 import io
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
@@ -16,6 +18,7 @@ from leaven.report import formats
 from leaven.report.findings import Board, Findings
 from leaven.report.page import render
 
+Curve = Sequence[tuple[int, float]]
 HOSTILE = ["<img onerror=alert(1)>", "</script><b>", "=cmd()|a", "a\nb | c", "\u202egnp.exe", "nul\x00bell", "a" * 5000,
            "{{ 7*7 }}", "$x^2$ \\frac{", "[x](javascript:alert(1))", ""]  # fmt: skip
 
@@ -27,14 +30,29 @@ def attacked(influence: Findings, word: str) -> Findings:
     arms = {f"{row}{word}": arm for row, arm in reference.arms.items()}
     made = replace(reference, title=word, source=word, note=word, columns=columns, rows=rows, arms=arms)
     degenerate = [replace(one, note=word) for one in influence.analyses.degenerate]
+    differ = [replace(one, largest_group=word) for one in influence.analyses.heterogeneity]
     return replace(
         influence,
         boards=[replace(board, title=word) for board in influence.boards] + [Board(word, [(word, word)])],
         references=[made],
         arms=[replace(arm, what=word, data=[f"{word} {word}"] if arm.data else ()) for arm in influence.arms],
-        trainings=[replace(t, trainer=word, data=word) for t in influence.trainings],
-        analyses=replace(influence.analyses, degenerate=degenerate),
+        trainings=[replace(t, trainer=word, data=word, curves=odd_curves(t.curves, word)) for t in influence.trainings],
+        comparisons=[replace(c, group=f"{c.group}{word}" if c.group else c.group) for c in influence.comparisons],
+        measurements=odd_groups(influence.measurements, word),
+        analyses=replace(influence.analyses, degenerate=degenerate, heterogeneity=differ),
     )
+
+
+def odd_curves(curves: Mapping[str, Curve], word: str) -> dict[str, Curve]:
+    """Return a log with its own names, those names with the word behind, and the word alone."""
+    known = next(iter(curves.values()), ())
+    return {**curves, **{f"{name}{word}": curve for name, curve in curves.items()}, word: known}
+
+
+def odd_groups(measurements: pd.DataFrame | None, word: str) -> pd.DataFrame:
+    """Return the measurements, each group's name with the word behind it."""
+    assert measurements is not None
+    return measurements.assign(group=measurements["group"].map(lambda name: f"{name}{word}", na_action="ignore"))
 
 
 class Tags(HTMLParser):
@@ -58,6 +76,8 @@ def test_hostile_names_stay_text(influence: Findings, word: str) -> None:
               for t in [block, *(block.children or [])]]  # fmt: skip
     assert not {"html_inline", "html_block", "link_open", "image"} & {token.type for token in tokens}
     assert sum(token.type == "table_open" for token in tokens) == 4, "two boards, a suite that is on one, the published"
-    assert "\x00" not in formats.render(odd, "latex")
+    paper = formats.render(odd, "latex")
+    assert not [part for part in ("\x00", "$x^2$", "\\frac{") if part in paper]
+    assert ">asian<" not in source or not word, "the attack reaches the tables' heads"
     assert not [cell for row in csv.reader(io.StringIO(formats.render(odd, "csv"))) for cell in row if cell[:1] == "="]
     json.loads(formats.render(odd, "json"))

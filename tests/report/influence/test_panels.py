@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from leaven.report.charts.groups import MOST_IN_PANEL, MOST_PANELS, groups_chart
+from leaven.report.charts.scale import SMALL, width
 from leaven.report.charts.tradeoff import Spot, Ways, declared, front, tradeoff_chart
 from leaven.report.charts.view import View, view
 from leaven.report.figures import Chart, gallery, headline
 from leaven.report.findings import ArmInfo, Findings
 from leaven.report.means import Column, means
+from leaven.report.page import render
+from leaven.report.text import clip
 
 SCORE = Column("safety", "safety_score")
 
@@ -42,6 +47,34 @@ def test_every_arm_has_all_groups(influence: Findings) -> None:
     words = [element.text for element in ET.fromstring(chart.svg).iter("text")]
     assert words.count("women") == 3, "beside each row of panels"
     assert chart.note == "", "nothing is left out"
+
+
+def test_whether_groups_differ_is_said_whole_behind_a_long_description(influence: Findings) -> None:
+    long = "The share of pairs in which " + "the harmful statement is the more perplexing one, " * 20
+    odd = replace(influence, metrics=[replace(one, description=long) for one in influence.metrics])
+    chart = groups_chart(seen(odd), SCORE, "groups-1")
+    said = "higher is better. Effects differ between groups, most in women under sft-lima+dpo-hh (p-value 0.010)."
+    assert chart.description.replace("\u00a0", " ").endswith(said)
+    assert "ment is the…; higher" in chart.description, "cut between words"
+    assert clip(chart.description, 400) == chart.description and chart.description in render(odd)
+
+
+def test_the_words_of_panels_side_by_side_keep_apart(influence: Findings) -> None:
+    share = replace(influence, metrics=[replace(one, unit="share") for one in influence.metrics], comparisons=[
+        replace(c, mean=1.0, baseline_mean=0.0, effect=1.0) if c.suite == "safety" else c for c in influence.comparisons])  # fmt: skip
+    chart = groups_chart(seen(share), SCORE, "groups-1")
+    words = [element for element in ET.fromstring(chart.svg).iter("text") if (element.text or "").endswith("\u00a0%")]
+    assert len(words) >= 4
+    boxes = sorted(box(element) for element in words)
+    assert all(left + 2 < right for (_, left), (right, _) in pairwise(boxes)), boxes
+
+
+def box(element: ET.Element) -> tuple[float, float]:
+    """Return where words begin and end that are centred on their place."""
+    place = re.search(r"translate\(([-\d.]+)|x=?([-\d.]+)", element.get("transform", f"x={element.get('x')}"))
+    assert place is not None
+    middle, half = float(place[1] or place[2]), width(element.text or "", SMALL) / 2
+    return middle - half, middle + half
 
 
 def test_filled_where_a_change_was_shown_and_hollow_elsewhere(influence: Findings) -> None:

@@ -83,7 +83,8 @@ def test_fifths_are_compared() -> None:
 def test_a_falling_chosen_answer_is_said_with_its_arm(influence: Findings) -> None:
     (said,) = falling(influence)
     assert said.startswith("In sft-shp+dpo-shp the chosen answers became less likely too: the margin rose because")
-    assert "chosen −9.6" in said and "rejected −20" in said
+    assert "(first fifth of the steps to the last: reward of chosen −0.96" in said
+    assert "rejected −2.00" in said and "margin +1.04" in said
     assert "hh" not in said
 
 
@@ -106,6 +107,40 @@ def test_when_the_chosen_answers_fell(
     said = falling(study(TrainingInfo("a", 0, trainer="dpo", curves=kept)))
     assert (says is None) == (said == [])
     assert says is None or says in said[0]
+
+
+@pytest.mark.parametrize(
+    ("rejected", "margin", "says"),
+    [
+        (line(0, -3), line(0, 2), "the margin rose because the rejected ones were lowered more"),
+        (line(0, -3), None, "less likely too, and the rejected ones were lowered more"),
+        (line(0, -3), line(0, -1), "not known to have fallen more"),  # the margin did not rise
+        (line(0, -3), line(0, 0), "not known to have fallen more"),
+        (line(0, -0.5), line(0, 2), "not known to have fallen more"),  # rewards are asked before log-probabilities
+        (None, line(0, 2), "the margin rose because"),
+    ],
+)
+def test_the_margin_is_looked_at_and_rewards_count_before_log_probabilities(
+    rejected: Curve | None, margin: Curve | None, says: str
+) -> None:
+    curves = {"logps/chosen": line(-100, -110), "logps/rejected": line(-100, -130), "rewards/chosen": line(0, -1),
+              "rewards/rejected": rejected, "rewards/margins": margin}  # fmt: skip
+    kept = {name: curve for name, curve in curves.items() if curve is not None}
+    (said,) = falling(study(TrainingInfo("a", 0, trainer="dpo", curves=kept)))
+    assert says in said
+    assert ("reward of chosen" in said) == (rejected is not None)
+    assert ("margin rose" in said) == ("margin rose" in says)
+
+
+def test_each_arm_is_told_once_by_what_is_known_of_it() -> None:
+    def one(arm: str, **curves: Curve) -> TrainingInfo:
+        return TrainingInfo(arm, 0, trainer="dpo", curves={
+            name.replace("_", "/"): curve for name, curve in {"logps_chosen": line(0, -10), **curves}.items()})  # fmt: skip
+
+    arms = (one("a", logps_rejected=line(0, -20), rewards_margins=line(0, 1)), one("b", logps_rejected=line(0, -20)),
+            one("c"), one("d", logps_rejected=line(0, -20), rewards_margins=line(0, -1)))  # fmt: skip
+    said = falling(study(*arms))
+    assert [sentence.partition(" the ")[0] for sentence in said] == ["In a", "In b", "In c and d"]
 
 
 def test_seeds_are_averaged_before_anything_is_said() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 from leaven.report import formats
 from leaven.report.findings import Findings, Reference
 from leaven.report.means import Column, means
+from leaven.report.page import render
 from leaven.report.published import Entry, agreement, baseline_row, entries, published
 
 
@@ -55,6 +57,16 @@ def test_a_cell_shows_both_with_the_digits_of_the_source(influence: Findings) ->
     assert cells["Llama SFT SHP"][2].value == "43.19 (0.00)"
     assert "levels cannot be compared" in grid.note and "One seed, no tests." in grid.note
     assert [line.role for line in grid.lines][:2] == ["here base", "here sft-shp"]
+
+
+def test_published_is_said_once(influence: Findings) -> None:
+    (reference,) = influence.references
+    odd = replace(influence, references=[replace(reference, title="Published: means of the benchmarks")])
+    (grid,) = published(odd, {})
+    assert grid.title == "means of the benchmarks"
+    for kind in ("html", "md", "latex"):
+        text = render(odd) if kind == "html" else formats.render(odd, kind)
+        assert "means of the benchmarks" in text and "Published: Published" not in re.sub("<[^>]+>", "", text), kind
 
 
 def test_agreement_is_counted() -> None:

@@ -71,6 +71,25 @@ def test_a_constant_answer_is_neither_gain_nor_cost(influence: Findings) -> None
     assert "toxigen acc_norm −9.9" in said(told, "sft-orca+dpo-hh").text.partition("Costs")[2]
 
 
+def test_an_accuracy_like_a_constants_hides_no_change_where_the_answers_vary(influence: Findings) -> None:
+    def told(*arms: str, **fields: Any) -> str:
+        note = "40 of 100 right is what always answering 'No' gives"
+        varied = [Degenerate(arm, "toxigen", "accuracy", value, note, **fields) for arm, value in
+                  (("base", 0.4319), ("sft-orca+dpo-hh", 0.333)) if arm in arms]  # fmt: skip
+        findings = replace(influence, analyses=replace(influence.analyses, degenerate=varied))
+        return said(findings, "sft-orca+dpo-hh").text
+
+    for arms in (("base",), ("sft-orca+dpo-hh",), ("base", "sft-orca+dpo-hh")):
+        assert "toxigen acc_norm −9.9" in told(*arms).partition("Costs")[2] and "Tells nothing" not in told(*arms)
+        assert "Tells nothing: toxigen acc_norm" in told(*arms, constant=True)
+
+
+def test_at_most_five_outcomes_are_named_of_which_nothing_can_be_said(influence: Findings) -> None:
+    text = said(influence, "sft-shp").text
+    named = "arc_challenge acc_norm, piqa acc_norm, hellaswag acc_norm, mmlu acc, truthfulqa_mc2 acc and 2 more"
+    assert text.partition("Not told apart from base in ")[2].startswith(f"{named}.")
+
+
 def test_one_value_in_one_arm_alone_may_be_a_gain(influence: Findings) -> None:
     def told(*arms: str) -> str:
         flat = [Degenerate(arm, "truthfulqa_mc2", "acc", 0.44, "all 99 scored items have one value") for arm in arms]

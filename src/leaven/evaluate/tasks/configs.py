@@ -15,6 +15,7 @@ from leaven.evaluate.tasks.names import Entry, Names
 _OF_GROUPS = {"group", "group_alias", "task", "aggregate_metric_list", "metadata"}
 _NAMING = {"task", "tag", "group", "task_list"}  # what names a task and decides nothing
 _DEEPEST = 10
+FUNCTION = "!function "  # and behind it module.name
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def read(file: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], set[
         module = str(node.value).rpartition(".")[0].replace(".", "/")
         if (beside := file.parent / f"{module}.py").is_file():
             code.add(beside)
-        return f"!function {node.value}"
+        return f"{FUNCTION}{node.value}"
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         """Plain YAML, and functions by name."""

@@ -10,7 +10,7 @@ from typing import Any
 from leaven.errors import DataError
 from leaven.evaluate.measure import Measure
 from leaven.evaluate.tasks import given
-from leaven.evaluate.tasks.configs import Leaf, Resolved, resolve
+from leaven.evaluate.tasks.configs import FUNCTION, Leaf, Resolved, read, resolve
 from leaven.evaluate.tasks.layouts import LAYOUTS
 from leaven.evaluate.tasks.names import Names, version
 
@@ -25,6 +25,7 @@ _SAYS = {
     "exact_match": "share of answers that are exactly the right one",
 }
 _MC2 = "probability of the true answers among all given ones, mean over questions"
+_ALIKE = "lm-eval counts its tasks alike; here every document counts alike"
 TOXIGEN = "toxigen"
 _OF_TOXIGEN = (
     Measure("auc", "area under the ROC curve of the log-odds of Yes against No: 0.5 knows nothing", "higher", "share"),
@@ -105,16 +106,22 @@ def means(leaf: Leaf) -> list[tuple[str, str | None]]:
     listed = leaf.config.get("metric_list")
     if listed is None:
         return [(name, "higher") for name in _DEFAULTS.get(str(leaf.config.get("output_type")), ())]
-    return [(str(one["metric"]), _better(one)) for one in listed if _is_mean(one)]
+    return [(_called(one), _better(one)) for one in listed if _is_mean(one)]
+
+
+def _called(one: Mapping[str, Any]) -> str:
+    """Return how lm-eval logs a metric: of a function of the task's own, ``!function module.name``, its name."""
+    named = str(one.get("metric"))
+    return named.rpartition(".")[2] if named.startswith(FUNCTION) else named
 
 
 def _is_mean(one: Mapping[str, Any]) -> bool:
     how = one.get("aggregation")
-    return how in ("mean", "nanmean") or (how is None and one.get("metric") in _MEANS)
+    return how in ("mean", "nanmean") or (how is None and _called(one) in _MEANS)
 
 
 def _better(one: Mapping[str, Any]) -> str | None:
-    higher = one.get("higher_is_better", True if one.get("metric") in _MEANS else None)
+    higher = one.get("higher_is_better", True if _called(one) in _MEANS else None)
     return None if higher is None else "higher" if higher else "lower"
 
 
@@ -130,11 +137,21 @@ def _primary(measures: Sequence[Measure]) -> str:
 
 
 def _notes(resolved: Resolved, found: Sequence[given.Given]) -> list[str]:
-    """Return what is to be said beside the values: tasks that are left out, and how local rows differ."""
+    """Return what is to be said beside the values: tasks left out, another aggregate, how local rows differ."""
     lacking = len(resolved.leaves) - len(found)
     said = [f"{lacking} of its {len(resolved.leaves)} tasks have no files here and are left out"] if lacking else []
+    said += [_ALIKE] if _counts_tasks_alike(resolved) else []
     layouts = (LAYOUTS.get(one.dataset) for one in found if one.files is not None)
     return [*said, *dict.fromkeys(layout.differs for layout in layouts if layout and layout.differs)]
+
+
+def _counts_tasks_alike(resolved: Resolved) -> bool:
+    """Say whether lm-eval's aggregate of a group is the mean of its tasks' values, whatever their sizes."""
+    entry = resolved.entries[resolved.name]
+    if entry.kind != "group" or entry.file is None:
+        return False
+    listed = read(entry.file)[0].get("aggregate_metric_list") or []
+    return any(one.get("weight_by_size") is False for one in ([listed] if isinstance(listed, Mapping) else listed))
 
 
 def shots_problem(task: str, include_path: str | None, source: str | None) -> str | None:

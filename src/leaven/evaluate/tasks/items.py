@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -114,11 +115,17 @@ def _scores(name: str, leaf: Leaf, samples: Sequence[Sample]) -> Iterator[Row]:
                 yield _score(name, called, sample[metric], "not a number")
 
 
-def _score(name: str, metric: str, value: Any, reason: str) -> Row:
-    """Return one score; what is no finite number is unscored, with the reason."""
+def number_of(value: Any) -> float | None:
+    """Return a value that lm-eval logged as a number; None if it is none. What is true or false counts 1 or 0."""
     import numpy as np
 
-    number = float(value) if isinstance(value, int | float | np.number) and np.isfinite(value) else None
+    return float(value) if isinstance(value, int | float | np.floating | np.integer | np.bool_) else None
+
+
+def _score(name: str, metric: str, value: Any, reason: str) -> Row:
+    """Return one score; what is no finite number is unscored, with the reason."""
+    number = number_of(value)
+    number = number if number is not None and math.isfinite(number) else None
     unscored = reason if number is None else None
     return {"row_id": name, "sample": 0, "metric": metric, "value": number, "reason": unscored}
 
@@ -145,17 +152,31 @@ def _predictions(ids: Sequence[str], leaf: Leaf, read: Sequence[Choices | None])
 
 def _of_toxigen(ids: Sequence[str], read: Sequence[Choices | None]) -> list[Row]:
     """Return AUC and balanced accuracy as values of items, of which they are the means (``leaven.score.auc``)."""
-    from leaven.score.auc import auc, influence
-
     told = [(name, one) for name, one in zip(ids, read, strict=True) if one is not None and one.right is not None]
-    hateful = [one.right == 1 for _, one in told]
+    ranked = [(name, one) for name, one in told if math.isfinite(_log_odds(one))]
+    hateful = [one.right == 1 for _, one in ranked]
     scores = {
-        "auc": [one.nats[1] - one.nats[0] for _, one in told],
-        "balanced_acc": [float(one.best("acc_norm")) for _, one in told],  # its AUC is the balanced accuracy
+        "auc": [_log_odds(one) for _, one in ranked],
+        "balanced_acc": [float(one.best("acc_norm")) for _, one in ranked],  # its AUC is the balanced accuracy
     }
     made = []
     for metric, values in scores.items():
-        whole = auc(values, hateful)
-        shares: Sequence[float | None] = [None] * len(told) if whole is None else influence(values, hateful)
-        made += [_score(name, metric, value, "one label only") for (name, _), value in zip(told, shares, strict=True)]
+        made += _shares([name for name, _ in ranked], metric, values, hateful)
+        lacking = (name for name, one in told if not math.isfinite(_log_odds(one)))
+        made += [_score(name, metric, None, "no finite log-odds") for name in lacking]
     return made
+
+
+def _log_odds(one: Choices) -> float:
+    """Return by how much Yes is likelier than No."""
+    return one.nats[1] - one.nats[0]
+
+
+def _shares(ids: Sequence[str], metric: str, values: Sequence[float], hateful: Sequence[bool]) -> list[Row]:
+    """Return the values of items whose mean is the area under the curve; null, with a reason, where they mislead."""
+    from leaven.score.auc import influence, too_few
+
+    one_label = "one label only" if len(set(hateful)) < 2 else None
+    reason = one_label or too_few(hateful, ("hateful", "benign documents"))
+    shares: Sequence[float | None] = [None] * len(ids) if reason else influence(values, hateful)
+    return [_score(name, metric, share, reason or "") for name, share in zip(ids, shares, strict=True)]

@@ -47,17 +47,28 @@ def _named(tasks: Any) -> Iterator[tuple[Place, str, str | None]]:
 
 
 def _twice(named: list[tuple[Place, str, str | None]], tasks: Any) -> Iterator[Problem]:
-    """A group of one's own must have a name that no other group has; a task stands in several groups as it likes."""
+    """A group must have a name that no other group and no task has; a task stands in several groups, in each once."""
     groups = [
         one if isinstance(one, str) else next(iter(one)) for one in tasks if isinstance(one, dict) or one in GROUPS
     ]
     for name, times in Counter(groups).items():
         if times > 1:
             yield ("tasks",), f"two groups are called '{name}'", "rename one"
+        if name in {task for _, task, _ in named}:
+            yield ("tasks",), f"a group is called '{name}', as one of the tasks is", "rename the group"
+    yield from _twice_in_one(named)
     plain = Counter(task for place, task, _ in named if len(place) == 2)
     for task, times in plain.items():
         if times > 1:
             yield ("tasks",), f"'{task}' stands {times} times", "name each task once"
+
+
+def _twice_in_one(named: list[tuple[Place, str, str | None]]) -> Iterator[Problem]:
+    """Yield the tasks that stand several times in one group of one's own: its average would count them so often."""
+    of_groups = Counter((place[:3], task) for place, task, _ in named if len(place) > 2)
+    for (place, task), times in of_groups.items():
+        if times > 1:
+            yield place, f"'{task}' stands {times} times in the group '{place[2]}'", "name each task of a group once"
 
 
 def _unasked(named: list[tuple[Place, str, str | None]], local: Any) -> Iterator[Problem]:

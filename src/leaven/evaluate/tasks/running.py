@@ -59,34 +59,44 @@ def run(
     ``settings`` are those of ``HarnessSuite``; ``source`` is a folder or ``pocket:NAME``, ``commits`` are the
     identities of sets of the hub, which are read at these commits, through ``scratch``.
     """
-    from lm_eval.evaluator import evaluate
-    from lm_eval.tasks import TaskManager
-
     resolved = resolve(task, Names(include_path))
     found = given.given(resolved, source)
-    seeds = settings.get("seed", SEEDS)
-    _seed(seeds)
-    manager = TaskManager(include_defaults=False)
-    manager.task_index.update(_entries(resolved, found, commits or {}, scratch))
-    loaded = manager.load([task])
-    for one in loaded["tasks"].values():
-        _set_examples(one, settings.get("num_fewshot"), seeds[3])
-        if one.get_config("output_type") == "generate_until" and settings.get("gen_kwargs"):
-            one.set_config(key="generation_kwargs", value=dict(settings["gen_kwargs"]), update=True)
-    chat = bool(settings.get("apply_chat_template", False))
+    _seed(settings.get("seed", SEEDS))
+    loaded = _loaded(task, _entries(resolved, found, commits or {}, scratch), settings)
     with _Truncations() as truncations:
-        results = evaluate(
-            _wrapped(model, tokenizer, settings.get("batch_size", 1)),
-            loaded,
-            limit=settings.get("limit"),
-            bootstrap_iters=0,
-            log_samples=True,
-            system_instruction=settings.get("system_instruction"),
-            apply_chat_template=chat,
-            fewshot_as_multiturn=settings.get("fewshot_as_multiturn", chat),
-        )
+        results = _evaluated(_wrapped(model, tokenizer, settings.get("batch_size", 1)), loaded, settings)
     samples = results.pop("samples")
     return Ran(results, samples, loaded["tasks"], tuple(one.leaf for one in found), truncations.count)
+
+
+def _loaded(task: str, entries: dict[str, Any], settings: Mapping[str, Any]) -> Any:
+    """Let lm-eval load a task from an index of names, and set in each of its tasks what the settings say."""
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_defaults=False)
+    manager.task_index.update(entries)
+    loaded = manager.load([task])
+    for one in loaded["tasks"].values():
+        _set_examples(one, settings.get("num_fewshot"), settings.get("seed", SEEDS)[3])
+        if one.get_config("output_type") == "generate_until" and settings.get("gen_kwargs"):
+            one.set_config(key="generation_kwargs", value=dict(settings["gen_kwargs"]), update=True)
+    return loaded
+
+
+def _evaluated(model: Any, loaded: Any, settings: Mapping[str, Any]) -> Any:
+    from lm_eval.evaluator import evaluate
+
+    chat = bool(settings.get("apply_chat_template", False))
+    return evaluate(
+        model,
+        loaded,
+        limit=settings.get("limit"),
+        bootstrap_iters=0,
+        log_samples=True,
+        system_instruction=settings.get("system_instruction"),
+        apply_chat_template=chat,
+        fewshot_as_multiturn=settings.get("fewshot_as_multiturn", chat),
+    )
 
 
 class _Truncations(logging.Handler):

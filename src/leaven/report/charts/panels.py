@@ -21,7 +21,7 @@ from leaven.report.means import Column
 _ROW, _HEAD, _FOOT, _BETWEEN = 13.0, 25.0, 12.0, 16.0  # a group's row; above and below a panel's rows; side by side
 _ABOVE, _BELOW = 22.0, 20.0  # the metric's name; the words of the axes
 _ACROSS = 2  # panels side by side, as much as a phone has room for
-_NAME = 15  # letters of a group
+_NAME = 20  # letters of a group
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,14 @@ def _axis(sheet: Canvas, scale: _Scale, rows: tuple[float, int], unit: str, *, w
     for value, text in ticks(scale.low, scale.high, unit, scale.wide):
         sheet.line([scale.at(value)] * 2, [lower, upper], svg.FAINT, lw=0.6, alpha=0.5, zorder=0.5)
         if words:
-            sheet.text(scale.at(value), lower, text, ha="center", va="top", dy=-4)
+            sheet.text(_inside(scale, value, text), lower, text, ha="center", va="top", dy=-4)
     sheet.line([scale.left, scale.left + scale.wide], [lower] * 2, svg.FAINT, lw=0.8, zorder=0.6)
+
+
+def _inside(scale: _Scale, value: float, text: str) -> float:
+    """Return the middle of a tick's words, moved so that they keep off those of the panel beside."""
+    half, out = width(text, SMALL) / 2, _BETWEEN / 2 - 3
+    return min(max(scale.at(value), scale.left - out + half), scale.left + scale.wide + out - half)
 
 
 def _head(sheet: Canvas, view: View, arm: str, scale: _Scale, top: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from leaven.comparison import Comparison
@@ -10,8 +11,9 @@ from leaven.report.certainty import certainty, is_shown
 from leaven.report.findings import Findings
 from leaven.report.listings import bounds
 from leaven.report.means import Column
-from leaven.report.text import clip, label
+from leaven.report.text import clean, clip, label
 
+_ABOUT = 160  # letters on what a metric is
 NAMED = 12  # arms whose values are told to who cannot see the picture
 
 
@@ -35,9 +37,17 @@ def named(findings: Findings, column: Column) -> str:
 
 def about(findings: Findings, column: Column) -> str:
     """Say what a metric is, as a sentence; empty where nobody described it."""
-    said = clip(findings.metric(column.suite, column.metric).description, 200).rstrip(". ")
+    said = _cut(findings.metric(column.suite, column.metric).description).rstrip(". ")
     whole = "; ".join(filter(None, [said, direction(findings, column)]))
     return f"{whole[:1].upper()}{whole[1:]}." if whole else ""
+
+
+def _cut(description: str) -> str:
+    """Return a description's first words, so that what a chart shows is said whole behind it."""
+    words = textwrap.shorten(clean(description), _ABOUT, placeholder=" …")
+    if words in ("", "…"):  # one long word
+        return label(description, _ABOUT)
+    return f"{words[:-2].rstrip(' .,;:')}…" if words.endswith(" …") else words
 
 
 def run(findings: Findings, column: Column, arm: str, seed: int | None, value: float) -> str:

@@ -24,7 +24,7 @@ def config(*, loss_type: str, **given: Any) -> DPOConfig:
         use_cpu=not torch.cuda.is_available(),
         loss_type=[loss_type],
         loss_weights=None,
-        max_length=None,  # rows that are longer were left out, and prompts cut, when they were encoded
+        max_length=None,  # before: too long rows are left out, prompts cut, and nothing exceeds the model's context
         truncation_mode="keep_start",
         padding_free=False,
         pad_to_multiple_of=None,

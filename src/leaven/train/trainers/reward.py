@@ -17,7 +17,7 @@ def config(**given: Any) -> RewardConfig:
     """Build TRL's configuration: all that can change a result comes from us, the rest is switched off."""
     return RewardConfig(
         use_cpu=not torch.cuda.is_available(),
-        max_length=None,  # rows that are longer were left out, and prompts cut, when they were encoded
+        max_length=None,  # before: too long rows are left out, prompts cut, and nothing exceeds the model's context
         pad_to_multiple_of=None,
         disable_dropout=True,
         activation_offloading=False,
