@@ -189,3 +189,14 @@ def test_the_verb_refuses_what_comes_too_late(raw: dict[str, Any], tmp_path: Pat
     monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
     with pytest.raises(StudyError, match="results are there already"):
         verbs.lock(Study(**{**raw, "name": "late"}), tmp_path)
+
+
+def test_what_a_base_scored_for_another_study_is_no_result_of_this_one(raw: dict[str, Any], tmp_path: Path) -> None:
+    raw["arms"] = {"base": {"train": []}, **raw["arms"]}
+    graph, store = wire(Study(**raw)), Store(tmp_path / "store")
+    scored = next(iter(graph.cells[0].suites[0].scores.values()))
+    there = {scored.key}
+    store.record = lambda stage: {} if stage.key in there else None  # type: ignore[method-assign]
+    assert not lock.has_results(graph, store)
+    there.add(next(iter(graph.cells[1].suites[0].scores.values())).key)
+    assert lock.has_results(graph, store)

@@ -107,8 +107,12 @@ def _runs_of(study: str, folder: Path) -> list[Path]:
 
 
 def has_results(graph: Graph, store: Store) -> bool:
-    """Say whether anything that the study compares was scored already."""
-    scores = {stage.key: stage for cell in graph.cells for suite in cell.suites for stage in suite.scores.values()}
+    """Say whether anything that the study compares was scored already.
+
+    Of a study that trains, what a base scored is no result: it says nothing of any training, and studies share it.
+    """
+    compared = [cell for cell in graph.cells if cell.trained] or graph.cells
+    scores = {stage.key: stage for cell in compared for suite in cell.suites for stage in suite.scores.values()}
     return any(store.record(stage) is not None for stage in scores.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from leaven import Study
@@ -70,3 +71,20 @@ def test_settings_are_told_once_and_differences_by_arm(raw: dict[str, Any]) -> N
     assert differing["sft.learning_rate"]["slow"] == 1e-5 and differing["sft.learning_rate"]["clean"] == 2e-3
     assert differing["model.dtype"]["slow"] == "bfloat16" and "untrained" not in differing["model.dtype"]
     assert not set(shared) & set(differing)
+
+
+def test_a_training_that_moved_nothing_is_told(raw: dict[str, Any], tmp_path: Path) -> None:
+    from leaven.gather import told
+
+    raw["arms"] = {"clean": {}, "dpo": {"train": [{"dpo": {"data": "webgpt", "max_length": 256}}]}}
+    raw["compare"] = {"to": "clean"}
+    graph = wire(Study(**raw))
+    facts = {"rewards/margins/last": 9e-5}
+
+    class Records:
+        def record(self, stage: Any) -> dict[str, Any] | None:
+            return {"facts": facts} if stage.kind == "dpo" else None
+
+    assert "dpo, seed 0: dpo moved next to nothing (its last margin is 9e-05)" in next(told.unmoved(graph, Records()))
+    facts["rewards/margins/last"] = 0.4
+    assert not list(told.unmoved(graph, Records()))

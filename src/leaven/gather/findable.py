@@ -55,7 +55,7 @@ def _tests_each(arms: Sequence[table.Arm], sweeps: Sequence[object], asked: Ques
 def _items(graph: Graph, store: Store, suite: WiredSuite) -> int | None:
     """Return how many rows a suite asks: as they were counted, else as declared."""
     record = store.record(suite.prompts)
-    if record is not None:
+    if record is not None and "rows" in record["facts"]:
         return int(record["facts"]["rows"])
     declared = graph.study.data.get(suite.data) if suite.data is not None else None
     return declared.take if declared is not None else None

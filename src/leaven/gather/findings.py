@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from leaven.comparison import Comparison
 from leaven.engine.store import Store
 from leaven.evaluate.measure import AVERAGE
-from leaven.gather import records, shown
+from leaven.gather import records, shown, told
 from leaven.gather.costs import stages
 from leaven.gather.measurements import dose
 from leaven.gather.samples import samples
@@ -125,27 +125,12 @@ def _averages(graph: Graph) -> Iterator[MetricInfo]:
         yield MetricInfo(name, AVERAGE, f"The mean of {listed}, each task counted alike.", first.better, first.unit)
 
 
-def _of_tasks(graph: Graph, store: Store) -> Iterator[str]:
-    """Yield what benchmarks say of themselves, once: tasks left out, rows that differ, requests that were cut."""
-    told: set[str] = set()
-    for cell in graph.cells:
-        for suite in cell.suites:
-            record = store.record(suite.told) if suite.told.kind == "harness" else None
-            facts = record["facts"] if record is not None else {}
-            said = [f"{suite.name}: {note}" for note in facts.get("notes", ())]
-            if cut := facts.get("truncated"):
-                said.append(f"{suite.name}: {cut} requests were longer than the model's context, and cut from the left")
-            for one in said:
-                if one not in told:
-                    yield one
-                told.add(one)
-
-
 def _warnings(graph: Graph, store: Store, ledgers: Iterable[LedgerInfo]) -> Iterator[str]:
     """Yield what a reader must know about arms before believing a comparison."""
     yield from _equal_arms(graph)
     yield from _alone(graph)
-    yield from _of_tasks(graph, store)
+    yield from told.of_tasks(graph, store)
+    yield from told.unmoved(graph, store)
     for entry in ledgers:
         where = f"{entry.arm}, seed {entry.seed}"
         if entry.already:

@@ -61,4 +61,5 @@ def safety(args: Args, inputs: Inputs, out: Path) -> Facts:
     count = tables.write(out / "scores.parquet", "scores", list(safety_items.scores(found)))
     (out / "groups.json").write_text(json.dumps(found.as_json(), indent=1, ensure_ascii=False), encoding="utf-8")
     without = {group.group: reason for group in found.groups if (reason := safety_items.unvalued(group))}
-    return {"scores": count, "groups": len(found.groups), "unscored": len(found.unscored), "without_values": without}
+    told_of = {"groups": len(found.groups), "unscored": len(found.unscored), "without_values": without}
+    return {"rows": len(rows), "scores": count, **told_of}

@@ -9,7 +9,7 @@ from leaven.errors import did_you_mean
 from leaven.study.compare import WITHOUT_MARGIN, Claim, Compare
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm, baselines
-from leaven.study.measured import better_of, known_values
+from leaven.study.measured import all_measured, better_of, known_values
 from leaven.study.problems import Check
 
 
@@ -21,7 +21,7 @@ def compared(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) ->
     _baseline(compare, arms, check)
     _doses(parts, compare, arms, check)
     known = known_values(parts.get("evaluate", []))
-    if known:  # else the suites are wrong, which is said already
+    if known and all_measured(parts.get("evaluate", [])):  # else suites are wrong, which is said already
         for steps, name in _named(compare):
             if name not in known:
                 check.say(("compare", *steps), f"nothing measures '{name}'", did_you_mean(name, known))

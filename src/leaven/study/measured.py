@@ -210,13 +210,22 @@ def measured_values(suite: Step) -> dict[str, list[str]]:
     """
     try:
         made = SUITES.get(suite.name).call(args=own(suite))
+        measured = made.measured if hasattr(type(made), "measured") else _own_measures(made)
     except (KeyError, ValueError, LeavenError):
         return {}  # already reported with the suite's arguments
-    measured = getattr(made, "measured", {made.name: made.measures} if hasattr(made, "measures") else None)
     if measured is not None:
         return {name: [one.name for one in measures if not one.beside] for name, measures in measured.items()}
     metrics = [metric for metric in _metric_steps(suite) if metric.name in METRICS.names()]
     return {suite_name(suite): [value for metric in metrics for value in metric_values(metric)]}
+
+
+def _own_measures(made: Any) -> dict[str, Any] | None:
+    return {made.name: made.measures} if hasattr(made, "measures") else None
+
+
+def all_measured(suites: list[Step]) -> bool:
+    """Say whether it can be told what every suite measures: else a value that nothing measures is no second fault."""
+    return all(measured_values(suite) for suite in suites)
 
 
 def known_values(suites: list[Step]) -> set[str]:

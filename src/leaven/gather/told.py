@@ -1,0 +1,37 @@
+"""What stages say of themselves that a reader must know: benchmarks that were cut, trainings that moved nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from leaven.engine.store import Store
+from leaven.graph import Graph
+
+_STILL = 0.01  # a margin of DPO's rewards; one that learnt anything ends at tenths
+
+
+def of_tasks(graph: Graph, store: Store) -> Iterator[str]:
+    """Yield what benchmarks say of themselves, once: tasks left out, rows that differ, requests that were cut."""
+    known: set[str] = set()
+    for cell in graph.cells:
+        for suite in cell.suites:
+            record = store.record(suite.told) if suite.told.kind == "harness" else None
+            facts = record["facts"] if record is not None else {}
+            said = [f"{suite.name}: {note}" for note in facts.get("notes", ())]
+            if cut := facts.get("truncated"):
+                said.append(f"{suite.name}: {cut} requests were longer than the model's context, and cut from the left")
+            for one in said:
+                if one not in known:
+                    yield one
+                known.add(one)
+
+
+def unmoved(graph: Graph, store: Store) -> Iterator[str]:
+    """Yield the preference trainings after which policy and reference still agree."""
+    for cell in graph.cells:
+        for stage in cell.trained:
+            record = store.record(stage)
+            margin = record["facts"].get("rewards/margins/last") if record is not None else None
+            if margin is not None and abs(margin) < _STILL:
+                said = f"{stage.kind} moved next to nothing (its last margin is {margin:.2g}); raise learning_rate"
+                yield f"{cell.cell.arm.name}, seed {cell.cell.seed}: {said}"
