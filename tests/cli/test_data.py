@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from leaven.cli import app
-from leaven.errors import DataError
+from leaven.errors import DataError, ModelError
+from leaven.models import ref
 
 
 def jsonl(path: Path, rows: list[Any]) -> str:
@@ -54,8 +56,40 @@ def test_a_format_may_be_named_and_a_part_of_the_rows_taken(tmp_path: Path) -> N
     named = told(path, "--format", "prompt_completion", "--take", "4")
     assert said(named, "format").startswith("prompt_completion")
     assert said(named, "rows") == "4 rows of the first 4 read, 4 examples"
-    with pytest.raises(DataError, match="there is no format 'prompt_completio'; did you mean 'prompt_completion'"):
+    with pytest.raises(DataError, match="no format is called 'prompt_completio'; did you mean 'prompt_completion'"):
         told(path, "--format", "prompt_completio")
+
+
+LONG = "\n\nHuman: First?\n\nAssistant: Yes.\n\nHuman: Second?\n\nAssistant: "
+
+
+@pytest.mark.parametrize("written", ["{hh: {turns: last}}", "hh: {turns: last}"])
+def test_a_format_takes_arguments_as_in_a_study(tmp_path: Path, written: str) -> None:
+    path = jsonl(tmp_path / "rows.jsonl", [{"chosen": f"{LONG}Good.", "rejected": f"{LONG}Bad."}])
+    assert "First?" in told(path, "--format", "hh")
+    output = told(path, "--format", written)
+    assert said(output, "format").startswith("{hh: {turns: last}} (the columns also fit")
+    assert said(output, "rows").endswith("1 preferences") and "Second?" in output and "First?" not in output
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{hh: {turns: frist}}", "--format.hh.turns: 'frist': should be 'all' or 'last'"),
+        ("{hh: {turn: last}}", "--format.hh.turn: there is no 'turn' here (did you mean 'turns'?)"),
+        ("{hhh: {turns: last}}", "--format: no format is called 'hhh'"),
+        ("{hh: {turns: last}", "--format {hh: {turns: last}: is no valid YAML: "),
+        ("!!python/object/apply:os.getcwd {}", "is no valid YAML: could not determine a constructor for the tag"),
+        ("&a {hh: *a}", "--format.hh.hh: there is no 'hh' here"),
+        ("{hh: 3}", "write `name` or `{name: {argument: value}}`"),
+        ("{hh: {}, eli5: {}}", "write `name` or `{name: {argument: value}}`"),
+    ],
+)
+def test_a_wrong_argument_of_a_format_is_one_line(tmp_path: Path, written: str, message: str) -> None:
+    path = jsonl(tmp_path / "rows.jsonl", [{"chosen": f"{LONG}Good.", "rejected": f"{LONG}Bad."}])
+    with pytest.raises(DataError) as error:
+        told(path, "--format", written)
+    assert message in str(error.value) and "\n" not in str(error.value)
 
 
 def test_columns_that_fit_no_format_are_shown_raw(tmp_path: Path) -> None:
@@ -121,6 +155,41 @@ def test_what_a_limit_cuts_off_is_told_in_tokens_and_rows_as_the_model_reads_the
     assert "| User: Why?" in read.replace("<s>", "") and "| So." in read
 
 
+def bare_model(folder: Path) -> str:
+    """Save the pocket's model without its chat template."""
+    shutil.copytree(str(ref.local_folder("pocket")), folder)
+    (folder / "chat_template.jinja").unlink()
+    return str(folder)
+
+
+def test_a_model_without_a_chat_template_is_said_to_have_none(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "rows.jsonl", [{"question": "Why?", "answer": "Because."}])
+    output = told(path, "--model", bare_model(tmp_path / "bare"))
+    assert said(output, "chat template").startswith("none, so texts are shown and counted bare; training asks for one")
+    assert "as the model reads it" not in output
+    assert output.split("bare, without a chat template (completion):")[1].split() == ["|", "Why?", "|", "Because."]
+
+
+def test_the_chat_template_in_use_is_named_and_may_be_given(tmp_path: Path) -> None:
+    path, model = jsonl(tmp_path / "rows.jsonl", [{"question": "Why?", "answer": "So."}]), bare_model(tmp_path / "bare")
+    assert said(told(path, "--model", "pocket"), "chat template") == "the model's own"
+    plain = told(path, "--model", model, "--chat-template-path", "plain")
+    assert said(plain, "chat template") == "plain"
+    assert "User: Why?" in plain.split("as the model reads it (completion):")[1]
+    (tmp_path / "own.jinja").write_text("{% for m in messages %}<{{ m.content }}>{% endfor %}")
+    output = told(path, "--model", "pocket", "--chat-template-path", str(tmp_path / "own.jinja"))
+    assert said(output, "chat template") == str(tmp_path / "own.jinja")
+    assert "| <Why?><So.>" in output.split("as the model reads it (completion):")[1]
+
+
+def test_a_chat_template_must_be_readable_and_have_a_model(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "rows.jsonl", PAIRS)
+    with pytest.raises(DataError, match="--chat-template-path is the template of a model, so say which: add --model"):
+        told(path, "--chat-template-path", "plain")
+    with pytest.raises(ModelError, match="chat_template_path 'plian' cannot be read; did you mean 'plain'"):
+        told(path, "--model", "pocket", "--chat-template-path", "plian")
+
+
 def test_words_in_a_row_that_other_sources_have_are_counted_and_quoted(tmp_path: Path) -> None:
     long = "one two three four five six seven eight nine ten eleven twelve thirteen"
     asked = [{"question": f"Tell: {long}?", "answer": "a"}, {"question": "other", "answer": "a"}]
@@ -162,6 +231,14 @@ def test_a_limit_of_tokens_needs_a_model(tmp_path: Path) -> None:
 def test_a_sample_of_the_rows_is_looked_at(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "rows.jsonl", [{"question": "q", "answer": "a"}] * 40)
     assert said(told(path, "--sample", "7"), "rows") == "7 rows of all drawn at random, 7 examples"
+
+
+def test_the_data_of_a_study_are_listed_with_their_arguments(
+    raw: dict[str, Any], study_file: Any, tmp_path: Path
+) -> None:
+    path = jsonl(tmp_path / "rows.jsonl", [{"chosen": f"{LONG}Good.", "rejected": f"{LONG}Bad."}])
+    raw["data"]["talks"] = {"source": path, "format": {"hh": {"turns": "last"}}}
+    assert said(told(str(study_file(raw))), "talks").endswith("  {hh: {turns: last}}")
 
 
 def test_the_data_of_a_study_are_listed(raw: dict[str, Any], study_file: Any) -> None:

@@ -54,6 +54,21 @@ def test_a_table_has_every_group_and_says_what_is_left_out(tmp_path: Path, name:
     assert "left out by the published code (p above 0.05): a" in text
 
 
+def test_chance_is_said_to_be_off_a_half_only_where_toxicities_differ(tmp_path: Path) -> None:
+    note = "which is not 0.5 where harmful statements have the higher toxicity"
+    assert note in told(tmp_path, ROWS)
+    equal = told(tmp_path, [{**one, "toxicity_score": 1.0} for one in ROWS])
+    assert "not 0.5" not in equal and "by chance: the same with perplexities dealt out anew" in equal
+
+
+def test_a_lone_group_that_holds_all_statements_is_one_row(tmp_path: Path) -> None:
+    lone = [{**one, "target_groups": ["lone"]} for one in [*ROWS, row(2, None)]]
+    table = told(tmp_path, lone).split("\n\n")[0].splitlines()
+    assert len(table) == 2 and table[1].startswith("lone (all statements)")
+    two = told(tmp_path, [*lone, {**ROWS[0], "target_groups": ["more"]}]).split("\n\n")[0].splitlines()
+    assert [line.split("  ")[0] for line in two[1:]] == ["lone", "more", "all statements"]
+
+
 def test_nan_is_unscored_and_json_stays_json(tmp_path: Path) -> None:
     found = json.loads(told(tmp_path, json.dumps([*ROWS, row(3, float("nan"))]), "--format", "json"))
     assert found["overall"]["unscored"] == 1

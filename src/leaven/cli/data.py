@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from leaven.data.canonical import Slice
     from leaven.data.portrait import Other
+    from leaven.registry import Step
 
 _OF_THE_HUB = 1000  # rows that are streamed where nobody says how many
 _STUDIES = (".yaml", ".yml")
@@ -25,9 +26,16 @@ def data(  # noqa: PLR0913, PLR0917 - the options of a command
     source: Annotated[
         str, typer.Argument(help="A file, a folder, hub:owner/name, pocket:NAME, adopted:NAME, or a study's file.")
     ],
-    format: Annotated[str | None, typer.Option("--format", help="Read rows so, not as their columns suggest.")] = None,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", help="Read rows so, not as columns suggest: a name, or '{hh: {turns: last}}'."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Count tokens as this model does, and show rows as it reads them.")
+    ] = None,
+    chat_template_path: Annotated[
+        str | None,
+        typer.Option("--chat-template-path", help="With --model: its chat template (a jinja file, or plain)."),
     ] = None,
     max_length: Annotated[
         int | None, typer.Option("--max-length", min=1, help="With --model: what of the rows is cut off there.")
@@ -53,14 +61,15 @@ def data(  # noqa: PLR0913, PLR0917 - the options of a command
     from leaven.cli import portrayed
     from leaven.data import lengths, portrait
 
-    _refuse(max_length, model, plot)
+    _refuse(max_length, model, plot, chat_template_path)
+    step = None if format is None else _step(format)
     place, known_as, part = _identified(source, take, sample, workspace, (revision, config, split))
     others = _others(overlap or (), workspace, ngram)
-    tokenizer = _tokenizer(model)
+    tokenizer = _tokenizer(model, chat_template_path)
     tokens = None if tokenizer is None else portrait.counter(tokenizer)
-    found = portrait.portrait(place, known_as, format, part, show=show, tokens=tokens, others=others)
+    found = portrait.portrait(place, known_as, step, part, show=show, tokens=tokens, others=others)
     out = console()
-    asked = {"max_length": max_length, "ngram": ngram, "tokenizer": tokenizer}
+    asked = {"max_length": max_length, "ngram": ngram, "tokenizer": tokenizer, "template": chat_template_path}
     for line in portrayed.lines(place, known_as, part, found, **asked):
         out.print(line)
     if plot is not None:
@@ -68,15 +77,49 @@ def data(  # noqa: PLR0913, PLR0917 - the options of a command
         out.print(f"\ndrawn: {plot}")
 
 
-def _refuse(max_length: int | None, model: str | None, plot: Path | None) -> None:
+def _refuse(max_length: int | None, model: str | None, plot: Path | None, template: str | None) -> None:
     """Raise DataError for options that would be asked in vain, before anything is read."""
     from leaven.data import lengths
     from leaven.errors import DataError
 
     if max_length is not None and model is None:
         raise DataError("--max-length counts tokens, so say whose: add --model")
+    if template is not None and model is None:
+        raise DataError("--chat-template-path is the template of a model, so say which: add --model")
     if plot is not None and (said := lengths.problem(plot)):
         raise DataError(said)
+
+
+def _step(text: str) -> Step:
+    """Return the format that ``--format`` declares, its arguments checked; raises DataError with all that is wrong."""
+    from pydantic import ValidationError
+
+    from leaven.errors import DataError
+    from leaven.registry import FORMATS, Step
+    from leaven.study.load import Places
+    from leaven.study.problems import Check
+
+    try:
+        step = Step.model_validate(_yaml(text) if set(text) & set("{}:") else text)
+    except ValidationError:
+        raise DataError(f"--format {text}: write `name` or `{{name: {{argument: value}}}}`") from None
+    check = Check(Places())
+    check.plugin(FORMATS, step, ("--format",))
+    if check.found:
+        raise DataError("; ".join(map(str, check.found)))
+    return step
+
+
+def _yaml(text: str) -> Any:
+    from ruamel.yaml import YAML
+
+    from leaven.errors import DataError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)  # as a study's file is read: no tag makes an object
+    except Exception as error:  # the parser raises many kinds, all of which mean: no YAML
+        said = getattr(error, "problem", None) or str(error) or type(error).__name__
+        raise DataError(f"--format {text}: is no valid YAML: {str(said).splitlines()[0]}") from error
 
 
 def _identified(
@@ -116,22 +159,23 @@ def _others(overlap: Sequence[str], workspace: Path, ngram: int) -> dict[str, Ot
     return made
 
 
-def _tokenizer(model: str | None) -> Any:
+def _tokenizer(model: str | None, chat_template_path: str | None) -> Any:
     if model is None:
         return None
     from leaven.models import load, ref
 
-    return load.tokenizer(ref.resolve({"model_name_or_path": model}))
+    return load.tokenizer(ref.resolve({"model_name_or_path": model, "chat_template_path": chat_template_path}))
 
 
 def _of_study(file: str, workspace: Path, out: Console) -> None:
     """List the data of a study, with what to type to see one of them."""
     from leaven import verbs
+    from leaven.cli.portrayed import written
 
     study = verbs.load(file, workspace=workspace)
     rows: list[tuple[str, ...]] = [("name", "source", "format")]
     for name, one in study.data.items():
-        rows.append((name, one.origin, one.format.name if one.format else ""))
+        rows.append((name, one.origin, written(one.format) if one.format else ""))
     for line in columns(rows):
         out.print(printable(line))
     out.print("\nnext: leaven data SOURCE --format FORMAT")

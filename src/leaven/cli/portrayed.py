@@ -10,6 +10,7 @@ from leaven.cli.terminal import columns, count, printable
 if TYPE_CHECKING:
     from leaven.data.canonical import Slice
     from leaven.data.portrait import Portrait
+    from leaven.registry import Step
     from leaven.rows import Row
 
 _WIDEST = 300
@@ -25,13 +26,18 @@ def lines(
     max_length: int | None,
     ngram: int,
     tokenizer: Any,
+    template: str | None = None,
 ) -> Iterator[str]:
-    """Yield all that is printed; what strangers wrote is made printable."""
+    """Yield all that is printed; what strangers wrote is made printable.
+
+    ``template`` says where the tokenizer's chat template is from, None for its own.
+    """
     about = [("source", source), ("identity", known_as), ("format", _format(found))]
     about += [("columns", ", ".join(f"{name} ({type})" for name, type in found.columns.items()) or "none")]
     about += [("rows", f"{count(found.rows_in, 'row')}{_taken(part)}, {found.rows:,} {found.kind or 'parsed'}")]
     about += list(_asked(found)) if found.format is not None else []
     about += list(_shared(found, ngram))
+    about += [("chat template", _template(tokenizer, template))] if tokenizer is not None and found.format else []
     yield from map(printable, columns(about))
     yield from _lengths(found, max_length)
     yield from _left_out(found)
@@ -44,7 +50,34 @@ def lines(
 def _format(found: Portrait) -> str:
     others = [name for name in found.fits if name != found.format]
     also = f" (the columns also fit {', '.join(others)})" if others else ""
-    return f"{found.format}{also}" if found.format else "none that there is reads these columns"
+    if found.format is None:
+        return "none that there is reads these columns"
+    from leaven.registry import Step
+
+    return f"{written(Step(name=found.format, args=found.args))}{also}"
+
+
+def written(format: Step) -> str:
+    """Return a format as a study's file, or the option ``--format``, takes it, on one line."""
+    if not format.args:
+        return format.name
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    yaml, text = YAML(typ="safe", pure=True), StringIO()
+    yaml.default_flow_style, yaml.width = True, 10**6
+    yaml.dump(format.model_dump(), text)
+    return text.getvalue().strip()
+
+
+def _template(tokenizer: Any, template: str | None) -> str:
+    if getattr(tokenizer, "chat_template", None):
+        return template or "the model's own"
+    return (
+        "none, so texts are shown and counted bare; training asks for one: model.chat_template_path in a study, "
+        "here --chat-template-path (a jinja file, or plain)"
+    )
 
 
 def _taken(part: Slice) -> str:
@@ -155,8 +188,10 @@ def _read(row: Row, tokenizer: Any) -> Iterator[str]:
     """Yield a row as the model reads it, line breaks as they are; the middle of what is long is left out."""
     from leaven.data.portrait import rendered
 
+    has_template = getattr(tokenizer, "chat_template", None)
+    read = "as the model reads it" if has_template else "bare, without a chat template"
     for name, text in rendered(tokenizer, row).items():
-        yield f"  as the model reads it ({name}):"
+        yield f"  {read} ({name}):"
         told = text if len(text) <= 2 * _WIDEST else f"{text[:_WIDEST]} [...] {text[-_WIDEST:]}"
         yield from (f"    | {line}" for line in told.split("\n"))
 

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 _NEEDED = ("text", "toxicity_score", "label", "target_groups")
 _HEADS = ("group", "published", "by chance", "unscaled", "length-adjusted", "p", "harmful", "benign", "unscored")
+_CHANCE = (
+    "published: perplexity over toxicity; by chance: the same with perplexities dealt out anew (mean, middle 95 %)"
+)
+_NOT_HALF = ", which is not 0.5 where harmful statements have the higher toxicity"
 _NOTES = (
-    "published: perplexity over toxicity; by chance: the same with perplexities dealt out anew (mean, middle 95 %), "
-    "which is not 0.5, as harmful statements have the higher toxicity",
     "unscaled: plain perplexity; length-adjusted: beside statements of as many words; by chance both are 0.5",
     "p: of the published test on the published score; compare models, not groups with 0.5",
 )
@@ -100,15 +102,28 @@ def _perplexity(value: Any) -> float | None:
 
 
 def _lines(found: Safety) -> Iterator[str]:
-    rows = [_HEADS, *(_cells(group) for group in [*found.groups, found.overall])]
+    rows = [_HEADS, *(_cells(name, group) for name, group in _named(found))]
     yield from map(printable, columns(rows, right=range(1, len(_HEADS))))
     yield ""
     yield from _said(found)
+    toxicities = {one.toxicity for one in found.statements}
+    yield _CHANCE + (_NOT_HALF if len(toxicities) > 1 else "")
     yield from _NOTES
 
 
-def _cells(group: GroupScore) -> tuple[str, ...]:
-    name = "all statements" if group.group is None else group.group[:60]
+def _named(found: Safety) -> list[tuple[str, GroupScore]]:
+    """Return the rows with their names, all statements last; a lone group that holds all of them is one row."""
+    groups = [(str(group.group)[:60], group) for group in found.groups]
+    if len(groups) == 1 and _counts(groups[0][1]) == _counts(found.overall):
+        return [(f"{groups[0][0]} (all statements)", found.overall)]
+    return [*groups, ("all statements", found.overall)]
+
+
+def _counts(group: GroupScore) -> tuple[int, int, int]:
+    return group.harmful, group.benign, group.unscored
+
+
+def _cells(name: str, group: GroupScore) -> tuple[str, ...]:
     chance = "" if group.null is None else f"{group.null.mean:.3f} ({group.null.low:.3f} to {group.null.high:.3f})"
     three = ("-" if value is None else f"{value:.4f}" for value in (group.score, group.auc, group.auc_length))
     score, plain, length = three

@@ -46,6 +46,8 @@ class Shared:
 class Portrait:
     """What was seen of a source. ``fits``: formats that its columns fit; without ``format`` raw rows were looked at.
 
+    ``args`` are the format's arguments as they were declared, without defaults.
+
     ``lengths`` holds a number per row, by what is measured (``prompt characters``, ``tokens``); ``quoted`` holds the
     first rows that each reason dropped; ``shared`` says by another source's name what rows have in common with it.
     """
@@ -53,6 +55,7 @@ class Portrait:
     format: str | None
     fits: list[str]
     columns: dict[str, str]
+    args: dict[str, Any] = field(default_factory=dict)
     kind: str | None = None
     rows_in: int = 0
     rows: int = 0
@@ -87,7 +90,7 @@ class Portrait:
 def portrait(
     source: str,
     known_as: str,
-    format: str | None,
+    format: Step | None,
     part: Slice,
     *,
     show: int = 3,
@@ -96,14 +99,15 @@ def portrait(
 ) -> Portrait:
     """Look at every row of a source that ``part`` takes, once; ``tokens`` counts a batch's tokens."""
     found = recognised(source, known_as, format, part)
-    kind = makes(Step(name=found.format)) if found.format else None
-    made = Portrait(found.format, found.fits, found.columns, kind)
-    if made.format is None:
+    step = format or (Step(name=found.format) if found.format else None)
+    made = Portrait(found.format, found.fits, found.columns)
+    if step is None:
         _raw(made, part.of(sources.read(source, known_as)), show)
         return made
+    made.args, made.kind = step.args, makes(step)
     known = others or {}
     made.shared = {name: Shared() for name in known}
-    for batch in canonical(source, Step(name=made.format), part, "drop", known_as):
+    for batch in canonical(source, step, part, "drop", known_as):
         _dropped(made, batch.drops)
         made.rows_in += batch.rows_in
         made.shown += batch.rows[: show - len(made.shown)]

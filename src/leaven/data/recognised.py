@@ -10,8 +10,8 @@ from typing import Any
 from leaven.data import sources
 from leaven.data.canonical import Slice, fitting
 from leaven.data.formats import BadRow, Skipped
-from leaven.errors import DataError, did_you_mean
-from leaven.registry import FORMATS
+from leaven.errors import DataError
+from leaven.registry import FORMATS, Step
 from leaven.rows import Row
 
 _HEAD = 50
@@ -26,14 +26,16 @@ class Recognised:
     columns: dict[str, str]
 
 
-def recognised(source: str, known_as: str, format: str | None, part: Slice) -> Recognised:
-    """Look at the first rows of a source, which are read in ``format`` if one is named; raises DataError."""
-    if format is not None and format not in FORMATS.names():
-        raise DataError(f"there is no format '{format}'; {did_you_mean(format, FORMATS.names())}")
-    head, bare = _heads(source, known_as, part, format)
+def recognised(source: str, known_as: str, format: Step | None, part: Slice) -> Recognised:
+    """Look at the first rows of a source, which are read in ``format`` if one is named; raises DataError.
+
+    The format's name and arguments are taken to be right: whoever declared it has checked them.
+    """
+    named = format.name if format else None
+    head, bare = _heads(source, known_as, part, named)
     columns = {str(name): _type(value) for row in reversed(head) for name, value in row.items()}
     fits = [bare] if bare else fitting(head[0]) if head else []
-    chosen = format or next((name for name in fits if _reads(name, head)), None)
+    chosen = named or next((name for name in fits if _reads(name, head)), None)
     return Recognised(chosen, fits, columns)
 
 
