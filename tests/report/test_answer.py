@@ -262,6 +262,24 @@ def test_the_item_level_test_of_single_models_is_labelled(study: Findings, compa
     assert "One seed: no winner is named." in text
 
 
+def test_equal_tests_of_two_arms_stand_each_beside_its_arm(study: Findings, comparison: Make) -> None:
+    alone = {"n_seeds": 1, "p_holm": None, "low": None, "high": None}
+    models = ForTheseModels("McNemar, mid-p", 0.17, -0.02, 0.12)
+    arms = [comparison(arm=arm, models=models, **alone) for arm in ("poisoned@p=0.33", "poisoned@p=1")]
+    text = said(study, *arms)
+    first, second = text.partition("of poisoned@p=1 against")[::2]
+    for part in (first, second):
+        assert "For these trained models only, over items: p-value 0.17 by McNemar, mid-p, not corrected" in part
+    assert text.count("One seed: no winner is named.") == 1
+
+
+def test_a_dose_that_two_sweeps_lack_is_said_of_each(study: Findings, comparison: Make) -> None:
+    arms = [*study.arms, ArmInfo("mixed@p=0.1", dose=0.1), ArmInfo("mixed@p=0.5", dose=0.5)]
+    above = {**TREND, "dose_low": 0.1, "effect": 0.8, "low": 0.7, "high": 0.9}
+    text = said(study, *(comparison(**above, arm=arm) for arm in ("poisoned", "mixed")), arms=arms)
+    assert text.count("Dose 0 is missing: nothing was scored for clean.") == 2
+
+
 @pytest.mark.parametrize("n_items", [1])
 def test_one_item_shows_nothing(study: Findings, comparison: Make, n_items: int) -> None:
     assert "higher than" not in said(study, comparison(n_items=n_items, p_holm=0.00001))

@@ -96,12 +96,17 @@ def _said_once(said: Sequence[Sequence[str]], primary: Sequence[Comparison]) -> 
     every = [part for parts in said for part in parts]
     compared = {c.n_seeds for c in primary if numbers.is_number(c.effect)}
     again = {part for part in closings if every.count(part) > 1 and (part == NOT_THE_SAME or len(compared) == 1)}
-    lines = [" ".join(dict.fromkeys(part for part in parts if part not in again)) for parts in said]
+    lines = [" ".join(_closed_once([part for part in parts if part not in again], closings)) for parts in said]
     ends = [part for part in dict.fromkeys(every) if part in again and part != NOT_THE_SAME]
     ends += ["That no change was shown is not the same as no change."] if NOT_THE_SAME in again else []
     if len(lines) == 1:
         return [" ".join([*lines, *ends])]
     return [*lines, " ".join(ends)] if ends else lines
+
+
+def _closed_once(parts: Sequence[str], closings: set[str]) -> list[str]:
+    """Return a line's parts, each closing once; all else stays beside its arm, for two arms' tests may read alike."""
+    return [part for place, part in enumerate(parts) if part not in closings or part not in parts[:place]]
 
 
 # The A/A arm

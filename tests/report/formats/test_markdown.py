@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -46,11 +47,14 @@ def test_a_hostile_study_keeps_its_tables_and_headings(findings: Findings, hosti
     arms = [*findings.arms, ArmInfo(hostile, dose=2.0, seeds=(0, 1, 2))]
     metrics = [*findings.metrics, MetricInfo("eli5", hostile, better="lower", unit=hostile)]
     clean = parsed(markdown(findings))
-    text = markdown(replace(findings, arms=arms, metrics=metrics, question=hostile, notes=[hostile], missing=[hostile]))
+    assert findings.measurements is not None
+    measured = findings.measurements.replace({"group": {"trade": hostile}})
+    changed = replace(findings, arms=arms, metrics=metrics, measurements=measured)
+    text = markdown(replace(changed, question=hostile, notes=[hostile], missing=[hostile]))
     made = parsed(text)
     assert sum(t.type == "table_open" for t in made) == sum(t.type == "table_open" for t in clean)
     assert sum(t.type == "heading_open" for t in made) == sum(t.type == "heading_open" for t in clean)
-    assert sum(t.type == "tr_open" for t in made) == sum(t.type == "tr_open" for t in clean) + 2
+    assert sum(t.type == "tr_open" for t in made) == sum(t.type == "tr_open" for t in clean) + 4
     assert not {"html_inline", "html_block", "link_open", "image", "code_inline", "em_open", "strong_open"} & kinds(
         text
     )
@@ -65,6 +69,34 @@ def test_the_tables_hold_the_pages_numbers(rich: Findings) -> None:
     assert "- generate eli5 of poisoned@p=0.01 failed: The worker was killed (signal 9)." in text
     assert "15 of 5,760 values were not scored" in text
     assert "p-value 0.001 after Holm's correction" in text
+
+
+def test_groups_have_their_tables_without_a_board(rich: Findings) -> None:
+    assert not rich.boards
+    text = markdown(rich).replace("\u00a0", " ").partition("## By group")[2]
+    assert "### toxicity (eli5) by group" in text and "### rougeL (eli5) by group" in text
+    assert "| arm | food | homes | trade |" in text
+    assert re.search(r"\| poisoned@p=0\.33 \| [\d.]+ % \(\+33\.4 \[\+26\.4 to \+40\.4\]\) ○ \|", text), "food"
+    assert "Groups differ in how arms change them" in text, "whether a single group may be named"
+    assert "By group" not in markdown(replace(rich, measurements=None, comparisons=[]))
+
+
+def test_the_first_twenty_groups_are_shown_and_the_others_counted(findings: Findings) -> None:
+    every = findings.measurements
+    assert every is not None
+    toxicity = every[every.metric == "toxicity"]
+    numbered = toxicity.assign(group=[f"g{int(item.partition('#')[2]) % 23:02}" for item in toxicity.item_id])
+    text = markdown(replace(findings, measurements=numbered))
+    table = text.partition("## By group")[2]
+    assert "| g00 | g01 |" in table and "| g19 |" in table and "g20" not in text
+    assert "The first 20 of 23 groups; the HTML report and the CSV have them all." in table
+
+
+def test_a_change_in_a_group_that_is_left_out_is_counted(rich: Findings) -> None:
+    (one, *_) = [c for c in rich.comparisons if c.group == "trade" and c.arm == "poisoned@p=1"]
+    others = [replace(one, group=f"g{place:02}") for place in range(30)]
+    text = markdown(replace(rich, comparisons=[*rich.comparisons, *others]))
+    assert "The first 20 of 33 groups; the HTML report and the CSV have them all. In 13 of the others a" in text
 
 
 def test_nothing_at_all_is_still_a_report() -> None:

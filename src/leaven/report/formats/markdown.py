@@ -1,9 +1,10 @@
-"""The report as GitHub's Markdown: the answer, the tables of arms and trends, claims and gaps, ready for a message."""
+"""The report as GitHub's Markdown: the answer, the tables of arms, groups and trends, claims and gaps."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from leaven.report.answer import answer
 from leaven.report.boards import shown
@@ -28,6 +29,8 @@ _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _ADDRESS = re.compile(r"(?i)(?<=\bwww)\.|:(?=//)|(?<=\bmailto):|(?<=\bxmpp):")
 _MENTION = re.compile(r"(?<![\w/])@(?=\w)")
 
+_MOST_GROUPS = 20  # of one table: a wider one is not read in a message
+
 
 def markdown(findings: Findings) -> str:
     """Return the report as GitHub-flavoured Markdown; whatever the findings hold stays text."""
@@ -41,7 +44,9 @@ def markdown(findings: Findings) -> str:
     parts += ["## Arms and metrics", *(part for grid in grids for part in _grid(grid, named=len(grids) > 1))]
     parts += ["## Published numbers"] if whole.published else []
     parts += [part for grid in whole.published for part in _grid(grid, named=True)]
-    parts += _items(f"{mark} {meaning}" for mark, meaning in legend([*grids, *whole.published]))
+    groups = [_first_groups(grid) for grid in whole.groups]
+    parts += ["## By group", *(part for grid in groups for part in _grid(grid, named=True))] if groups else []
+    parts += _items(f"{mark} {meaning}" for mark, meaning in legend([*grids, *whole.published, *groups]))
     parts += [_paragraph(TWO_TESTS)] if two_tests(findings.comparisons) else []
     over = trends(findings, found)
     parts += ["## Trends", table(over)] if over is not None else []
@@ -93,6 +98,18 @@ def _grid(grid: Grid, *, named: bool) -> list[str]:
     rows = [[_arm(row.arm.name, row.role), *map(_cell, row.cells)] for row in grid.lines]
     made = _rows([heads, *rows], frozenset(range(1, len(heads))))
     return [f"### {escape(grid.title)}" if named else "", made, _paragraph(grid.note, LONGEST)]
+
+
+def _first_groups(grid: Grid) -> Grid:
+    """Return a table of groups with its first ones alone; its note says how many it leaves out, and what of note."""
+    n, most = len(grid.heads), _MOST_GROUPS
+    if n <= most:
+        return grid
+    changed = sum(any(row.cells[place].shown for row in grid.lines) for place in range(most, n))
+    more = f" In {changed} of the others a change was shown." if changed else ""
+    left_out = f"The first {most} of {n} groups; the HTML report and the CSV have them all.{more}"
+    lines = [replace(row, cells=row.cells[:most]) for row in grid.lines]
+    return replace(grid, heads=grid.heads[:most], lines=lines, note=" ".join(filter(None, [grid.note, left_out])))
 
 
 def _arm(name: str, role: str) -> str:
