@@ -42,7 +42,7 @@ def main() -> None:
 
 def _alone(study: Study) -> list[Study]:
     """Return a study of each arm, with what it needs and nothing to compare it with."""
-    raw = study.model_dump(mode="json", exclude={"profile", "settings", "report"})
+    raw = study.model_dump(mode="json", exclude_defaults=True, exclude={"profile", "settings", "report"})
     made = []
     for arm in expand(study):
         one: dict[str, Any] = {**raw, "arms": {arm.stem: raw["arms"][arm.stem]}, "compare": {"to": arm.name}}

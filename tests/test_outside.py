@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from leaven import outside
+from leaven import outside, verbs
+from leaven.errors import StudyError
 from leaven.study.load import Loaded, Places
 
 
@@ -65,3 +67,17 @@ def test_a_folder_that_is_no_classifier_is_told_without_torch(raw: dict[str, Any
     found, heavy = done.stdout.splitlines()
     assert found.startswith("evaluate.0.generate.metrics.0: ") and "GPT2LMHeadModel, which is no text-classif" in found
     assert heavy == "[]"
+
+
+def test_files_that_a_task_lacks_hide_no_other_fault_and_make_no_second_one(
+    raw: dict[str, Any], study_file: Callable[[dict[str, Any]], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "arc_challenge").mkdir()
+    raw["evaluate"] = [{"harness": {"tasks": ["arc_easy"], "local": str(tmp_path), "arms": ["nope"]}}]
+    raw["compare"] = {"to": "bas", "primary": ["arc_easy/acc"]}
+    with pytest.raises(StudyError) as caught:
+        verbs.check(study_file(raw))
+    found = str(caught.value)
+    assert "evaluate.0.harness" in found and "ARC-Easy-Test.jsonl" in found
+    assert "there is no arm called 'nope'" in found and "there is no arm called 'bas'" in found
+    assert "nothing measures" not in found

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from leaven import Study, verbs
+from leaven.errors import StudyError
 from leaven.models import ref
 from leaven.wiring import Graph, wire
 
@@ -228,3 +229,20 @@ def test_preferences_are_judged_in_groups_of_length(raw: dict[str, Any]) -> None
     suite = wire(Study(**raw)).cells[0].suites[1]
     assert suite.told.kind == "verdicts" and suite.prompts.kind == "asked_pairs"
     assert suite.prompts.inputs["rows"].kind == "fit" and list(suite.scores) == ["preference_accuracy"]
+
+
+def test_an_answer_can_be_made_again_though_the_files_of_a_task_are_gone(raw: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "arc_challenge"
+    folder.mkdir()
+    row = {"id": "1", "question": {"stem": "Why?", "choices": [{"text": t, "label": n} for t, n in zip("xy", "AB", strict=True)]},
+           "answerKey": "A"}  # fmt: skip
+    (folder / "ARC-Challenge-Test.jsonl").write_text(json.dumps(row) + "\n")
+    raw["evaluate"] = [{"harness": {"tasks": ["arc_challenge"], "local": str(tmp_path)}}]
+    raw["compare"] = {"to": "clean"}
+    first = wire(Study(**raw))
+    shutil.rmtree(folder)
+    again = wire(Study(**raw), first.identities)
+    assert again.cells[0].suites[0].told.key == first.cells[0].suites[0].told.key
+    assert again.cells[0].suites[0].measures == first.cells[0].suites[0].measures
+    with pytest.raises(StudyError, match="arc_challenge"):
+        wire(Study(**raw))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaven.data.hub import is_commit
 from leaven.errors import LeavenError, Problem
-from leaven.registry import METRICS, Step
+from leaven.registry import METRICS, SUITES, Step
 from leaven.study.load import Loaded, Steps
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def problems(loaded: Loaded) -> list[Problem]:
             continue  # reported with the study's structure
         if said := _source_problem(data):
             found.append(Problem(loaded.places.of(("data", name, "source")), said))
-    return [*found, *_model_problems(loaded), *_metric_problems(loaded)]
+    return [*found, *_model_problems(loaded), *_metric_problems(loaded), *_suite_problems(loaded)]
 
 
 def unpinned(study: Study) -> list[str]:
@@ -90,6 +90,21 @@ def _metric_problems(loaded: Loaded) -> Iterator[Problem]:
                 resolve(args, ask=False)
         except (LeavenError, OSError, RuntimeError) as error:  # folders that may not be read, homes of nobody
             yield Problem(loaded.places.of(steps), str(error))
+
+
+def _suite_problems(loaded: Loaded) -> Iterator[Problem]:
+    """Yield what is wrong with the files that suites read beside the study's data."""
+    suites = loaded.raw.get("evaluate")
+    for index, raw in enumerate(suites if isinstance(suites, list) else []):
+        try:
+            suite = Step.model_validate(raw)
+            plugin = SUITES.get(suite.name)
+            args = {name: value for name, value in suite.args.items() if name != "arms"}
+            plugin.declare(args)
+        except (KeyError, ValueError):
+            continue  # reported with the study's structure
+        for inner, said, remedy in plugin.traits.get("outside", lambda args: ())(args):
+            yield Problem(loaded.places.of(("evaluate", index, suite.name, *inner)), said, remedy)
 
 
 def _metrics(suites: Any) -> Iterator[tuple[Steps, Step]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,14 +132,3 @@ def test_preferences_without_groups_cannot_be_grouped_by_them(raw: dict[str, Any
 def test_a_matched_set_may_say_its_seed(raw: dict[str, Any]) -> None:
     matched = {**raw["data"]["webgpt"], "length_matched_to": "eli5", "sample_seed": 3}
     Study(**{**raw, "data": {**raw["data"], "matched": matched}})
-
-
-def test_files_that_a_task_lacks_hide_no_other_fault_and_make_no_second_one(
-    raw: dict[str, Any], tmp_path: Path
-) -> None:
-    (tmp_path / "arc_challenge").mkdir()
-    raw["evaluate"] = [{"harness": {"tasks": ["arc_easy"], "local": str(tmp_path), "arms": ["nope"]}}]
-    found = said(raw, compare={"to": "bas", "primary": ["arc_easy/acc"]})
-    assert "evaluate.0.harness" in found and "ARC-Easy-Test.jsonl" in found
-    assert "there is no arm called 'nope'" in found and "there is no arm called 'bas'" in found
-    assert "nothing measures" not in found

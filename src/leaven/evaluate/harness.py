@@ -99,7 +99,14 @@ def _some(value: list[Any]) -> list[Any]:
     return value
 
 
-def _problems(args: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str, str]]:
+def _declared(args: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str, str]]:
+    """Return what is wrong whatever files are there: of a study that ran, they may be gone."""
+    from leaven.evaluate.tasks.problems import problems
+
+    return problems({name: value for name, value in args.items() if name not in ("local", "num_fewshot")})
+
+
+def _outside(args: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str, str]]:
     from leaven.evaluate.tasks.problems import problems
 
     return problems(args)
@@ -107,7 +114,8 @@ def _problems(args: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str,
 
 @suite(
     version=1,
-    problems=_problems,
+    problems=_declared,
+    outside=_outside,
     blind="what a model would answer: of multiple choice only which of the given texts is likelier, so that the form "
     "of the prompt and the length of the choices count too",
 )
@@ -173,13 +181,17 @@ def _primary(task: str, include_path: str | None) -> str:
 
 
 def _sources(tasks: tuple[str, ...], include_path: str | None, local: str | dict[str, str] | None) -> dict[str, str]:
-    """Return where the rows of each task lie that are given locally; raises DataError for a missing folder."""
+    """Return where the rows of each local task lie; where no folder is there, the place as declared."""
     if local is None:
         return {}
     named = {task: local for task in tasks} if isinstance(local, str) else {t: local[t] for t in tasks if t in local}
     made = {}
     for task, source in named.items():
-        if found := _source(task, source, include_path, several=isinstance(local, str)):
+        try:
+            found = _source(task, source, include_path, several=isinstance(local, str))
+        except DataError:
+            found = source  # of a study that ran, it may be gone; whoever reads there says so
+        if found:
             made[task] = found
     return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from leaven import needs
@@ -76,20 +76,23 @@ def _harness(sourcing: Sourcing, asked: Asked, suite: HarnessSuite) -> Iterator[
     for task in suite.tasks:
         takes = _takes(sourcing, asked)
         takes = replace(takes, paths={**takes.paths, **suite.paths(task)})
-        told = _told(asked, task, "harness", _task(sourcing, suite, task), {}, takes)
-        measured = describe(task, suite.include_path, suite.local.get(task)).measures
+        args, measured = _task(sourcing, suite, task)
+        told = _told(asked, task, "harness", args, {}, takes)
         yield WiredSuite(task, told, told, {task: told}, measured, is_itemwise=True)
 
 
-def _task(sourcing: Sourcing, suite: HarnessSuite, task: str) -> dict[str, Any]:
-    """What a task and its data are, found out once for all cells."""
-    name = json.dumps([task, suite.include_path, suite.local.get(task), dict(suite.settings)], sort_keys=True)
+def _task(sourcing: Sourcing, suite: HarnessSuite, task: str) -> tuple[dict[str, Any], tuple[Measure, ...]]:
+    """What a task, its data and its measures are, found out once for all cells, and for all answers made later."""
+    name = json.dumps([task, dict(suite.settings)], sort_keys=True)  # no two suites of a study ask one task
     if name not in sourcing.known.tasks:
         try:
-            sourcing.known.tasks[name] = suite.args(task, ask=sourcing.ask)
+            measured = describe(task, suite.include_path, suite.local.get(task)).measures
+            args = suite.args(task, ask=sourcing.ask)
         except LeavenError as error:
             raise StudyError([Problem(f"evaluate: harness: {task}", str(error))]) from error
-    return sourcing.known.tasks[name]
+        sourcing.known.tasks[name] = {"args": args, "measures": [asdict(one) for one in measured]}
+    known = sourcing.known.tasks[name]
+    return known["args"], tuple(Measure(**one) for one in known["measures"])
 
 
 def _safety(sourcing: Sourcing, asked: Asked, suite: SafetySuite) -> WiredSuite:
