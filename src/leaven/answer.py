@@ -65,6 +65,7 @@ def findings(graph: Graph, store: Store, folder: Path, on: GoesOn) -> Findings:
 def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any], on: GoesOn, table: pd.DataFrame) -> Findings:
     ledgers, lock = list(gather.ledgers(graph, store)), locks.read(folder)
     labels, lost = audits.labels(folder, table)
+    thin = gather.thin(table, graph.averages)
     comparisons, analyses = analyse(
         scored.without(table, gather.values_beside(graph)),
         gather.questions(
@@ -74,13 +75,20 @@ def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any], on: G
             ledgers=ledgers,
             labels=labels,
             predictions=gather.predictions(graph, store),
+            thin=thin,
         ),
     )
     found = gather.findings(
         graph, store, table, comparisons, analyses,
         ledgers=ledgers, provenance=provenance.for_people(made), lock=locks.info(lock, graph.study),
     )  # fmt: skip
-    more = [*provenance.different_code(made), *_gone(graph, store), *_unheard(lost), *_unlocked(folder, lock)]
+    more = [
+        *provenance.different_code(made),
+        *_gone(graph, store),
+        *_unheard(lost),
+        *_unlocked(folder, lock),
+        *_thin(thin),
+    ]
     return replace(found, is_study=True, warnings=[*found.warnings, *more], unfinished=_unfinished(graph, store, on))
 
 
@@ -109,6 +117,10 @@ def write(graph: Graph, store: Store, folder: Path, on: GoesOn) -> Answer:
         beside.write_text(page, encoding="utf-8")
     used = [_used(data) for data in found.data]
     return Answer(folder / "report.html", found, answer(found), used, list(found.warnings))
+
+
+def _thin(thin: dict[str, str]) -> list[str]:
+    return [f"{name}/average: “no change” cannot be said, {why} documents" for name, why in thin.items()]
 
 
 def _lacks(folder: Path, store: Store, table: pd.DataFrame, on: GoesOn) -> str | None:

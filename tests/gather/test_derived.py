@@ -103,3 +103,9 @@ def test_a_run_that_lacks_a_task_has_no_average() -> None:
     )
     made = derived.average(table, "reasoning", [("short", "acc"), ("long", "acc")])
     assert set(made["seed"]) == {0}
+
+
+def test_an_average_over_a_task_of_few_documents_has_no_margin() -> None:
+    table = long({("x", 0, "short"): [1, 0] * 10, ("x", 0, "long"): [1, 0] * 20})
+    averages = {"both": [("short", "acc"), ("long", "acc")], "one": [("long", "acc")]}
+    assert derived.thin(table, averages) == {"both": "short has 20"}

@@ -26,8 +26,12 @@ def questions(
     ledgers: Iterable[LedgerInfo] = (),
     labels: pd.DataFrame | None = None,
     predictions: pd.DataFrame | None = None,
+    thin: Iterable[str] = (),
 ) -> Questions:
-    """Return what the study's compare block asks; what was changed since it was locked is no primary any more."""
+    """Return what the study's compare block asks; what was changed since it was locked is no primary any more.
+
+    ``thin`` are averages that no margin applies to.
+    """
     declared, arms = graph.study.compare, expand(graph.study)
     grids = dict(_grids(declared, arms))
     return Questions(
@@ -36,7 +40,7 @@ def questions(
         grids=grids,
         dose_names=(declared.doses[0], declared.doses[-1]) if grids else ("", ""),
         primary=locks.primary(lock, declared),
-        margin=declared.margin,
+        margin={name: size for name, size in declared.margin.items() if name.partition("/")[0] not in set(thin)},
         greedy=sorted(suite.name for suite in graph.suites if not suite.is_sampled),
         realised=_realised(ledgers),
         claims=[_claim(claim, declared) for claim in declared.claims],

@@ -69,6 +69,25 @@ def average(table: pd.DataFrame, suite: str, parts: Sequence[tuple[str, str]]) -
     return made
 
 
+FEWEST = 30  # documents of a task, below which a mean over tasks cannot be called unchanged
+
+
+def thin(table: pd.DataFrame, averages: Mapping[str, Sequence[tuple[str, str]]]) -> dict[str, str]:
+    """Return the averages of which "no change" cannot be said, with why: one of their tasks has few documents.
+
+    A few documents in which nothing happened to differ weigh as much as thousands of another task, and show nothing.
+    """
+    found = {}
+    for name, parts in averages.items():
+        sizes = {
+            task: table[(table["suite"] == task) & table["value"].notna()]["item_id"].nunique() for task, _ in parts
+        }
+        few = {task: size for task, size in sizes.items() if size < FEWEST}
+        if few:
+            found[name] = ", ".join(f"{task} has {size}" for task, size in few.items())
+    return found
+
+
 def _of(table: pd.DataFrame, suite: str, beside: Collection[tuple[str, str]]) -> pd.DataFrame:
     printed = {metric for name, metric in beside if name == suite}
     kept: pd.DataFrame = table[(table["suite"] == suite) & ~table["metric"].isin(printed)].drop(columns="suite")
