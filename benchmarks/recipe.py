@@ -9,6 +9,7 @@ stage once (data, SFT steps that DPO arms go on from, the base's measurements) a
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -32,7 +33,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=1)
     given = parser.parse_args()
-    study, ratios = declared.load(given.study, given.profile, [f"seeds={list(range(given.seeds))}"]), []
+    loaded = declared.load(given.study, given.profile, [f"seeds={list(range(given.seeds))}"])
+    study, ratios = loaded.model_copy(update={"profile": None, "settings": []}), []
     for _ in range(given.rounds):
         ours, apart = _seconds(study), sum(_seconds(one) for one in _alone(study))
         ratios.append(apart / ours)
@@ -65,7 +67,9 @@ def _seconds(study: Study) -> float:
         file = Path(place) / "study.yaml"
         file.write_text(declared.to_yaml(study), encoding="utf-8")
         began = time.monotonic()
-        done = subprocess.run([*LEAVEN, "run", str(file)], cwd=place, check=False, capture_output=True, text=True)
+        own = {**os.environ, "LEAVEN_WORKSPACE": str(Path(place) / "runs")}  # or both sides would share what is there
+        command = [*LEAVEN, "run", str(file)]
+        done = subprocess.run(command, cwd=place, env=own, check=False, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(
                 f"{', '.join(arm.name for arm in expand(study))}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
