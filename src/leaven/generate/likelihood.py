@@ -8,6 +8,7 @@ from typing import Any
 
 from leaven.data.chat import render
 from leaven.errors import ModelError
+from leaven.generate.batches import halved, packed
 from leaven.rows import Row
 
 _MOST_ROWS = 64
@@ -61,31 +62,14 @@ def read(model: Any, pad: int, wanted: Sequence[Reading]) -> Iterator[dict[str, 
     ``nats`` is minus the sum of the log-probabilities of the counted tokens, each given all before it; null where none
     is counted.
     """
-    import torch
-
     model.eval()
-    rows = sorted(wanted, key=lambda one: (len(one.ids), one.id))
-    pending = list(_batches(rows, int(model.get_input_embeddings().num_embeddings)))
-    while pending:
-        batch = pending.pop(0)
-        try:
-            yield from _read(model, pad, batch)
-        except torch.OutOfMemoryError:
-            if len(batch) == 1:
-                raise
-            torch.cuda.empty_cache()
-            pending[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+    vocabulary = int(model.get_input_embeddings().num_embeddings)
 
+    def fits(count: int, row: Reading) -> bool:
+        return count <= _MOST_ROWS and count * len(row.ids) * vocabulary <= _MOST_LOGITS
 
-def _batches(rows: Sequence[Reading], vocabulary: int) -> Iterator[list[Reading]]:
-    batch: list[Reading] = []
-    for row in rows:
-        if batch and (len(batch) == _MOST_ROWS or (len(batch) + 1) * len(row.ids) * vocabulary > _MOST_LOGITS):
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
+    for batch in packed(sorted(wanted, key=lambda one: (len(one.ids), one.id)), fits):
+        yield from halved(batch, lambda part: _read(model, pad, part))
 
 
 def _read(model: Any, pad: int, batch: Sequence[Reading]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from leaven.data import chat
 from leaven.generate import likelihood
+from leaven.generate.batches import halved, packed
 from leaven.models import reading
 from leaven.rows import Row
 
@@ -59,32 +60,14 @@ def rewards(model: Any, wanted: Sequence[Conversation]) -> Iterator[Told]:
     Batched by length and padded on the right with the model's own pad token, by which it finds a text's end: a text's
     reward alone is its reward in a batch (in float32 to 1e-5). A reward sums over no tokens, so there are none.
     """
-    import torch
-
     model.eval()
-    pad = model.config.get_text_config().pad_token_id
-    rows = sorted(wanted, key=lambda one: (len(one.ids), one.id, one.side))
-    pending = list(_batches(rows, _MOST_ROWS if pad is not None else 1))
-    while pending:
-        batch = pending.pop(0)
-        try:
-            yield from _rewards(model, batch)
-        except torch.OutOfMemoryError:
-            if len(batch) == 1:
-                raise
-            torch.cuda.empty_cache()
-            pending[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+    most = _MOST_ROWS if model.config.get_text_config().pad_token_id is not None else 1
 
+    def fits(count: int, row: Conversation) -> bool:
+        return count <= most and count * len(row.ids) <= _MOST_TOKENS
 
-def _batches(rows: Sequence[Conversation], most: int) -> Iterator[list[Conversation]]:
-    batch: list[Conversation] = []
-    for row in rows:
-        if batch and (len(batch) == most or (len(batch) + 1) * len(row.ids) > _MOST_TOKENS):
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
+    for batch in packed(sorted(wanted, key=lambda one: (len(one.ids), one.id, one.side)), fits):
+        yield from halved(batch, lambda part: _rewards(model, part))
 
 
 def _rewards(model: Any, batch: Sequence[Conversation]) -> list[Told]:

@@ -12,6 +12,7 @@ batch, in float32 but for rounding.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import ModelError
+from leaven.generate.batches import halved
 from leaven.generate.spellings import HELD, specials
 from leaven.rows import Row
 
@@ -116,9 +118,10 @@ def _values(model: Any, wanted: Sequence[_Reading], mask: int | None) -> Iterato
     limit = _TOKENS_ON_CPU if on_cpu else _TOKENS_ON_GPU
     limit = min(limit, _MOST_LOGITS // int(model.get_input_embeddings().num_embeddings))
     batches = list(_batches(sorted(wanted, key=lambda one: (len(one.ids), one.at, one.place)), limit))
+    told = functools.partial(_told, model, mask=mask)
     model.eval()
     with _side_by_side(on_cpu) as each:
-        for batch, found in zip(batches, each(lambda one: _told(model, one, mask), batches), strict=True):
+        for batch, found in zip(batches, each(lambda one: halved(one, told), batches), strict=True):
             tokens = len(batch[0].ids) - 1 if mask is None else 1
             yield from ((reading, value, tokens) for reading, value in zip(batch, found, strict=True))
 
@@ -149,18 +152,11 @@ def _side_by_side(on_cpu: bool) -> Iterator[Callable[..., Any]]:
 
 
 def _told(model: Any, batch: Sequence[_Reading], mask: int | None) -> list[float]:
-    """Return the nats of each reading; a batch that does not fit into the GPU's memory is halved."""
+    """Return the nats of each reading."""
     import torch
 
-    try:
-        with torch.inference_mode():
-            return _causal(model, batch) if mask is None else _masked(model, batch, mask)
-    except torch.OutOfMemoryError:
-        if len(batch) == 1:
-            raise
-    torch.cuda.empty_cache()
-    half = len(batch) // 2
-    return _told(model, batch[:half], mask) + _told(model, batch[half:], mask)
+    with torch.inference_mode():
+        return _causal(model, batch) if mask is None else _masked(model, batch, mask)
 
 
 def _causal(model: Any, batch: Sequence[_Reading]) -> list[float]:
