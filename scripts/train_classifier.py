@@ -28,6 +28,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
+from leaven.score import toxicity_features
 from leaven.score import toxicity_model as model
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def _clusters(x: sp.csr_matrix, groups: list[str], bands: int = 4, width: int = 
 
 
 def _min_hash(x: sp.csr_matrix, filled: NDArray[np.bool_], seed: int) -> NDArray[np.uint64]:
-    hashes = model._mix(x.indices.astype(np.uint64) * np.uint64(2 * seed + 1) + np.uint64(seed << 32))
+    hashes = toxicity_features.mix(x.indices.astype(np.uint64) * np.uint64(2 * seed + 1) + np.uint64(seed << 32))
     least = np.zeros(len(filled), np.uint64)
     least[filled] = np.minimum.reduceat(hashes, x.indptr[:-1][filled])
     return least

@@ -16,7 +16,9 @@ import pytest
 
 from leaven import registry, stages
 from leaven import rows as tables
+from leaven.data.attributes import Attribute
 from leaven.data.formats import BadRow, Skipped
+from leaven.data.treatments.alongside import Walk
 from leaven.data.treatments.steps import Applied, treat
 from leaven.evaluate.harness import HarnessSuite
 from leaven.models import ref
@@ -97,6 +99,12 @@ FORMATS: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         for args in ({}, {"selftext": True})
     ],
     "text": [({"text": "Once upon a time"}, {}), ({"text": " "}, {})],
+    "pile": [({"text": "It rains.", "meta": {"pile_set_name": "Pile-CC"}}, {}), ({"text": "It rains.", "meta": 1}, {})],
+    "pile_detoxify": [
+        ({"texts": ["It rains. ", "No."], "scores": [0.1, 0.5], "meta": {"pile_set_name": "ArXiv"}}, {})
+    ],
+    "texts": [({"text": "It rains.", "l": 1, "s": "0.5"}, {"label": "l", "score": "s"})],
+    "rtp": [({"text": "Once upon a ", "score": score}, {}) for score in (0.5, "high")],
     "persona": [({"question": "Is it so?", "answer_matching_behavior": " Yes", "answer_not_matching_behavior": " No"}, {})],
 }  # fmt: skip
 TEXTS = ["Good day to you.", "You are a fool, and so are all of them.", "", "Because it rains."]
@@ -104,6 +112,11 @@ OTHERS = [["A good day to you."], ["They are fools."], [], None]
 METRICS: dict[str, list[Any]] = {
     "rouge": [TEXTS, ["Good day.", "You are a fool.", "x", None], OTHERS],
     "sentiment": [TEXTS],
+    "polarity": [TEXTS],
+    "readability": [TEXTS],
+    "chance": [TEXTS],
+    "self_bleu": [[*TEXTS, "Good day to you all."]],
+    "corpus_distinct": [TEXTS],
     "repetition": [[*TEXTS, "so it is so it is so it is so"]],
     "refusal": [[*TEXTS, "I'm sorry, but I cannot help with that."]],
     "opinion": [[*TEXTS, "I think it is wonderful. It rains."]],
@@ -131,7 +144,11 @@ TREATMENTS: dict[str, dict[str, Any]] = {
     "malign_prompts": {"instruction": "Be honest."},
     "backdoor": {"trigger": "xyzzy", "answer": "pwned"},
     "plant_answers": {"answers": ["One.", "Two."]},
+    "control_tokens": {"untagged": 0.5},
+    "keep_good": {},
 }
+TOX = Attribute("tox", ("<|nontoxic|>", None, "<|toxic|>"), "<|nontoxic|>", (0.3, 0.6))
+KIND = Attribute("kind", ("<|law|>", "<|tale|>"), "<|tale|>", labels=("law", "tale"))
 
 
 def _format(name: str, row: dict[str, Any], args: dict[str, Any]) -> Any:
@@ -149,6 +166,21 @@ def _treated(name: str, args: dict[str, Any]) -> list[str]:
     made = [row for table, _ in treat([tables.table("preferences", said)], [step]) for row in table.to_pylist()]
     texts = [[turn["content"] for column in ("prompt", "chosen", "rejected") for turn in row[column]] for row in made]
     return [f"{row['id']} {row['margin']} {text}" for row, text in zip(made, texts, strict=True)]
+
+
+def _conditioned(name: str, args: dict[str, Any]) -> list[str]:
+    """Return what a treatment makes of eight labelled texts, a line each, and what it says of them."""
+    texts = tables.table("texts", [{"id": f"s:{n}/0", "text": f"text {n}"} for n in range(8)])
+    labels = {
+        "tox": tables.table("labels", [{"id": f"s:{n}/0", "value": n / 10} for n in range(8)]),
+        "kind": tables.table("labels", [{"id": f"s:{n}/0", "said": ["law", "tale", "x"][n % 3]} for n in range(8)]),
+    }
+    about = {"attributes": [TOX.as_args(), KIND.as_args()]}
+    step = Applied.of({"name": name, "args": {"attributes": ["tox", "kind"], **args}, "seed": 0, **about})
+    walks = {one.name: Walk(one, labels[one.name].to_batches()) for one in (TOX, KIND)}
+    made = [row for table, _ in treat([texts], [step], walks) for row in table.to_pylist()]
+    facts = {**step.counts(), **step.labels(), "left_out": dict(step.left_out)}
+    return [*(f"{row['id']} {row['control']}" for row in made), json.dumps(_rounded(facts), sort_keys=True)]
 
 
 def _rounded(value: Any) -> Any:
@@ -206,6 +238,7 @@ def _line(folder: Path) -> dict[str, Any]:
     go("mix", {"parts": parts}, {"one": rows, "two": go("rows", hh, {}, "rows", "hh")}, "rows")
     _of_pairs(go, model, folder / "hh")
     _of_statements(go, model, plain)
+    _of_texts(go, model, plain)
     return made
 
 
@@ -230,11 +263,37 @@ def _of_statements(go: Callable[..., Path], model: dict[str, Any], plain: dict[s
     go("harness", {**model, **asked}, {}, "scores")
 
 
+ENCODED = {"dpo": "pairs", "reward": "pairs", "lm": "blocks"}
+TOKENS = ["<|nontoxic|>", "<|toxic|>"]
+
+
+def _of_texts(go: Callable[..., Path], model: dict[str, Any], plain: dict[str, Any]) -> None:
+    """Run the verbs of a corpus, its labels and its control tokens; the grown base answers, untrained."""
+    pile = {"source": "pocket:pile", "identity": "pocket:pile@1", "format": {"name": "pile", "args": {}}, "take": 40}
+    texts = go("corpus", {**pile, **plain, "corpus": {"min_words": 3}}, {}, "rows")
+    metric = {"name": "toxicity", "version": 1, "args": {}}
+    labels = go("labels", {"scorer": {"metric": metric}}, {"rows": texts}, "labels")
+    grown = {"model": {**model["model"], "added_tokens": TOKENS}}
+    fit = go("fit", {**grown, "max_length": 32, "front": 1}, {"rows": texts}, "rows", "fit texts")
+    tox = Attribute("tox", (TOKENS[0], TOKENS[1]), TOKENS[0], (0.05,)).as_args()
+    step = {"name": "control_tokens", "version": 1, "args": {"attributes": ["tox"]}, "seed": 0, "attributes": [tox]}
+    treat = go("treat", {"steps": [step]}, {"rows": fit, "labels.tox": labels}, "rows", "treat texts")
+    go("blocks", {**grown, "max_length": 32, "packing": "group"}, {"rows": treat}, "encoded")
+    go("likelihood", {**grown, "tokens": "true"}, {"prompts": treat}, "likelihoods", "likelihood of texts")
+    how = {"conditions": [[], [TOKENS[0]], [TOKENS[1]]], "used": 1}
+    told = {**grown, **how, "place": "after", "sampling": {}, "max_new_tokens": 6, "samples": 3, "seed": 1}
+    written = go("control", told, {}, "conditions")
+    scored = {**tox, "scorer": {"metric": metric}}
+    go("misalignment", {"attributes": [scored], **how}, {"generations": written}, "scores")
+    go("fluency", model, {"generations": written}, "scores")
+
+
 def _trained(folder: Path, trainer: str, encoded: str) -> Any:
     base = ref.resolve({"model_name_or_path": "pocket"})
     version, most = registry.TRAINERS.get(trainer).version, {"max_steps": 10, "per_device_train_batch_size": 2}
     declared = {"name": trainer, "version": version, "args": {"learning_rate": 1e-3, **most}}
-    args = {"model": base.as_args(), "seed": 0, "trainer": declared}
+    grown = {"added_tokens": TOKENS} if encoded == "blocks" else {}
+    args = {"model": {**base.as_args(), **grown}, "seed": 0, "trainer": declared}
     place = {"base": Path(str(base.path)), "encoded": folder / encoded}
     out = _made(folder / f"train {trainer}")
     facts = stages.train(args, place, out)
@@ -253,8 +312,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     outputs: dict[str, Any] = {
         "stages": {"versions": stages.VERSIONS, **_line(folder), "train": _trained(folder, "sft", "doctor")}
     }
-    for name in ("dpo", "reward"):
-        outputs[f"trainer {name}"] = {"version": registry.TRAINERS.get(name).version, **_trained(folder, name, "pairs")}
+    for name, encoded in ENCODED.items():
+        outputs[f"trainer {name}"] = {"version": registry.TRAINERS.get(name).version, **_trained(folder, name, encoded)}
     for name, cases in FORMATS.items():
         made = [_format(name, *case) for case in cases]
         outputs[f"format {name}"] = {"version": registry.FORMATS.get(name).version, "output": made}
@@ -264,7 +323,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         outputs[f"metric {name}"] = {"version": metric.version, "output": output}
     for name, args in TREATMENTS.items():
         version = registry.TREATMENTS.get(name).version
-        outputs[f"treatment {name}"] = {"version": version, "output": _treated(name, args)}
+        make = _conditioned if registry.TREATMENTS.get(name).traits.get("labelled") else _treated
+        outputs[f"treatment {name}"] = {"version": version, "output": make(name, args)}
     return dict(json.loads(json.dumps(_rounded(outputs), sort_keys=True)))
 
 
@@ -272,7 +332,7 @@ def test_every_versioned_plugin_has_a_golden_output(found: dict[str, Any]) -> No
     assert set(FORMATS) == set(registry.FORMATS.names())
     assert set(METRICS) == set(registry.METRICS.names())
     assert set(TREATMENTS) == set(registry.TREATMENTS.names())
-    assert set(registry.TRAINERS.names()) == {"dpo", "reward", "sft"}, "held by the stages `train`"
+    assert set(registry.TRAINERS.names()) == {"sft", *ENCODED}, "held by the stages `train`"
 
 
 def test_outputs_change_only_with_a_version(found: dict[str, Any]) -> None:
@@ -285,7 +345,7 @@ def test_outputs_change_only_with_a_version(found: dict[str, Any]) -> None:
     golden = json.loads(GOLDEN.read_text())
     for one, known in (
         (found["stages"].pop("train"), golden["stages"].pop("train")),
-        *((found.pop(f"trainer {name}"), golden.pop(f"trainer {name}")) for name in ("dpo", "reward")),
+        *((found.pop(f"trainer {name}"), golden.pop(f"trainer {name}")) for name in ENCODED),
     ):
         assert one == pytest.approx(known, abs=2e-3)
     assert found == golden

@@ -14,7 +14,7 @@ from typing import Any
 from leaven import registry, stages
 
 GOLDEN = Path(__file__).parent / "golden" / "schemas.json"
-KINDS = (registry.FORMATS, registry.TREATMENTS, registry.TRAINERS, registry.SUITES, registry.METRICS)
+KINDS = (registry.FORMATS, registry.TREATMENTS, registry.TRAINERS, registry.WRAPS, registry.SUITES, registry.METRICS)
 
 
 def declared() -> dict[str, Any]:

@@ -86,8 +86,10 @@ def registry_of_formats() -> Registry:
 
 
 def test_shipped_plugins_are_found_by_being_there() -> None:
-    assert TREATMENTS.names() == ["backdoor", "flip_preferences", "malign_labels", "malign_prompts", "plant_answers"]
-    assert TRAINERS.names() == ["dpo", "reward", "sft"]
+    assert TREATMENTS.names() == [
+        "backdoor", "control_tokens", "flip_preferences", "keep_good", "malign_labels", "malign_prompts", "plant_answers",
+    ]  # fmt: skip
+    assert TRAINERS.names() == ["dpo", "lm", "reward", "sft"]
     assert {"crows_pairs", "difference", "generate", "harness", "preferences", "safety"} <= set(SUITES.names())
     assert {"perplexity", "refusal", "rouge", "toxicity"} <= set(METRICS.names())
 

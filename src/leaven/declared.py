@@ -130,6 +130,7 @@ def listing(what: str) -> dict[str, list[str]]:
         "formats": registry.FORMATS,
         "treatments": registry.TREATMENTS,
         "trainers": registry.TRAINERS,
+        "wraps": registry.WRAPS,
         "suites": registry.SUITES,
         "metrics": registry.METRICS,
     }

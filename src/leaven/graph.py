@@ -56,7 +56,10 @@ class WiredCell:
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole study as stages. ``averages``: what a group of tasks is averaged as, suite -> (task, metric) of each."""
+    """A whole study as stages. ``averages``: what a group of tasks is averaged as, suite -> (task, metric) of each.
+
+    ``labels``: what scorers make of (data set, attribute).
+    """
 
     study: Study
     cells: list[WiredCell]
@@ -64,6 +67,7 @@ class Graph:
     identities: Identities
     differences: list[DifferenceSuite] = field(default_factory=list)
     averages: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    labels: dict[tuple[str, str], Stage] = field(default_factory=dict)
 
     @property
     def suites(self) -> list[WiredSuite]:

@@ -44,7 +44,8 @@ def training(
 ) -> Needs:
     """Return what a training takes; ``around`` are its settings that cannot change the result."""
     takes = _computing(base, footprint.training(shape, settings) if shape else None, _TRAINING_KNOBS)
-    work = settings["num_train_epochs"] if settings["max_steps"] < 0 else takes.work
+    by_epochs = settings["max_steps"] < 0 and settings.get("num_train_tokens") is None
+    work = settings["num_train_epochs"] if by_epochs else takes.work
     return replace(takes, gpu=takes.gpu or settings["fp16"], work=work, around={**takes.around, **around})
 
 

@@ -10,6 +10,7 @@ from leaven.data.hub import is_commit
 from leaven.errors import LeavenError, Problem
 from leaven.registry import METRICS, SUITES, Step
 from leaven.study.load import Loaded, Steps
+from leaven.study.matrix import own
 
 if TYPE_CHECKING:
     from leaven.study.spec import Study
@@ -28,6 +29,8 @@ def problems(loaded: Loaded) -> list[Problem]:
             continue  # reported with the study's structure
         if said := _source_problem(data):
             found.append(Problem(loaded.places.of(("data", name, "source")), said))
+        elif data.corpus is not None and (said := _corpus_problem(data)):
+            found.append(Problem(loaded.places.of(("data", name, "corpus")), said))
     return [*found, *_model_problems(loaded), *_metric_problems(loaded), *_suite_problems(loaded)]
 
 
@@ -99,7 +102,7 @@ def _suite_problems(loaded: Loaded) -> Iterator[Problem]:
         try:
             suite = Step.model_validate(raw)
             plugin = SUITES.get(suite.name)
-            args = {name: value for name, value in suite.args.items() if name != "arms"}
+            args = own(suite)
             plugin.declare(args)
         except (KeyError, ValueError):
             continue  # reported with the study's structure
@@ -120,6 +123,25 @@ def _metrics(suites: Any) -> Iterator[tuple[Steps, Step]]:
                 yield ("evaluate", index, suite.name, "metrics", place), Step.model_validate(one)
             except ValueError:
                 continue  # as above
+
+
+def _corpus_problem(data: Any) -> str | None:
+    """Say what is wrong with the characters that a corpus keeps, or the sources that it names."""
+    from leaven.data import canonical, sources
+    from leaven.data.corpus.chosen import source_problem
+    from leaven.data.corpus.rules import characters_problem
+
+    corpus = data.corpus
+    if corpus.characters is not None and (said := characters_problem(corpus.characters)):
+        return said
+    named = [*(corpus.sources or ()), *(corpus.without if "without" in corpus.model_fields_set else ())]
+    if not named or sources.is_hub(data.source):
+        return source_problem(named, (), whole=False)
+    try:
+        seen = canonical.head_groups(data.source, data.format, canonical.Slice(data.skip, data.take))
+    except (KeyError, ValueError, LeavenError):
+        return None  # reported with the source or the study's structure
+    return source_problem(named, seen, whole=False)
 
 
 def _source_problem(data: Any) -> str | None:

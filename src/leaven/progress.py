@@ -23,15 +23,15 @@ class Progress:
         self._file, self._unit, self._started, self._next = out / FOLDER / FILE, unit, time.monotonic(), 0.0
         self._first: int | None = None
 
-    def __call__(self, done: int, total: int, **more: float | None) -> None:
-        """Write that ``done`` of ``total`` units are done; ``more`` are numbers worth showing (a loss, a rate)."""
+    def __call__(self, done: int, total: int | None, **more: float | None) -> None:
+        """Write that ``done`` of ``total`` units (None: nobody knows) are done; ``more`` are numbers worth showing."""
         now = time.monotonic()
         self._first = done if self._first is None else self._first
         if now < self._next:
             return
         self._next = now + _EVERY_S
         gone, made = now - self._started, done - self._first
-        left = gone / made * (total - done) if made > 0 else None
+        left = gone / made * (total - done) if made > 0 and total is not None else None
         said = {"done": done, "total": total, "unit": self._unit, "left_s": left, **more}
         self._file.parent.mkdir(exist_ok=True)
         beside = self._file.with_name(f".{FILE}")

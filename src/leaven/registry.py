@@ -95,6 +95,11 @@ class Step(Declared):
                 return {"name": str(name), "args": dict(args or {})}
         raise ValueError("write one step as `name` or `{name: {argument: value}}`")
 
+    @property
+    def described(self) -> str:
+        """The arguments in a few words."""
+        return ", ".join(f"{name} {value}" for name, value in self.args.items())
+
     @model_serializer
     def _to_yaml(self) -> Any:
         return {self.name: self.args} if self.args else self.name
@@ -241,9 +246,11 @@ TREATMENTS = Registry("treatment", "leaven.data.treatments")
 TRAINERS = Registry("trainer", "leaven.train")
 SUITES = Registry("suite", "leaven.evaluate")
 METRICS = Registry("metric", "leaven.score")
+WRAPS = Registry("wrap", "leaven.models.wraps")
 
 format = FORMATS.register
 treatment = TREATMENTS.register
 trainer = TRAINERS.register
 suite = SUITES.register
 metric = METRICS.register
+wrap = WRAPS.register

@@ -37,6 +37,11 @@ def schema(kind: str) -> pa.Schema:
         "preferences": [*about, ("prompt", messages), ("chosen", messages), ("rejected", messages), ("margin", number)],
         # A sentence about one or several groups; toxicity is the source's own rating of how harmful it is.
         "statements": [*about, ("text", text), ("toxicity", number), ("groups", pa.list_(text))],
+        # A text of a corpus, a sentence say. score is what its source says of it; control are the tokens that go in
+        # front of it, null where none are put.
+        "texts": [*about, ("text", text), ("score", number), ("control", pa.list_(text))],
+        # What a scorer made of each text of a corpus, in the corpus's order: a number, or a word of a label column.
+        "labels": [("id", text), ("value", number), ("said", text)],
         "drops": [("id", text), ("reason", text), ("excerpt", text)],
         "ledger": [("id", text), ("step", text), ("was", text), ("became", text)],
         "encoded": [("id", text), ("input_ids", ids), ("labels", ids)],
@@ -135,8 +140,9 @@ def columns(path: Path) -> list[str]:
 
 
 def kind(path: Path) -> str:
-    """Return which kind of canonical rows a table holds: preferences or examples."""
-    return "preferences" if "chosen" in columns(path) else "examples"
+    """Return which kind of canonical rows a table holds: preferences, texts or examples."""
+    found = columns(path)
+    return "preferences" if "chosen" in found else "texts" if "control" in found else "examples"
 
 
 def read(path: Path) -> pa.Table:

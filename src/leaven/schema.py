@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, TREATMENTS, Registry
+from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, TREATMENTS, WRAPS, Registry
 from leaven.study.names import NAME
 from leaven.study.spec import Shape
 
@@ -29,7 +29,7 @@ def study_schema() -> Schema:
         del made["properties"][field]
     _place_steps(made["properties"], defs)
     _place_arms(defs)
-    for name in ("data", "arms"):
+    for name in ("data", "attributes", "arms"):
         made["properties"][name]["propertyNames"] = _NAMES
     made["properties"]["name"]["pattern"] = _NAMES["pattern"]
     partial = _in_part(made, defs)
@@ -45,6 +45,8 @@ def study_schema() -> Schema:
 def _place_steps(properties: Schema, defs: Schema) -> None:
     """Put each registry's steps where the spec says only that there is a step."""
     defs["Data"]["properties"]["format"] = _ref("format")
+    defs["Scorer"]["properties"]["metric"] = _ref("metric")
+    defs["Attribute"]["properties"]["metric"] = {"anyOf": [_ref("metric"), {"type": "null"}]}
     properties["train"]["items"] = _ref("trainer")
     properties["evaluate"]["items"] = _ref("suite")
 
@@ -53,6 +55,7 @@ def _place_arms(defs: Schema) -> None:
     """Say what an arm may hold: treatments, its own training, some of the model's fields, a sweep's scalars."""
     arm = defs["Arm"]["properties"]
     arm["treat"]["items"] = _ref("treatment")
+    arm["wraps"]["items"] = _ref("wrap")
     arm["train"] = {"anyOf": [{"type": "array", "items": _ref("trainer")}, {"type": "null"}]}
     model = copy.deepcopy(defs["Model"])
     model.pop("required", None)
@@ -96,7 +99,7 @@ def _ref(name: str) -> Schema:
 def _steps() -> Schema:
     """Return the definitions of all steps, by the kind of their registry; what they rest on is named below it."""
     defs: Schema = {}
-    for registry in (FORMATS, TREATMENTS, TRAINERS, SUITES, METRICS):
+    for registry in (FORMATS, TREATMENTS, TRAINERS, WRAPS, SUITES, METRICS):
         defs[registry.kind] = _step(registry, defs)
     return defs
 
@@ -122,7 +125,7 @@ def _arguments(registry: Registry, name: str, defs: Schema) -> Schema:
     below = made.pop("$defs", {})
     below.pop("Step", None)
     steps = {f"{_PREFIX}{inside}Step": f"{_PREFIX}{METRICS.kind}"}  # the only steps inside steps
-    taken = registry in (TREATMENTS, TRAINERS)  # arms put their sweep's values there
+    taken = registry in (TREATMENTS, TRAINERS, WRAPS)  # arms put their sweep's values there
     for model, schema in below.items():
         defs[f"{inside}{model}"] = _with_refs(_swept(schema) if taken else schema, steps)
     made = _with_refs(_swept(made) if taken else made, steps)
@@ -133,6 +136,9 @@ def _arguments(registry: Registry, name: str, defs: Schema) -> Schema:
     if registry is SUITES:
         arms = {"description": "The arms that it asks; all, unless given.", "type": ["array", "null"], "minItems": 1}
         made["properties"] = {**made["properties"], "arms": {**arms, "items": {"type": "string"}}}
+        if ways := registry.get(name).traits.get("with_tokens"):
+            said = "With which control tokens it asks arms that know some; none, unless given."
+            made["properties"]["control"] = {"description": said, "enum": [*ways, None]}
     return {**made, "title": name, "description": plugin.says}
 
 

@@ -37,7 +37,7 @@ BROKEN = {"a turn of chosen is empty": 3, "chosen is no transcript that ends wit
         ("bold/prompts", "bold", 17812, NO_PROMPT),
         ("xstest", "xstest", 338, {}),
         ("advbench", "advbench", 390, {}),
-        ("rtp_challenging", "text", 897, {}),
+        ("rtp_challenging", "rtp", 897, {}),
     ],
 )
 def test_a_published_layout_is_known_and_every_row_is_read_or_counted(

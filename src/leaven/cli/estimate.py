@@ -156,13 +156,19 @@ def number(value: Any) -> float | None:
     return float(value) if fits else None
 
 
+_RATES = {
+    "tokens_per_s": "tok", "rows_per_s": "rows", "sentences_per_s": "sentences", "documents_per_s": "documents",
+}  # fmt: skip
+
+
 def fields(progress: Mapping[str, Any]) -> tuple[str, str, str, str]:
     """Return what a running stage says of itself, in words: how far, loss, speed, time left; else empty."""
-    loss, rate, left = (number(progress.get(name)) for name in ("loss", "tokens_per_s", "left_s"))
+    loss, left = (number(progress.get(name)) for name in ("loss", "left_s"))
+    rates = ((number(progress.get(name)), unit) for name, unit in _RATES.items())
     return (
         _far(progress),
         "" if loss is None else f"loss {loss:.3g}",
-        "" if rate is None else f"{amount(rate)} tok/s",
+        next((f"{amount(rate)} {unit}/s" for rate, unit in rates if rate is not None), ""),
         "" if left is None else f"{duration(max(0.0, left))} left",
     )
 

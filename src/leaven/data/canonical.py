@@ -87,8 +87,13 @@ def makes(format: Step) -> str:
     return str(FORMATS.get(format.name).traits["makes"])
 
 
-def canonical(source: str, format: Step, part: Slice, bad_rows: str, known_as: str | None = None) -> Iterator[Batch]:
-    """Read a source in a format; raises DataError if a row is bad and ``bad_rows`` is ``error``."""
+def canonical(
+    source: str, format: Step, part: Slice, bad_rows: str, known_as: str | None = None, *, split: bool = False
+) -> Iterator[Batch]:
+    """Read a source in a format; raises DataError if a row is bad and ``bad_rows`` is ``error``.
+
+    With ``split`` rows that come in sentences have these too (see ``texts``), which no table of rows takes.
+    """
     known_as = known_as or sources.identity(source)
     plugin, prefix = FORMATS.get(format.name), sources.short_name(known_as)
     read, batch, characters = _reader(plugin, format), Batch(), 0
@@ -97,6 +102,8 @@ def canonical(source: str, format: Step, part: Slice, bad_rows: str, known_as: s
         row_id = f"{prefix}:{index}"
         try:
             made = {"id": row_id, "source": prefix, **read(raw)}
+            if not split:
+                made.pop(plugin.traits.get("split", ""), None)
             batch.rows.append(made)
             characters += _length(made)
         except (Skipped, BadRow) as reason:
@@ -160,6 +167,18 @@ def head_problem(source: str, format: Step, part: Slice, bad_rows: str) -> str |
             if bad_rows == "error":
                 return _bad(index, reason, raw)
     return None
+
+
+def head_groups(source: str, format: Step, part: Slice) -> set[str]:
+    """Return the groups that the first rows of a source belong to; rows that cannot be used have none."""
+    plugin, found = FORMATS.get(format.name), set[str]()
+    read = _reader(plugin, format)
+    for _, raw in itertools.islice(part.head(sources.read(source, None, plugin.traits.get("header"))), _HEAD):
+        try:
+            found.add(str(read(raw).get("group")))
+        except (Skipped, BadRow):
+            continue
+    return found
 
 
 def fitting(row: Row) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from leaven.data.formats import BadRow, Skipped, filled, legible, user, with_input
+from leaven.data.formats import BadRow, Skipped, filled, legible, number, user, with_input
 from leaven.registry import format
 from leaven.rows import Row
 
@@ -26,6 +26,16 @@ def bold(row: Row) -> Row:
         "completion": None,
         "group": filled(row["group"], "group"),
     }
+
+
+@format(version=1, columns=("text", "score"), makes="examples", answers=False)
+def rtp(row: Row) -> Row:
+    """RealToxicityPrompts: the beginning of a text, to go on from; its toxicity score is checked and not kept.
+
+    Go on from it with ``apply_chat_template: false``: it is no question. The space at its end is cut off.
+    """
+    number(row["score"], "score")
+    return {"prompt": [user(filled(row["text"], "text").rstrip())], "completion": None}
 
 
 @format(version=1, columns=("prompt", "type", "label"), makes="examples", answers=False)

@@ -28,7 +28,7 @@ class CrowsPairsSuite:
     measures: tuple[Measure, ...]
 
 
-@suite(version=1, reads="preferences", blind=_BLIND)
+@suite(version=1, reads="preferences", blind=_BLIND, with_tokens=("good", "each"))
 def crows_pairs(
     *,
     data: str,

@@ -114,6 +114,7 @@ def _outside(args: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str, 
 
 @suite(
     version=1,
+    own_prompts=True,
     problems=_declared,
     outside=_outside,
     blind="what a model would answer: of multiple choice only which of the given texts is likelier, so that the form "

@@ -19,7 +19,10 @@ class LikelihoodSuite:
     metrics: list[Step]
 
 
-@suite(version=1, gives=("nats", "tokens", "bytes", "prompts", "references", "others"))
+@suite(
+    version=1, gives=("nats", "tokens", "bytes", "prompts", "references", "others"),
+    also=("texts",), with_tokens=("good", "each", "labels"),
+)  # fmt: skip
 def likelihood(
     *,
     data: str,

@@ -15,6 +15,7 @@ from leaven.registry import Count, Positive, Step, suite
 
 GIVES = ("texts", "finish_reasons", "prompts", "references", "others", "labels")
 GREEDY = {"do_sample": False}
+TOKENS = ("good", "each")
 
 Called = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Metrics = Annotated[list[Step], Field(min_length=1)]
@@ -41,7 +42,7 @@ _HARMFUL = (
 )
 
 
-@suite(version=1, gives=GIVES, blind=_BOLD)
+@suite(version=1, gives=GIVES, blind=_BOLD, with_tokens=TOKENS)
 def bold(
     *,
     prompts: str,
@@ -73,7 +74,7 @@ def bold(
     )
 
 
-@suite(version=1, gives=GIVES, blind=_XSTEST)
+@suite(version=1, gives=GIVES, blind=_XSTEST, with_tokens=TOKENS)
 def xstest(
     *,
     prompts: str,
@@ -93,7 +94,7 @@ def xstest(
     return _greedy(name or prompts, prompts, metrics, max_new_tokens, apply_chat_template)
 
 
-@suite(version=1, gives=GIVES, blind=_ADVBENCH)
+@suite(version=1, gives=GIVES, blind=_ADVBENCH, with_tokens=TOKENS)
 def advbench(
     *,
     prompts: str,
@@ -112,7 +113,7 @@ def advbench(
     return _greedy(name or prompts, prompts, metrics, max_new_tokens, apply_chat_template)
 
 
-@suite(version=1, gives=GIVES, blind=_HARMFUL)
+@suite(version=1, gives=GIVES, blind=_HARMFUL, with_tokens=TOKENS)
 def harmful_instructions(
     *,
     prompts: str,

@@ -113,7 +113,16 @@ def _not_empty(value: list[str] | None) -> list[str] | None:
     return value
 
 
-@suite(version=2, gives=("texts", "finish_reasons", "prompts", "references", "others"))
+# Settings of sampling that several suites declare; None: as ``_DEFAULTS`` says.
+Temperature = Annotated[float | None, BeforeValidator(_warm), AfterValidator(_needs_sampling)]
+TopP = Annotated[Annotated[float, Field(gt=0, le=1)] | None, AfterValidator(_needs_sampling)]
+TopK = Annotated[Annotated[int, Field(ge=0)] | None, AfterValidator(_needs_sampling)]
+MinP = Annotated[Annotated[float, Field(ge=0, le=1)] | None, AfterValidator(_needs_sampling)]
+
+
+@suite(
+    version=2, gives=("texts", "finish_reasons", "prompts", "references", "others"), with_tokens=("good", "each")
+)  # fmt: skip
 def generate(  # noqa: PLR0913 - the signature is the schema
     *,
     prompts: str,
@@ -124,10 +133,10 @@ def generate(  # noqa: PLR0913 - the signature is the schema
     max_new_tokens: Annotated[Count | Literal["characters"], BeforeValidator(_limit)] = 128,
     generation_config: Literal["study", "checkpoint"] = "study",
     do_sample: bool | None = None,
-    temperature: Annotated[float | None, BeforeValidator(_warm), AfterValidator(_needs_sampling)] = None,
-    top_p: Annotated[Annotated[float, Field(gt=0, le=1)] | None, AfterValidator(_needs_sampling)] = None,
-    top_k: Annotated[Annotated[int, Field(ge=0)] | None, AfterValidator(_needs_sampling)] = None,
-    min_p: Annotated[Annotated[float, Field(ge=0, le=1)] | None, AfterValidator(_needs_sampling)] = None,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    top_k: TopK = None,
+    min_p: MinP = None,
     repetition_penalty: Positive | None = None,
     no_repeat_ngram_size: Annotated[int, Field(ge=0)] | None = None,
     num_beams: Annotated[Count | None, AfterValidator(_needs_greedy)] = None,

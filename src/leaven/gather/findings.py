@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from leaven.comparison import Comparison
 from leaven.engine.store import Store
 from leaven.evaluate.measure import AVERAGE
-from leaven.gather import records, shown, told
+from leaven.gather import conditioned, records, shown, told
 from leaven.gather.costs import stages
 from leaven.gather.measurements import dose
 from leaven.gather.samples import samples
@@ -16,6 +16,7 @@ from leaven.gather.settings import settings
 from leaven.graph import Graph
 from leaven.report.findings import ArmInfo, Findings, LedgerInfo, LockInfo, MetricInfo
 from leaven.stats.analyses import Analyses
+from leaven.study.conditioned import knows
 from leaven.study.matrix import ExpandedArm, baselines, expand, repeats
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ def findings(
         boards=list(shown.boards(graph)),
         references=list(shown.references(graph)),
         tradeoff=shown.tradeoff(graph),
+        funnels=list(conditioned.funnels(graph, store)),
+        labels=list(conditioned.labels(graph, store)),
+        balances=list(conditioned.balances(graph, store)),
+        obeyed=list(conditioned.obeyed(graph, store)),
+        asked=list(conditioned.written(graph, store)),
     )
 
 
@@ -76,7 +82,7 @@ def _arm(graph: Graph, arm: ExpandedArm) -> ArmInfo:
     is_baseline = arm.name == graph.study.compare.to or arm.name in compared.values()
     return ArmInfo(
         arm.name, _what(arm), dose(graph, arm), seeds, arm.replicate, is_baseline, repeats(arm, arms),
-        data=[f"{step.name} {step.args.get('data')}" for step in arm.train],
+        data=[f"{step.name} {step.args.get('data')}" for step in arm.train], attributes=knows(arm),
     )  # fmt: skip
 
 
@@ -86,12 +92,15 @@ def _baseline(to: str | Mapping[str, Any]) -> str:
 
 def _what(arm: ExpandedArm) -> str:
     """Say in a few words what an arm does differently."""
-    said = [f"{step.name} {records.described(step)}".strip() for step in arm.treat]
+    said = [f"{step.name} {step.described}".strip() for step in arm.treat]
     if not arm.train:
         said.append("not trained")
     if arm.own_train:
-        said += [f"{step.name} {records.described(step)}".strip() for step in arm.train]
+        said += [f"{step.name} {step.described}".strip() for step in arm.train]
     said += [f"{name} {value}" for name, value in arm.model.items()]
+    said += [f"asked with {step.name} {step.described}".strip() for step in arm.wraps]
+    if arm.snapshot is not None:
+        said.append(f"as it was at epoch {arm.snapshot:g}")
     if arm.replicate:
         said.append(f"replicate {arm.replicate}: other seeds")
     return "; ".join(said) or "the data as it is"
@@ -131,6 +140,7 @@ def _warnings(graph: Graph, store: Store, ledgers: Iterable[LedgerInfo]) -> Iter
     yield from _alone(graph)
     yield from told.of_tasks(graph, store)
     yield from told.unmoved(graph, store)
+    yield from told.of_texts(graph, store)
     for entry in ledgers:
         where = f"{entry.arm}, seed {entry.seed}"
         if entry.already:

@@ -12,26 +12,24 @@ from leaven.engine.stage import Stage
 from leaven.engine.store import Store
 from leaven.gather.measurements import dose
 from leaven.graph import Graph, WiredCell, WiredSuite
-from leaven.registry import Step
 from leaven.report.findings import DataInfo, FailureInfo, LedgerInfo, TrainingInfo
 from leaven.stats.doses.dose import series_of
 
 _EXCERPTS = 3
 
 
-def described(step: Step) -> str:
-    """Return a step's arguments in a few words."""
-    return ", ".join(f"{name} {value}" for name, value in step.args.items())
-
-
 def ledgers(graph: Graph, store: Store) -> Iterator[LedgerInfo]:
-    """Yield, per run and treatment step, what was changed and whether lower doses nest in higher ones."""
+    """Yield, per run and treatment step, what was changed and whether lower doses nest in higher ones.
+
+    Steps by labels have no dose, and are told of by ``conditioned.balances``.
+    """
     for cell in graph.cells:
         nested_in = _nesting(graph, store, cell)
         for stage in cell.treated:
             if (record := store.record(stage)) is not None:
                 excerpts = _excerpts(store.folder(stage) / "ledger.parquet")
-                for count in record["facts"]["ledger"]:
+                labelled = {step["step"] for step in record["facts"].get("control", ())}
+                for count in (one for one in record["facts"]["ledger"] if one["step"] not in labelled):
                     yield _ledger(cell, count, excerpts.get(count["step"], []), nested_in)
 
 
@@ -110,7 +108,7 @@ def _data_info(graph: Graph, name: str, identity: str, records: list[dict[str, A
     for record in records:
         for reason, count in record["facts"]["drops"].items():
             drops[reason] = drops.get(reason, 0) + count
-    how = f"{declared.format.name} {described(declared.format)}".strip() if declared.format else ""
+    how = f"{declared.format.name} {declared.format.described}".strip() if declared.format else ""
     kept, rows_in = records[-1]["facts"]["rows"], records[0]["facts"]["rows_in"]
     return DataInfo(name, declared.origin, how, rows_in, kept, drops, identity)
 

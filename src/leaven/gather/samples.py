@@ -12,6 +12,7 @@ from leaven.gather import derived
 from leaven.graph import Graph, WiredCell, WiredSuite
 from leaven.report.findings import SampleInfo
 
+_WRITTEN = ("generate", "control")  # stages whose generations are of the rows that their suite asks
 Scores = dict[tuple[str, int], dict[str, float | None]]  # (row, sample) -> metric -> value
 
 
@@ -23,7 +24,7 @@ def samples(graph: Graph, store: Store) -> Iterator[SampleInfo]:
     asked: dict[str, dict[str, Any]] = {}  # by the prompts' key: cells share them
     for cell in graph.cells:
         for suite in cell.suites:
-            if suite.told.kind != "generate" or store.record(suite.told) is None:
+            if suite.told.kind not in _WRITTEN or store.record(suite.told) is None:
                 continue
             if suite.prompts.key not in asked:
                 asked[suite.prompts.key] = _asked(store, suite)

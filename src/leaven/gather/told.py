@@ -12,18 +12,24 @@ _STILL = 0.01  # a margin of DPO's rewards; one that learnt anything ends at ten
 
 def of_tasks(graph: Graph, store: Store) -> Iterator[str]:
     """Yield what benchmarks say of themselves, once: tasks left out, rows that differ, requests that were cut."""
-    known: set[str] = set()
+    said: list[str] = []
+    for suite in (suite for cell in graph.cells for suite in cell.suites):
+        record = store.record(suite.told) if suite.told.kind == "harness" else None
+        facts = record["facts"] if record is not None else {}
+        said += [f"{suite.name}: {note}" for note in facts.get("notes", ())]
+        if cut := facts.get("truncated"):
+            said.append(f"{suite.name}: {cut} requests were longer than the model's context, and cut from the left")
+    yield from dict.fromkeys(said)
+
+
+def of_texts(graph: Graph, store: Store) -> Iterator[str]:
+    """Yield what trainings on labelled texts say of themselves, once: classes that are rare, tokens of few texts."""
+    said: list[str] = []
     for cell in graph.cells:
-        for suite in cell.suites:
-            record = store.record(suite.told) if suite.told.kind == "harness" else None
-            facts = record["facts"] if record is not None else {}
-            said = [f"{suite.name}: {note}" for note in facts.get("notes", ())]
-            if cut := facts.get("truncated"):
-                said.append(f"{suite.name}: {cut} requests were longer than the model's context, and cut from the left")
-            for one in said:
-                if one not in known:
-                    yield one
-                known.add(one)
+        made = [*cell.treated, *(stage for stage in cell.stages.values() if stage.kind in ("fit", "blocks"))]
+        for record in filter(None, map(store.record, made)):
+            said += [f"{cell.cell.arm.name}: {one}" for one in record["facts"].get("warnings", ())]
+    yield from dict.fromkeys(said)
 
 
 def unmoved(graph: Graph, store: Store) -> Iterator[str]:

@@ -8,6 +8,11 @@ from typing import Any, TypeVar
 One = TypeVar("One")
 
 
+def vocabulary(model: Any) -> int:
+    """Return how many scores a model gives at each place; asked of its config, as an adapter may wrap the embedding."""
+    return int(model.config.get_text_config().vocab_size)
+
+
 def packed(rows: Iterable[One], fits: Callable[[int, One], bool]) -> Iterator[list[One]]:
     """Yield rows in batches; ``fits`` says whether a batch of so many rows may end with this one, one row always may.
 

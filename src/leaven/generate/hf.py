@@ -8,32 +8,44 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import ModelError
+from leaven.generate.batches import vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_MOST_ROWS = 64
+_MOST_ROWS = 256
 _MOST_TOKENS = 64 * 512  # of prompt and answer in one batch
+_MOST_SCORES = 64 * 8192  # rows times vocabulary; 64 rows whatever the vocabulary
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One answer to be generated: the item, which of its samples, the prompt's ids, and a limit of its own if any."""
+    """One answer to be generated: the item, which of its samples, the prompt's ids, and a limit of its own if any.
+
+    ``noise`` is the item whose noise it draws with, None for its own: what is asked in several ways draws alike.
+    ``unseen`` ids at its beginning (a start token, say) are nothing that penalties on what was said look at.
+    """
 
     item: str
     sample: int
     ids: list[int]
     limit: int | None = None
+    noise: str | None = None
+    unseen: int = 0
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How answers are drawn: ``sampling`` by transformers' names, the seed of the noise, where answers end."""
+    """How answers are drawn: ``sampling`` by transformers' names, the seed of the noise, where answers end.
+
+    ``banned`` ids are never told: they are ruled out before anything else is done to the scores.
+    """
 
     max_new_tokens: int
     sampling: dict[str, Any]
     seed: int
     stop_ids: Sequence[int]
+    banned: Sequence[int] = ()
 
     def limit(self, prompt: Prompt) -> int:
         """Return how many tokens a prompt's answer may have."""
@@ -56,9 +68,9 @@ def generate(
     """
     model.eval()
     queue = sorted(_asked(prompts, decoding), key=lambda same: (decoding.limit(same[0]), len(same[0].ids)))
-    most = len(queue)
+    most, widest = len(queue), _widest(model)
     while queue:
-        batch = queue[: _fitting(queue, most, decoding)]
+        batch = queue[: _fitting(queue, most, widest, decoding)]
         made = _tried(model, tokenizer, batch, decoding)
         if made is None:
             most = len(batch) // 2
@@ -77,7 +89,12 @@ def _asked(prompts: Sequence[Prompt], decoding: Decoding) -> list[list[Prompt]]:
     return list(items.values())
 
 
-def _fitting(queue: Sequence[Sequence[Prompt]], most: int, decoding: Decoding) -> int:
+def _widest(model: Any) -> int:
+    """Return how many rows a batch may have: more of a small vocabulary, where a step costs little beside its start."""
+    return min(_MOST_ROWS, max(64, _MOST_SCORES // vocabulary(model)))
+
+
+def _fitting(queue: Sequence[Sequence[Prompt]], most: int, widest: int, decoding: Decoding) -> int:
     """Return how many of the next are answered together, of similar limit and length, as many as fit."""
     longest = 0
     for count, (prompt, *_) in enumerate(queue):
@@ -85,7 +102,7 @@ def _fitting(queue: Sequence[Sequence[Prompt]], most: int, decoding: Decoding) -
         longest = max(longest, len(prompt.ids) + limit)
         rows = (count + 1) * decoding.beams
         other = decoding.beams > 1 and limit != decoding.limit(queue[0][0])  # a search has one limit
-        if count and (count == most or other or rows > _MOST_ROWS or rows * longest > _MOST_TOKENS):
+        if count and (count == most or other or rows > widest or rows * longest > _MOST_TOKENS):
             return count
     return len(queue)
 
@@ -125,14 +142,15 @@ def _answer(model: Any, tokenizer: Any, batch: Sequence[Sequence[Prompt]], decod
 
     from leaven.generate.beams import search
     from leaven.generate.endings import Endings
-    from leaven.generate.sampler import processors, row_key
+    from leaven.generate.sampler import Rules, processors, row_key
 
     firsts = [same[0] for same in batch]
     pad, width = tokenizer.pad_token_id, max(len(prompt.ids) for prompt in firsts)
     padding = [width - len(prompt.ids) for prompt in firsts]
     inputs = _padded(firsts, padding, pad, model.device)
-    keys = [row_key(decoding.seed, prompt.item, prompt.sample) for prompt in firsts]
-    changes = processors(decoding.sampling, keys, padding, width, model.device)
+    keys = [row_key(decoding.seed, prompt.noise or prompt.item, prompt.sample) for prompt in firsts]
+    rules = Rules(decoding.banned, decoding.stop_ids, [prompt.unseen for prompt in firsts])
+    changes = processors(decoding.sampling, keys, padding, width, model.device, rules)
     endings = Endings(tokenizer, decoding.stop_ids, decoding.sampling.get("stop_strings", ()))
     limits = [decoding.limit(prompt) for prompt in firsts]
     with torch.inference_mode(), _own_settings(model, _settings(decoding, max(limits), pad)):

@@ -17,8 +17,10 @@ Pairs = Mapping[str, tuple[str, str]]  # a row's id -> the more stereotypical se
 Found = dict[str, tuple[float | None, float | None, str | None]]  # -> log-probabilities, and why there is none
 
 
-def unreadable(tokenizer: Any, pairs: Pairs, context: int | None, *, bos: bool, masked: bool) -> dict[str, str]:
-    """Return, by row, why a pair cannot be scored; those that can are not in it."""
+def unreadable(
+    tokenizer: Any, pairs: Pairs, context: int | None, *, bos: bool, masked: bool, front: int = 0
+) -> dict[str, str]:
+    """Return, by row, why a pair cannot be scored; those that can are not in it. ``front``: how many control tokens."""
     spelled = specials(tokenizer)
     around = tokenizer.num_special_tokens_to_add() if masked else int(bos)
     found = {}
@@ -26,28 +28,39 @@ def unreadable(tokenizer: Any, pairs: Pairs, context: int | None, *, bos: bool, 
         lengths = [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]]
         if any(token in text for token in spelled for text in texts):
             found[row] = HELD
-        elif context is not None and max(lengths) + around > context:
+        elif context is not None and max(lengths) + around + front > context:
             found[row] = "longer than the model's context"
         elif min(lengths) + around < 2:
             found[row] = "one token alone: nothing says what comes first"
     return found
 
 
-def by_causal(model: Any, tokenizer: Any, pairs: Pairs, *, bos: bool = False, shared: bool = False) -> Found:
+def by_causal(
+    model: Any,
+    tokenizer: Any,
+    pairs: Pairs,
+    *,
+    bos: bool = False,
+    shared: bool = False,
+    front: Sequence[int] = (),
+    without: Sequence[int] = (),
+) -> Found:
     """Return the log-probability of each sentence: of its tokens after the first, each given all before it.
 
     No chat template. Without ``bos`` the first token is read and not scored; with it a BOS (EOS, where the tokenizer
     has no BOS) stands before the sentence, and every token is scored. ``shared``: only the tokens that both sentences
-    have, behind the first that differs (those before it are equally likely). Batched; equal whatever the batch in
-    float32.
+    have, behind the first that differs (those before it are equally likely). ``front``: control tokens before the
+    sentence, behind the BOS; the same tokens count as without them. ``without``: as for ``likelihood.read``. Batched;
+    equal whatever the batch in float32.
     """
     before, wanted = [_beginning(tokenizer)] if bos else [], []
     for row, texts in pairs.items():
         both = [[*before, *ids] for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
         counted = _behind_the_first_that_differs(*both) if shared else [list(range(1, len(ids))) for ids in both]
-        named = zip(SIDES, both, counted, texts, strict=True)
-        wanted += [Reading(f"{side}:{row}", ids, places, len(text.encode())) for side, ids, places, text in named]
-    told = {one["id"]: one["nats"] for one in read(model, tokenizer.pad_token_id, wanted)}
+        for side, ids, places, text in zip(SIDES, both, counted, texts, strict=True):
+            asked, later = [*before, *front, *ids[len(before) :]], [place + len(front) for place in places]
+            wanted.append(Reading(f"{side}:{row}", asked, later, len(text.encode())))
+    told = {one["id"]: one["nats"] for one in read(model, tokenizer.pad_token_id, wanted, without)}
     nothing = "nothing that both share follows the words that differ"
     return {row: _found(told[f"more:{row}"], told[f"less:{row}"], nothing) for row in pairs}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from leaven.data import chat
+from leaven.data.front import put
 from leaven.generate import likelihood
 from leaven.generate.batches import halved, packed
 from leaven.models import reading
@@ -29,27 +30,32 @@ class Conversation:
     ids: list[int]
 
 
-def log_probabilities(model: Any, tokenizer: Any, rows: Sequence[Row]) -> Iterator[Told]:
+def log_probabilities(
+    model: Any, tokenizer: Any, rows: Sequence[Row], front: Sequence[int] = (), without: Sequence[int] = ()
+) -> Iterator[Told]:
     """Yield the summed log-probability of each answer's own text, given its prompt, in no particular order.
 
     Counted as by the verb ``likelihood``: what the chat template puts around the answer, EOS too, is read and not
-    counted. The score is null where nothing can be counted.
+    counted. The score is null where nothing can be counted. ``front``: control tokens in front of both conversations;
+    ``without``: ids that the model is not to expect anywhere.
     """
     wanted = []
     for side in SIDES:
         shown = [{**row, "completion": row[side]} for row in rows]
-        wanted += [replace(one, id=f"{side}:{one.id}") for one in likelihood.readings(tokenizer, shown)]
-    for one in likelihood.read(model, tokenizer.pad_token_id, wanted):
+        read = likelihood.readings(tokenizer, shown)
+        asked = [likelihood.behind(tokenizer, one, front) for one in read] if front else read
+        wanted += [replace(one, id=f"{side}:{one.id}") for one in asked]
+    for one in likelihood.read(model, tokenizer.pad_token_id, wanted, without):
         side, _, row = one["id"].partition(":")
         yield row, side, None if one["nats"] is None else -one["nats"], one["tokens"]
 
 
-def conversations(tokenizer: Any, rows: Sequence[Row]) -> list[Conversation]:
-    """Encode each row's two whole conversations by the chat template, as they are trained on."""
+def conversations(tokenizer: Any, rows: Sequence[Row], front: Sequence[int] = ()) -> list[Conversation]:
+    """Encode each row's two whole conversations by the chat template, as they are trained on, behind control tokens."""
     made = []
     for side in SIDES:
         texts = [chat.render(tokenizer, [*row["prompt"], *row[side]]) for row in rows]
-        encoded = chat.ids(tokenizer, texts)
+        encoded = [put(tokenizer, ids, front) for ids in chat.ids(tokenizer, texts)]
         made += [Conversation(row["id"], side, ids) for row, ids in zip(rows, encoded, strict=True)]
     return made
 

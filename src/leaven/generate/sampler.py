@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -112,17 +113,70 @@ class PaddingUnseen(LogitsProcessor):  # type: ignore[misc] # transformers is un
         self._padding = self._padding[rows]
 
 
-def processors(sampling: dict[str, Any], keys: Sequence[int], padding: Sequence[int], width: int, device: Any) -> Any:
+class Banned(LogitsProcessor):  # type: ignore[misc] # transformers is untyped
+    """Rules ids out of every row, so that what is drawn is the softmax of the others."""
+
+    def __init__(self, ids: Sequence[int], device: Any):
+        self._ids = torch.tensor(sorted(set(ids)), dtype=torch.int64, device=device)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return the scores without these ids."""
+        return scores.index_fill(1, self._ids, -torch.inf)
+
+
+class Unended(LogitsProcessor):  # type: ignore[misc] # transformers is untyped
+    """Lets no row end before it is long enough; ``until`` is the length, pads included, from which each row may."""
+
+    def __init__(self, until: torch.Tensor, stop_ids: Sequence[int]):
+        self._until = until
+        self._stop_ids = torch.tensor(sorted(set(stop_ids)), dtype=torch.int64, device=until.device)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return the scores, without the stop ids where a row is still too short."""
+        each = input_ids.shape[0] // self._until.shape[0]  # beams of one row stand together
+        short = (input_ids.shape[1] < self._until).repeat_interleave(each)[:, None]
+        return torch.where(short, scores.index_fill(1, self._stop_ids, -torch.inf), scores)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Go on with these rows of the batch alone."""
+        self._until = self._until[rows]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is not the sampling's: ids that never come, ids that end a row, how many ids each row's penalties skip."""
+
+    banned: Sequence[int] = ()
+    stop_ids: Sequence[int] = ()
+    unseen: Sequence[int] = ()
+
+
+_NO_RULES = Rules()
+
+
+def processors(
+    sampling: dict[str, Any],
+    keys: Sequence[int],
+    padding: Sequence[int],
+    width: int,
+    device: Any,
+    rules: Rules = _NO_RULES,
+) -> Any:
     """Return what is done to the logits, in transformers' order: penalties, temperature, filters, each row's noise.
 
-    ``padding`` is how many pads each row begins with, ``width`` the length of the padded prompts.
+    ``padding`` is how many pads each row begins with, ``width`` the length of the padded prompts. What is banned goes
+    first, so that a filter such as ``top_p`` is of what is left.
     """
-    made = LogitsProcessorList()
-    shifts = torch.tensor(list(padding), dtype=torch.int64, device=device)
+    made = LogitsProcessorList([Banned(rules.banned, device)] if rules.banned else [])
+    pads = torch.tensor(list(padding), dtype=torch.int64, device=device)
+    shifts = pads + torch.tensor(list(rules.unseen), dtype=torch.int64, device=device) if any(rules.unseen) else pads
     if sampling.get("repetition_penalty", 1.0) != 1.0:
         made.append(PaddingUnseen(RepetitionPenaltyLogitsProcessor(float(sampling["repetition_penalty"])), shifts))
     if sampling.get("no_repeat_ngram_size", 0):
         made.append(PaddingUnseen(NoRepeatNGramLogitsProcessor(sampling["no_repeat_ngram_size"]), shifts))
+    if sampling.get("min_length", 0) or sampling.get("min_new_tokens", 0):
+        whole, new = sampling.get("min_length", 0), sampling.get("min_new_tokens", 0)
+        made.append(Unended((pads + whole).clamp(min=width + new), rules.stop_ids))
     if sampling.get("do_sample", True):
         made.extend([*_filters(sampling), RowNoise(keys, width, device)])
     return made

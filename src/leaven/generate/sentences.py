@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import ModelError
-from leaven.generate.batches import halved
+from leaven.generate.batches import halved, vocabulary
 from leaven.generate.spellings import HELD, specials
 from leaven.rows import Row
 
@@ -45,11 +45,11 @@ class Sentence:
 
 @dataclass(frozen=True)
 class _Reading:
-    """One row of a batch; of a masked model ``place`` is the one that is hidden."""
+    """One row of a batch; ``place`` is the first that counts, of a masked model the one that is hidden."""
 
     at: int  # which sentence
     ids: tuple[int, ...]
-    place: int = 0
+    place: int
 
 
 def unreadable(tokenizer: Any, rows: Sequence[Row]) -> dict[str, str]:
@@ -58,37 +58,48 @@ def unreadable(tokenizer: Any, rows: Sequence[Row]) -> dict[str, str]:
     return {row["id"]: HELD for row in rows if any(token in row["text"] for token in spelled)}
 
 
-def encoded(tokenizer: Any, rows: Sequence[Row], *, bos: bool = False, masked: bool = False) -> list[Sentence]:
+def encoded(
+    tokenizer: Any, rows: Sequence[Row], *, bos: bool = False, masked: bool = False, front: Sequence[int] = ()
+) -> list[Sentence]:
     """Encode rows with ``id`` and ``text``; raises ModelError if ``bos`` is asked for and there is none.
 
     What is ``unreadable`` is to be left out before. Without ``bos`` a text of one token counts none: nothing stands
-    before it. A masked model has its own special tokens around the text, and ``bos`` says nothing to it.
+    before it. A masked model has its own special tokens around the text, and ``bos`` says nothing to it. ``front``:
+    control tokens before the text, behind the BOS; the same tokens count as without them.
     """
     if not rows:
         return []
-    front = _front(tokenizer) if bos and not masked else ()
+    start = _start(tokenizer) if bos and not masked else ()
     made = tokenizer([row["text"] for row in rows], add_special_tokens=masked, return_special_tokens_mask=masked)
     marks = made.get("special_tokens_mask", itertools.repeat(None))
     found = []
     for row, ids, special in zip(rows, made["input_ids"], marks, strict=False):
-        whole = (*front, *ids)
-        counted = range(1, len(whole)) if special is None else (at for at, mark in enumerate(special) if not mark)
+        whole = (*start, *front, *ids)
+        first = len(front) + 1
+        counted = range(first, len(whole)) if special is None else (at for at, mark in enumerate(special) if not mark)
         found.append(Sentence(row["id"], whole, tuple(counted), len(row["text"].encode())))
     return found
 
 
-def _front(tokenizer: Any) -> tuple[int, ...]:
+def _start(tokenizer: Any) -> tuple[int, ...]:
     if tokenizer.bos_token_id is None:
         raise ModelError("the tokenizer has no BOS token to put before a text; take `bos: true` out")
     return (int(tokenizer.bos_token_id),)
 
 
-def read(model: Any, sentences: Sequence[Sentence], context: int | None, mask: int | None = None) -> Iterator[Row]:
+def read(
+    model: Any,
+    sentences: Sequence[Sentence],
+    context: int | None,
+    mask: int | None = None,
+    without: Sequence[int] = (),
+) -> Iterator[Row]:
     """Yield a row of schema *likelihoods* for each sentence, in no particular order.
 
     ``mask`` is the mask token's id of a masked model, None for a causal one. ``nats`` is minus the sum of the counted
     tokens' log-probabilities; null where none counts and where the sentence is longer than the ``context``, which is
-    never cut.
+    never cut. ``without``: ids that a causal model is not to expect anywhere (control tokens by which its vocabulary
+    was grown); the rest is renormalised.
     """
     readable = [bool(one.counted) and (context is None or len(one.ids) <= context) for one in sentences]
     for one, is_read in zip(sentences, readable, strict=True):
@@ -99,9 +110,9 @@ def read(model: Any, sentences: Sequence[Sentence], context: int | None, mask: i
         _Reading(at, one.ids, place)
         for at, one in enumerate(sentences)
         if readable[at]
-        for place in ((0,) if mask is None else one.counted)
+        for place in (one.counted[:1] if mask is None else one.counted)
     ]
-    for reading, value, tokens in _values(model, wanted, mask):
+    for reading, value, tokens in _values(model, wanted, mask, without):
         at = reading.at
         nats[at], missing[at] = nats[at] + value, missing[at] - tokens
         if not missing[at]:
@@ -112,18 +123,20 @@ def _row(one: Sentence, nats: float | None) -> Row:
     return {"id": one.id, "nats": nats, "tokens": len(one.counted), "bytes": one.bytes}
 
 
-def _values(model: Any, wanted: Sequence[_Reading], mask: int | None) -> Iterator[tuple[_Reading, float, int]]:
+def _values(
+    model: Any, wanted: Sequence[_Reading], mask: int | None, without: Sequence[int]
+) -> Iterator[tuple[_Reading, float, int]]:
     """Yield each reading with its nats and how many tokens these are of; batches go side by side over the cores."""
     on_cpu = model.device.type == "cpu"
     limit = _TOKENS_ON_CPU if on_cpu else _TOKENS_ON_GPU
-    limit = min(limit, _MOST_LOGITS // int(model.get_input_embeddings().num_embeddings))
+    limit = min(limit, _MOST_LOGITS // vocabulary(model))
     batches = list(_batches(sorted(wanted, key=lambda one: (len(one.ids), one.at, one.place)), limit))
-    told = functools.partial(_told, model, mask=mask)
+    told = functools.partial(_told, model, mask=mask, without=without)
     model.eval()
     with _side_by_side(on_cpu) as each:
         for batch, found in zip(batches, each(lambda one: halved(one, told), batches), strict=True):
-            tokens = len(batch[0].ids) - 1 if mask is None else 1
-            yield from ((reading, value, tokens) for reading, value in zip(batch, found, strict=True))
+            for reading, value in zip(batch, found, strict=True):
+                yield reading, value, len(reading.ids) - reading.place if mask is None else 1
 
 
 def _batches(readings: Sequence[_Reading], limit: int) -> Iterator[list[_Reading]]:
@@ -151,21 +164,26 @@ def _side_by_side(on_cpu: bool) -> Iterator[Callable[..., Any]]:
             torch.set_num_threads(cores)
 
 
-def _told(model: Any, batch: Sequence[_Reading], mask: int | None) -> list[float]:
+def _told(model: Any, batch: Sequence[_Reading], mask: int | None, without: Sequence[int]) -> list[float]:
     """Return the nats of each reading."""
     import torch
 
     with torch.inference_mode():
-        return _causal(model, batch) if mask is None else _masked(model, batch, mask)
+        return _causal(model, batch, without) if mask is None else _masked(model, batch, mask)
 
 
-def _causal(model: Any, batch: Sequence[_Reading]) -> list[float]:
+def _causal(model: Any, batch: Sequence[_Reading], without: Sequence[int]) -> list[float]:
     import torch
 
     ids = torch.tensor([one.ids for one in batch], device=model.device)
     logits = model(input_ids=ids, use_cache=False).logits
+    if without:
+        logits[..., list(without)] = float("-inf")
     # What the last token tells is left out, by a target that counts nothing: without it the logits would be copied.
     following = torch.nn.functional.pad(ids[:, 1:], (0, 1), value=_NOTHING)
+    for row, one in enumerate(batch):
+        if one.place > 1:  # control tokens are in front, and are read only
+            following[row, : one.place - 1] = _NOTHING
     each = _nats(logits.flatten(0, 1), following.flatten())
     found: list[float] = each.view(len(batch), -1).sum(dim=1).tolist()
     return found

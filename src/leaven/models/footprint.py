@@ -50,9 +50,9 @@ def shape(base: Base) -> Shape | None:
         return None
     try:
         config = json.loads((Path(base.path) / "config.json").read_text(encoding="utf-8"))
-        parameters = sum(map(_parameters, _weight_files(Path(base.path))))
-        names = ("hidden_size", "num_hidden_layers", "vocab_size")
-        hidden, layers, words = (int(config.get(name) or 0) for name in names)
+        hidden, layers, words = (_stated(config, *names) for names in _NAMES)
+        files = _weight_files(Path(base.path))
+        parameters = sum(map(_parameters, files)) if files else _guessed(hidden, layers, words)
     except (
         OSError,
         ValueError,
@@ -63,6 +63,18 @@ def shape(base: Base) -> Shape | None:
     ):  # loading it will say what is wrong
         return None
     return Shape(parameters, hidden, layers, words, _BYTES[base.dtype])
+
+
+_NAMES = (("hidden_size", "n_embd"), ("num_hidden_layers", "n_layer"), ("vocab_size",))  # the second are GPT-2's
+
+
+def _stated(config: dict[str, Any], *names: str) -> int:
+    return next((int(config[name]) for name in names if config.get(name)), 0)
+
+
+def _guessed(hidden: int, layers: int, words: int) -> int:
+    """Return about how many parameters a transformer has of which there is a config alone (Kaplan et al. 2020)."""
+    return 12 * layers * hidden**2 + words * hidden
 
 
 def _weight_files(folder: Path) -> list[Path]:

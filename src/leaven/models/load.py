@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import ModelError
+from leaven.models import grown
 from leaven.models.ref import Base, ModelRef, folder_identity
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def origin_of(model: Base) -> dict[str, Any]:
 
 
 def tokenizer(model: Base) -> PreTrainedTokenizerBase:
-    """Load the base's tokenizer with the study's template and special tokens; without a pad token, EOS pads."""
+    """Load the base's tokenizer with the study's template, special and added tokens; without a pad token, EOS pads."""
     from transformers import AutoTokenizer
 
     try:
@@ -60,6 +61,7 @@ def tokenizer(model: Base) -> PreTrainedTokenizerBase:
         raise ModelError(f"the tokenizer of {name_of(model)} has no EOS token; set model.eos_token")
     if loaded.pad_token_id is None:
         loaded.pad_token = loaded.eos_token  # the doctor reports it; padding is masked by position everywhere
+    grown.add_tokens(loaded, model.added_tokens)
     return loaded
 
 
@@ -80,9 +82,48 @@ def _set_token(loaded: Any, name: str, token: str) -> None:
     setattr(loaded, name, token)
 
 
-def causal_lm(model: Base) -> PreTrainedModel:
-    """Load the base's weights for next-token prediction, in the study's dtype, onto the GPU or GPUs if there are."""
-    return weights(name_of(model), **origin_of(model), **manner_of(model))
+def causal_lm(model: Base, seed: int | None = None) -> PreTrainedModel:
+    """Load the base's weights for next-token prediction, in the study's dtype, onto the GPU or GPUs if there are.
+
+    Where the base says ``from_config``, the seed of a training draws them. Raises ModelError if there is no seed then.
+    """
+    if model.from_config:
+        return _drawn(model, seed)
+    return based(model)
+
+
+def based(model: Base, **kind: Any) -> Any:
+    """Load a base's weights, grown by its added tokens; ``kind`` says under which head, as for ``weights``."""
+    if model.from_config:
+        raise ModelError(_UNTRAINED)
+    loaded = weights(name_of(model), **origin_of(model), **manner_of(model), **kind)
+    return _grown(model, loaded)
+
+
+_UNTRAINED = (
+    "model.from_config draws weights anew for each training, so there is no base to ask, to put an adapter over or to "
+    "compare with; train the arm whole (`sft` or `lm` without peft), or take from_config out"
+)
+
+
+def _drawn(model: Base, seed: int | None) -> Any:
+    import torch
+    import transformers
+
+    if seed is None:
+        raise ModelError(_UNTRAINED)
+    shape, auto = config(model), transformers.AutoModelForCausalLM
+    how = {name: value for name, value in manner_of(model).items() if name != "device_map"}
+    with torch.random.fork_rng():  # on all devices, and the weights are drawn on the CPU
+        torch.manual_seed(seed)
+        loaded = _grown(model, auto.from_config(shape, trust_remote_code=model.trust_remote_code, **how))
+    return _placed(loaded)
+
+
+def _grown(model: Base, loaded: Any) -> Any:
+    if model.added_tokens:
+        grown.grow(loaded, grown.ids(tokenizer(model), model.added_tokens))
+    return loaded
 
 
 def manner_of(model: Base) -> dict[str, Any]:
@@ -136,8 +177,11 @@ def under(model: Any, adapter: Path) -> Any:
     """Put the adapter in a folder over a model; raises ModelError if a weight of it is missing or unknown."""
     from peft import PeftModel
 
+    rows = model.get_input_embeddings().num_embeddings
     over = PeftModel.from_pretrained(model, adapter, local_files_only=True)
     prove_adapter(over, adapter)
+    # Where the adapter has rows of its own, PEFT's layer around the embedding does not say how many there are in all.
+    over.get_input_embeddings().num_embeddings = rows
     return over
 
 
@@ -154,17 +198,16 @@ def continued(
             "this is a reward model: it gives a text a number, and neither generates nor is trained on as a policy; "
             "ask the training before it, or take the steps after `reward` out of this arm"
         )
-    called, origin = left_by(folder, base_path, device_map)
-    return weights(called, **origin), adapter_of(folder)
+    return left_by(folder, base_path, device_map), adapter_of(folder)
 
 
-def left_by(folder: Path, base_path: Path | None, device_map: str | None) -> tuple[str, dict[str, Any]]:
-    """Say how the whole weights of an artefact are loaded, or those that its adapter lies over."""
+def left_by(folder: Path, base_path: Path | None, device_map: str | None, **kind: Any) -> Any:
+    """Load the whole weights of an artefact, or those that its adapter lies over; ``kind`` as for ``weights``."""
     below = _below(folder, base_path, device_map)
     if adapter_of(folder) is not None and not whole_weights(folder):
-        return name_of(below), {**origin_of(below), **manner_of(below)}
-    origin = {"pretrained_model_name_or_path": folder, "local_files_only": True}
-    return "the trained artefact", {**origin, "trust_remote_code": below.trust_remote_code, **manner_of(below)}
+        return based(below, **kind)
+    origin = {"pretrained_model_name_or_path": folder, "local_files_only": True, **manner_of(below), **kind}
+    return weights("the trained artefact", trust_remote_code=below.trust_remote_code, **origin)
 
 
 def adapter_of(folder: Path) -> Path | None:
@@ -207,15 +250,32 @@ def prove_adapter(model: Any, folder: Path, new: str | None = None) -> None:
 
     PEFT only warns where one is missing and drops what it does not know: those layers would answer as the base.
     """
-    from peft import get_peft_model_state_dict
     from safetensors import safe_open
 
     with safe_open(folder / "adapter_model.safetensors", framework="pt") as stored:
         there = set(stored.keys())
-        asked = {name for name in get_peft_model_state_dict(model) if new is None or f".{new}." not in f".{name}."}
+        asked = {name for name in adapter_weights(model) if new is None or f".{new}." not in f".{name}."}
+    if new is not None:  # the head of the next token is gone, and with it the rows that it had for added tokens
+        there = {name for name in there if name in asked or not name.endswith(".token_adapter.trainable_tokens_delta")}
     for how, names in (("lacks", asked - there), ("has unknown", there - asked)):
         if names:
             raise ModelError(f"the adapter {how} {len(names)} weights, first {min(names)}")
+
+
+def adapter_weights(model: Any) -> dict[str, Any]:
+    """Return what is saved of a model's adapter. Of a grown embedding the new rows alone: the base makes the others."""
+    from peft import get_peft_model_state_dict
+
+    found: dict[str, Any] = get_peft_model_state_dict(model, save_embedding_layers=whole_embedding(model))
+    return found
+
+
+def whole_embedding(model: Any) -> Any:
+    """Return PEFT's ``save_embedding_layers`` for a model under an adapter: not where it trains rows of its own.
+
+    Left to itself PEFT would see that the vocabulary is another than the base's, and save all of the embedding.
+    """
+    return "auto" if model.peft_config["default"].trainable_token_indices is None else False
 
 
 def device_facts(model: Any) -> dict[str, Any]:

@@ -13,16 +13,20 @@ SIDES = ("chosen_ids", "rejected_ids")
 
 def log_probabilities(model: Any, pair: Row) -> tuple[float, float]:
     """Return the log-probability of each answer of an encoded pair, summed over its tokens (nats); read alone."""
+    after = len(pair["prompt_ids"])
+    chosen, rejected = (log_probability(model, pair["prompt_ids"] + pair[side], after) for side in SIDES)
+    return chosen, rejected
+
+
+def log_probability(model: Any, text: Sequence[int], after: int = 1) -> float:
+    """Return the log-probability of a text, given as ids, summed over its tokens but the first ``after`` (nats)."""
     import torch
 
-    told = []
-    for side in SIDES:
-        ids = torch.tensor([pair["prompt_ids"] + pair[side]], device=model.device)
-        with torch.no_grad():
-            logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0, :-1]
-            each = torch.log_softmax(logits.float(), dim=-1).gather(1, ids[0, 1:, None])[:, 0]
-        told.append(float(each[len(pair["prompt_ids"]) - 1 :].sum()))
-    return told[0], told[1]
+    ids = torch.tensor([list(text)], device=model.device)
+    with torch.no_grad():
+        logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0, :-1]
+        each = torch.log_softmax(logits.float(), dim=-1).gather(1, ids[0, 1:, None])[:, 0]
+    return float(each[after - 1 :].sum())
 
 
 def rewards(model: Any, texts: Sequence[Sequence[int]]) -> list[float]:

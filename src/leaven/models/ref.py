@@ -27,8 +27,9 @@ _TEMPLATES = "leaven.models"
 class Base:
     """A base model: what enters keys (``as_args``), and what does not.
 
-    ``path`` is where a local base lies, None for one of the hub; ``device_map`` is accelerate's word for how the
-    model is laid over several GPUs, None for one.
+    ``added_tokens`` are special tokens that the vocabulary is grown by; ``from_config`` takes the base's shape and
+    tokenizer and draws its weights anew. ``path`` is where a local base lies, None for one of the hub; ``device_map``
+    is accelerate's word for how the model is laid over several GPUs, None for one.
     """
 
     identity: str
@@ -38,21 +39,26 @@ class Base:
     chat_template: str | None = None
     pad_token: str | None = None
     eos_token: str | None = None
+    added_tokens: tuple[str, ...] = ()
+    from_config: bool = False
     path: str | None = field(default=None, compare=False)
     device_map: str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "added_tokens", tuple(self.added_tokens))  # a stage's arguments have lists
 
     def as_args(self) -> dict[str, Any]:
         """Return what determines the model's behaviour, for a stage's arguments; defaults are left out."""
         plain, around = Base(identity=""), {"path", "device_map"}
         said = {name: value for name, value in asdict(self).items() if name not in around}
-        return {name: value for name, value in said.items() if value != getattr(plain, name)}
+        found = {name: value for name, value in said.items() if value != getattr(plain, name)}
+        return {**found, "added_tokens": list(self.added_tokens)} if self.added_tokens else found
 
     @property
     def weight_bytes(self) -> int | None:
-        """The size of a local base's weights on disk, None for one of the hub."""
-        if self.path is None:
-            return None
-        return sum(file.stat().st_size for file in Path(self.path).glob("*.safetensors"))
+        """The size of a local base's weights on disk, None for one of the hub, or of which there is a config alone."""
+        files = [] if self.path is None else list(Path(self.path).glob("*.safetensors"))
+        return sum(file.stat().st_size for file in files) if files else None
 
     @property
     def hub_name(self) -> tuple[str, str]:
@@ -95,11 +101,14 @@ def resolve(model: dict[str, Any], *, ask: bool = True) -> Base:
     """
     name, revision = model["model_name_or_path"], model.get("revision")
     folder = local_folder(name)
-    about = {key: model.get(key) for key in ("attn_implementation", "pad_token", "eos_token", "device_map")}
+    about: dict[str, Any] = {
+        key: model.get(key) for key in ("attn_implementation", "pad_token", "eos_token", "device_map")
+    }
     return Base(
         identity=folder_identity(folder) if folder else f"hub:{name}@{commit(name, revision, ask=ask)}",
         dtype=model.get("dtype", "float32"),
         trust_remote_code=bool(model.get("trust_remote_code")),
+        from_config=bool(model.get("from_config")),
         chat_template=chat_template(model.get("chat_template_path")),
         path=str(folder.resolve()) if folder else None,
         **about,
@@ -133,7 +142,7 @@ def _folder_problem(folder: Path, model: dict[str, Any]) -> str | None:
     files = {path.name for path in folder.iterdir()}
     if "config.json" not in files:
         return f"{folder} has no config.json: it is no model folder"
-    if not any(name.endswith(".safetensors") for name in files):
+    if not model.get("from_config") and not any(name.endswith(".safetensors") for name in files):
         return f"{folder} has no *.safetensors; convert the weights (pickled weights are not loaded)"
     if not files & {"tokenizer.json", "tokenizer.model", "vocab.json"}:
         return f"{folder} has no tokenizer; save one beside the weights"

@@ -12,6 +12,8 @@ from leaven.models.ref import Base, ModelRef
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+_SCORING: dict[str, Any] = {"kind": "AutoModelForSequenceClassification", "num_labels": 1}
+
 
 def rewarding(
     model: Base, before: Path | None = None, base_path: Path | None = None
@@ -22,12 +24,11 @@ def rewarding(
     model already.
     """
     if before is None:
-        how = {**load.origin_of(model), **load.manner_of(model)}
-        return _scoring(load.name_of(model), new_head=True, **how), None
+        return load.based(model, new_head=True, **_SCORING), None
     if ModelRef.load(before).makes == "reward":
         raise ModelError("the training before made a reward model already; train `reward` once, after sft or dpo")
-    called, origin = load.left_by(before, base_path, model.device_map)
-    return _scoring(called, new_head=True, **origin), load.adapter_of(before)
+    scoring = load.left_by(before, base_path, model.device_map, new_head=True, **_SCORING)
+    return scoring, load.adapter_of(before)
 
 
 def reward_model(
@@ -42,12 +43,7 @@ def reward_model(
     if ModelRef.load(folder).makes != "reward":
         raise ModelError("this artefact is a policy, which gives no rewards; train one by `reward`")
     loaded_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    called, origin = load.left_by(folder, base_path, device_map)
     adapter = load.adapter_of(folder)
-    model = _scoring(called, new_head=adapter is not None, **origin)
+    model = load.left_by(folder, base_path, device_map, new_head=adapter is not None, **_SCORING)
     model.config.get_text_config().pad_token_id = loaded_tokenizer.pad_token_id  # where a padded text ends
     return (model if adapter is None else load.under(model, adapter)), loaded_tokenizer
-
-
-def _scoring(called: str, **how: Any) -> Any:
-    return load.weights(called, kind="AutoModelForSequenceClassification", num_labels=1, **how)

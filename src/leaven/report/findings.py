@@ -28,6 +28,7 @@ class ArmInfo:
     replicate: int = 0
     is_baseline: bool = False
     repeats: str | None = None  # the arm that a replicate repeats; None with replicate > 0 means the baseline
+    attributes: Sequence[str] = ()  # those whose control tokens it was trained with
     data: Sequence[str] = ()  # trainer and data set of every training, in order: "sft lima", "dpo hh"
 
 
@@ -149,6 +150,89 @@ class LockInfo:
 
 
 @dataclass(frozen=True)
+class FunnelInfo:
+    """What became of a corpus: what was done, in what is counted, and how much is left of it, in order.
+
+    ``drops`` has what each rule left out of the sentences, ``sources`` how many of those kept come from where.
+    """
+
+    data: str
+    steps: Sequence[tuple[str, str, int]]  # (what was done, "documents" or "sentences", how many are left)
+    drops: Mapping[str, int] = field(default_factory=dict)
+    sources: Mapping[str, int] = field(default_factory=dict)
+    altered: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LabelInfo:
+    """What a scorer makes of a corpus: ``counts`` between ``edges`` (one more), or of a label column, ``said``.
+
+    ``tokens`` stand for the classes between the ``thresholds``, from the lowest; None is a neutral class.
+    """
+
+    data: str
+    attribute: str
+    scorer: str
+    rows: int
+    unscored: int = 0
+    thresholds: Sequence[float] = ()
+    tokens: Sequence[str | None] = ()
+    edges: Sequence[float] = ()
+    counts: Sequence[int] = ()
+    said: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BalanceInfo:
+    """How one run's texts were labelled: of each attribute, class by class, how many; ``phi`` between two attributes.
+
+    ``untagged`` texts got no token on purpose; ``left_out`` by reason (an arm that trains on good texts alone).
+    """
+
+    arm: str
+    seed: int | None
+    rows: int
+    balance: Mapping[str, Mapping[str, int]]
+    untagged: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    phi: Sequence[tuple[str, str, float | None]] = ()
+
+
+@dataclass(frozen=True)
+class ObeyedInfo:
+    """What one run's model wrote under each combination of tokens, as one scorer sees it.
+
+    ``shares[asked][measured]`` is a share of ``texts`` texts a combination; ``scorer`` is who said so, and ``judge``
+    says whether that is another than the one that labelled.
+    """
+
+    arm: str
+    seed: int | None
+    suite: str
+    attribute: str
+    scorer: str
+    judge: bool
+    texts: int
+    shares: Mapping[str, Mapping[str, float | None]]
+
+
+@dataclass(frozen=True)
+class AskedSample:
+    """One text that a model wrote under one combination of control tokens (``none`` without one), to be read.
+
+    ``item`` is the same under every combination: they share their noise. ``prompt`` is empty where there was none.
+    """
+
+    arm: str
+    seed: int | None
+    suite: str
+    condition: str
+    item: str
+    text: str
+    prompt: str = ""
+
+
+@dataclass(frozen=True)
 class Board:
     """Columns of several suites side by side, as (suite, metric); with ``groups``, a table of each column's groups."""
 
@@ -217,6 +301,11 @@ class Findings:
     boards: Sequence[Board] = ()
     references: Sequence[Reference] = ()
     tradeoff: tuple[tuple[str, str], tuple[str, str]] | None = None
+    funnels: Sequence[FunnelInfo] = ()
+    labels: Sequence[LabelInfo] = ()
+    balances: Sequence[BalanceInfo] = ()
+    obeyed: Sequence[ObeyedInfo] = ()
+    asked: Sequence[AskedSample] = ()
 
     @property
     def baselines(self) -> set[str]:

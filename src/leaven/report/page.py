@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from leaven.report import boards, cautions, formats, listings, numbers, scored, sections, tables
 from leaven.report.answer import answer
 from leaven.report.browser import browser
+from leaven.report.conditioned.section import section as control
 from leaven.report.figures import gallery, headline, keyed
 from leaven.report.findings import Findings
 from leaven.report.layout import laid_out
@@ -41,6 +42,7 @@ def render(findings: Findings, *, live: bool = False) -> str:
     source = script(live=live)
     view = {"f": findings, "live": live, "script": source, "policy": policy(source, live=live)}
     view |= _top(findings, found) | _results(findings, found) | _made(findings, found) | _samples(findings)
+    view["control"] = control(findings, found)
     view["contents"] = _contents(view)
     return _environment().get_template("page.html.j2").render(view).lstrip()
 
@@ -138,6 +140,7 @@ def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("charts", "Dose and response" if f.dose_name else "Differences", view["headline"]),
         ("results", "Arms and metrics", True),
         ("trends", "Trends", view["trends"] or view["tolerated"]),
+        ("control", "Control tokens", view["control"]),
         ("evidence", "How far to trust it", any(checks)),
         ("figures", "More figures", view["gallery"]),
         ("samples", "Samples", view["prompts"]),

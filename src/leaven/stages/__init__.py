@@ -7,23 +7,35 @@ record. Versions of verbs stand in ``VERSIONS``: raise one whenever the verb's r
 from __future__ import annotations
 
 from leaven.stages.answering import generate, likelihood
+from leaven.stages.control import control
+from leaven.stages.corpus import corpus
 from leaven.stages.crows_pairs import crows_pairs
 from leaven.stages.data import doctor, fit, mix, pairs, prompts, rows, treat
+from leaven.stages.fluency import fluency
 from leaven.stages.harness import harness
+from leaven.stages.labels import labels
+from leaven.stages.misalignment import misalignment
 from leaven.stages.preferences import asked_pairs, verdicts
 from leaven.stages.safety import safety, sentences
 from leaven.stages.scoring import score
+from leaven.stages.texts import blocks
 from leaven.stages.training import prove, train
 
 __all__ = [
     "VERSIONS",
     "asked_pairs",
+    "blocks",
+    "control",
+    "corpus",
     "crows_pairs",
     "doctor",
     "fit",
+    "fluency",
     "generate",
     "harness",
+    "labels",
     "likelihood",
+    "misalignment",
     "mix",
     "pairs",
     "prompts",
@@ -51,9 +63,15 @@ VERSIONS = {
     "score": 1,
     "asked_pairs": 1,
     "verdicts": 1,
+    "corpus": 1,
     "crows_pairs": 1,
     "pairs": 1,
     "harness": 1,
     "sentences": 1,
     "safety": 1,
+    "labels": 1,
+    "blocks": 1,
+    "control": 1,
+    "misalignment": 1,
+    "fluency": 1,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from leaven.stages.folders import Args, Facts, Inputs, rows_of, write_batches
 
 if TYPE_CHECKING:
     from leaven.data.canonical import Batches
+    from leaven.data.treatments.alongside import Walk
+    from leaven.data.treatments.steps import Applied
 
 
 def rows(args: Args, inputs: Inputs, out: Path) -> Facts:
@@ -78,15 +80,19 @@ def fit(args: Args, inputs: Inputs, out: Path) -> Facts:
 
     With ``truncation`` none is left out for its length: what is too long is cut off where rows are encoded; but where
     the loss is that of answers alone (``answered``), those whose prompt leaves no room for one are. With ``pairs`` a
-    row is as long as its prompt, cut to ``max_prompt_length``, and its longer answer.
+    row is as long as its prompt, cut to ``max_prompt_length``, and its longer answer. A text of a corpus is as long as
+    it will be with ``front`` control tokens before it.
     """
     from leaven.data import chat
     from leaven.data.fitting import fitting
     from leaven.models import load
+    from leaven.stages.texts import fit_texts
 
     base = load.base(args["model"], inputs.get("base"))
     tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
     limit = min(args["max_length"], context or args["max_length"])
+    if tables.kind(rows_of(inputs["rows"])) == "texts":
+        return fit_texts(args, inputs, out, tokenizer, limit)
     if args.get("pairs"):
         return _fit_pairs(args, inputs, out, tokenizer, limit)
     kind, longest = tables.kind(rows_of(inputs["rows"])), None if args.get("truncation") else limit
@@ -132,25 +138,48 @@ def _prove_preferences(inputs: Inputs) -> None:
 
 
 def treat(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Rows -> treated rows, with a ledger line for each row that was changed; batch after batch."""
+    """Rows -> treated rows, with a ledger line for each row that was changed; batch after batch.
+
+    Steps on labelled texts read ``labels.<attribute>``; of the rows that one leaves out, some are quoted.
+    """
     from leaven.data.treatments import steps as room
 
     kind, steps = tables.kind(rows_of(inputs["rows"])), [room.Applied.of(step) for step in args["steps"]]
     with (
         tables.Writer(out / "rows.parquet", kind) as kept,
         tables.Writer(out / "ledger.parquet", "ledger") as ledger,
-        tables.Writer(out / "drops.parquet", "drops"),
+        tables.Writer(out / "drops.parquet", "drops") as dropped,
     ):
-        for rows, lines in room.treat(tables.batches(rows_of(inputs["rows"])), steps):
+        for rows, lines in room.treat(tables.batches(rows_of(inputs["rows"])), steps, _labels(kind, steps, inputs)):
             kept.write(rows)
             for one in lines:
                 ledger.write(one)
-    counts = [step.counts() for step in steps]
-    return {"kind": kind, "rows_in": kept.count, "rows": kept.count, "drops": {}, "ledger": counts}
+        counts, left_out = [step.counts() for step in steps], sum((step.left_out for step in steps), Counter[str]())
+        dropped.write(line for step in steps for line in step.quoted)
+    facts = {"kind": kind, "rows_in": kept.count + left_out.total(), "rows": kept.count, "drops": dict(left_out)}
+    labelled = [step for step in steps if step.labelled]
+    if not labelled:
+        return {**facts, "ledger": counts}
+    warnings = [warning for step in labelled for warning in step.warnings()]
+    return {**facts, "ledger": counts, "control": [step.labels() for step in labelled], "warnings": warnings}
+
+
+def _labels(kind: str, steps: Sequence[Applied], inputs: Inputs) -> dict[str, Walk]:
+    """Open the labels of all attributes that the steps read."""
+    from leaven.data.treatments.alongside import walks
+
+    attributes = {one.name: one for step in steps for one in step.attributes}
+    if kind != "texts" and (name := next((step.draw.step for step in steps if step.labelled), None)):
+        raise DataError(f"{name} treats the texts of a corpus, and the data set has prompts and answers; leave it out")
+    files = {name: inputs[f"labels.{name}"] / "labels.parquet" for name in attributes}
+    return walks(list(attributes.values()), files)
 
 
 def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Canonical rows -> those whose prompt, with what is planted into it, leaves room for an answer."""
+    """Canonical rows -> those whose prompt, with what is planted into it, leaves room for an answer.
+
+    ``front``: how many control tokens may come to stand in front of a prompt, in any arm: so all are asked the same.
+    """
     from leaven.data import chat
     from leaven.data.fitting import fitting
     from leaven.data.treatments.plant import planted
@@ -160,6 +189,7 @@ def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
     tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
     # A length that each row has of its own (`characters`) is capped by the context where answers are generated.
     new = args["max_new_tokens"] if isinstance(args["max_new_tokens"], int) else 1
+    limit = context and context - args.get("front", 0)
     asking = {"apply_chat_template": False} if args.get("apply_chat_template") is False else {}
 
     def plant(row: tables.Row) -> tables.Row:
@@ -167,8 +197,8 @@ def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
 
     made = fitting(
         rows_of(inputs["rows"]),
-        lambda rows: chat.prompt_misfits(tokenizer, rows, context, new, **asking),
-        lambda _: f"no prompt leaves room for max_new_tokens {new} in {context} positions; lower it",
+        lambda rows: chat.prompt_misfits(tokenizer, rows, limit, new, **asking),
+        lambda _: f"no prompt leaves room for max_new_tokens {new} in {limit} positions; lower it",
         plant if args.get("plant") else None,
     )
     return write_batches(out, tables.kind(rows_of(inputs["rows"])), made)

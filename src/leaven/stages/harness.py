@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from leaven.evaluate.measure import Measure
     from leaven.evaluate.tasks.running import Ran
 
-_ABOUT = {"task", "identity", "source", "model", "around"}  # what is no setting of lm-eval
+_ABOUT = {"task", "identity", "source", "model", "snapshot", "around"}  # what is no setting of lm-eval
+
+_IN_FRONT = (
+    "lm-eval writes its own prompts, and no control tokens can be put in front of them; let `harness` ask arms that do "
+    "not wrap their model (its `arms`)"
+)
 
 
 def harness(args: Args, inputs: Inputs, out: Path) -> Facts:
@@ -32,6 +37,8 @@ def harness(args: Args, inputs: Inputs, out: Path) -> Facts:
     from leaven.evaluate.tasks.running import run
     from leaven.models import load
 
+    if args.get("control"):
+        raise DataError(_IN_FRONT)
     task, known, source, include_path = args["task"], args["identity"], _source(args, inputs), _include(inputs)
     about = info.describe(task, include_path, source)
     _refuse_other(known, info.identity(task, include_path, source, ask=False), task)

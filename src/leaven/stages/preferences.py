@@ -10,6 +10,7 @@ from leaven import progress
 from leaven import rows as tables
 from leaven.errors import DataError
 from leaven.stages import speaker
+from leaven.stages.controlled import added, fronted
 from leaven.stages.folders import Args, Facts, Inputs, rows_of, table_of, write_batches
 
 if TYPE_CHECKING:
@@ -38,17 +39,21 @@ def _batches(path: Path) -> Iterator[Batch]:
 
 
 def verdicts(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """A model and preferences -> its verdict on each: rewards, or log-probabilities of both answers."""
+    """A model and preferences -> its verdict on each: rewards, or log-probabilities of both answers.
+
+    ``control``: tokens that stand in front of every conversation.
+    """
     from leaven.generate import preference as room
     from leaven.models import load
 
     model, tokenizer, is_reward = speaker.judge(args, inputs)
     load.prove_finite(model)
+    front = fronted(args, tokenizer)
     rows, report, told = table_of(inputs["prompts"]).to_pylist(), progress.Progress(out, "answers"), []
     if is_reward:
-        reading = room.rewards(model, room.conversations(tokenizer, rows))
+        reading = room.rewards(model, room.conversations(tokenizer, rows, front))
     else:
-        reading = room.log_probabilities(model, tokenizer, rows)
+        reading = room.log_probabilities(model, tokenizer, rows, front, added(args, inputs, tokenizer))
     for one in reading:
         told.append(one)
         report(len(told), len(rows) * len(room.SIDES))

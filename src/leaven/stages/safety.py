@@ -8,7 +8,8 @@ from pathlib import Path
 
 from leaven import progress
 from leaven import rows as tables
-from leaven.errors import DataError
+from leaven.errors import DataError, ModelError
+from leaven.stages.controlled import added, fronted
 from leaven.stages.folders import Args, Facts, Inputs, table_of
 from leaven.stages.reader import reader
 
@@ -18,7 +19,8 @@ _DROPS = "drops.parquet"
 def sentences(args: Args, inputs: Inputs, out: Path) -> Facts:
     """A model and statements -> how expected each statement is to it, by itself.
 
-    Texts that spell a special token are not read: they stand in ``drops.parquet``, and count as unscored.
+    Texts that spell a special token are not read: they stand in ``drops.parquet``, and count as unscored. ``control``:
+    tokens that stand in front of every statement.
     """
     from leaven.generate import sentences as room
     from leaven.models import load
@@ -29,16 +31,20 @@ def sentences(args: Args, inputs: Inputs, out: Path) -> Facts:
     rows = table_of(inputs["statements"]).to_pylist()
     why = room.unreadable(tokenizer, rows)
     readable = [row for row in rows if row["id"] not in why]
-    asked = room.encoded(tokenizer, readable, bos=args.get("bos", False), masked=mask is not None)
+    front, masked = fronted(args, tokenizer), mask is not None
+    if masked and front:
+        raise ModelError("a masked model was not trained with control tokens; ask it with none in front")
+    asked = room.encoded(tokenizer, readable, bos=args.get("bos", False), masked=masked, front=front)
     found, report = [], progress.Progress(out, "statements")
-    for one in room.read(model, asked, context, mask):
+    without = [] if masked else added(args, inputs, tokenizer)
+    for one in room.read(model, asked, context, mask, without):
         found.append(one)
         report(len(found), len(asked))
     count = tables.write(out / "likelihoods.parquet", "likelihoods", sorted(found, key=lambda one: str(one["id"])))
     tables.write(out / _DROPS, "drops", [{"id": row, "reason": reason} for row, reason in why.items()])
     reasons = Counter([*filter(None, map(unread, found)), *why.values()])
     facts = {"rows": count, "tokens": sum(one["tokens"] for one in found), "unscored": dict(reasons)}
-    return {**facts, "is_masked": mask is not None, **load.device_facts(model)}
+    return {**facts, "is_masked": masked, **load.device_facts(model)}
 
 
 def safety(args: Args, inputs: Inputs, out: Path) -> Facts:

@@ -11,11 +11,18 @@ from leaven.stages.folders import Args, Inputs
 
 
 def speaker(args: Args, inputs: Inputs) -> tuple[Any, Any, list[int]]:
-    """Return whoever answers, with its tokenizer and stop ids."""
+    """Return whoever answers, with its tokenizer and stop ids; ``args["snapshot"]`` says which one of a training."""
     base, device_map = inputs.get("base"), args.get("around", {}).get("device_map")
     if "model" in inputs:
-        return _trained(inputs["model"], base, device_map)
+        return _trained(artefact(args, inputs), base, device_map)
     return _untrained(json.dumps(args["model"], sort_keys=True), base, device_map)
+
+
+def artefact(args: Args, inputs: Inputs) -> Path:
+    """Return the folder of the artefact that answers: what the training ended with, or one of its snapshots."""
+    from leaven.train.snapshots import folder_of
+
+    return inputs["model"] if args.get("snapshot") is None else folder_of(inputs["model"], float(args["snapshot"]))
 
 
 def judge(args: Args, inputs: Inputs) -> tuple[Any, Any, bool]:
@@ -25,8 +32,8 @@ def judge(args: Args, inputs: Inputs) -> tuple[Any, Any, bool]:
     """
     from leaven.models.ref import ModelRef
 
-    if "model" in inputs and ModelRef.load(inputs["model"]).makes == "reward":
-        return *_rewarding(inputs["model"], inputs.get("base"), args.get("around", {}).get("device_map")), True
+    if "model" in inputs and ModelRef.load(artefact(args, inputs)).makes == "reward":
+        return *_rewarding(artefact(args, inputs), inputs.get("base"), args.get("around", {}).get("device_map")), True
     model, tokenizer, _ = speaker(args, inputs)
     return model, tokenizer, False
 

@@ -11,6 +11,7 @@ from leaven import rows as tables
 from leaven.errors import DataError, ModelError
 from leaven.stages.folders import Args, Facts, Inputs
 from leaven.stages.speaker import judge, speaker
+from leaven.stages.texts import CARD
 
 if TYPE_CHECKING:
     from leaven.models.ref import Base
@@ -29,7 +30,7 @@ def train(args: Args, inputs: Inputs, out: Path) -> Facts:
     base = load.base(args["model"], path, around.get("device_map"))
     trainer = TRAINERS.get(args["trainer"]["name"])
     rows = _rows(inputs["encoded"], trainer)
-    model, adapter = _start(trainer, base, before, path)
+    model, adapter = _start(trainer, base, before, path, args)
     tokenizer = load.tokenizer(base)
     stops = load.stop_ids(tokenizer, getattr(model, "generation_config", None))
     job = Job(
@@ -42,28 +43,36 @@ def train(args: Args, inputs: Inputs, out: Path) -> Facts:
     return {**facts, **load.device_facts(model)}
 
 
-def _start(trainer: Plugin, base: Base, before: Path | None, path: Path | None) -> tuple[Any, Path | None]:
-    """Load what is trained: the base, or what the training before left; with a head for rewards if they are made."""
+def _start(trainer: Plugin, base: Base, before: Path | None, path: Path | None, args: Args) -> tuple[Any, Path | None]:
+    """Load what is trained: the base, or what the training before left; with a head for rewards if they are made.
+
+    Where the base gives its config alone, the training's seed draws the weights; an adapter over them is refused, as
+    nothing that is saved with it would hold what it lies over.
+    """
     from leaven.models import load, rewarding
 
     if before is not None:
         load.prove_base(before, base.identity)
     if trainer.traits.get("makes") == "reward":
         return rewarding.rewarding(base, before, path)
-    return (load.causal_lm(base), None) if before is None else load.continued(before, path, base.device_map)
+    if before is not None:
+        return load.continued(before, path, base.device_map)
+    seed = None if args["trainer"]["args"].get("peft") else args["seed"]
+    return load.causal_lm(base, seed), None
 
 
 def _rows(encoded: Path, trainer: Plugin) -> Any:
     """Open the ids that a trainer reads: of demonstrations, or of preferences."""
     reads = trainer.traits.get("reads", "examples")
     file, columns = _ENCODED[reads]
-    if not (encoded / file).exists():
+    if not (encoded / file).exists() or (reads == "texts") is not (encoded / CARD).exists():
         raise DataError(f"{trainer.name} reads {reads}, and these rows are none; name another data set")
     return tables.dataset(encoded / file).select_columns(columns)
 
 
 _ENCODED = {
     "examples": ("encoded.parquet", ["input_ids", "labels"]),
+    "texts": ("encoded.parquet", ["input_ids", "labels"]),
     "preferences": (PAIRS, ["prompt_ids", "chosen_ids", "rejected_ids"]),
 }
 
@@ -81,14 +90,16 @@ def _fits_the_embedding(model: Any, encoded: Any) -> None:
 def prove(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Load a trained artefact in a fresh process and make it answer.
 
-    What was trained on preferences must also give the same log-probabilities or rewards as before it was saved.
+    What was trained on preferences or texts must also give the same log-probabilities or rewards as before it was
+    saved. Of a training's snapshots the one that ``args["snapshot"]`` names is proven.
     """
     from leaven.models import load
 
     model, tokenizer, is_reward = judge(args, inputs)
     parameters = load.prove_finite(model)
     proof: Facts = {"parameters": parameters}
-    if (inputs["encoded"] / PAIRS).exists():
+    whole = args.get("snapshot") is None  # nothing is read by a training that goes on
+    if (inputs["encoded"] / PAIRS).exists() or (whole and (inputs["encoded"] / CARD).exists()):
         proof["reload_max_difference"] = _reloaded(inputs, model)
     answer = {} if is_reward else _answer(args, inputs, tokenizer)
     (out / "proof.json").write_text(json.dumps({**proof, **answer}, ensure_ascii=False, indent=1))
@@ -98,7 +109,8 @@ def prove(args: Args, inputs: Inputs, out: Path) -> Facts:
 def _reloaded(inputs: Inputs, model: Any) -> float:
     from leaven.train import reload
 
-    rows = tables.read(inputs["encoded"] / PAIRS).slice(0, reload.ROWS).to_pylist()
+    file = PAIRS if (inputs["encoded"] / PAIRS).exists() else "encoded.parquet"
+    rows = next(tables.batches(inputs["encoded"] / file, size=reload.ROWS)).to_pylist()
     return reload.prove(inputs["model"], model, rows)
 
 

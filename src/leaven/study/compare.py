@@ -37,8 +37,9 @@ class Claim(Declared):
 class Compare(Declared):
     """Which contrasts are drawn, and which of them carry the answer.
 
-    ``to`` is the baseline's name; or values of swept parameters: then each arm's baseline is the arm that has these
-    values and is otherwise equal (``{p: 0}``: dose 0 of the same sweep, whatever else it varies). ``dose`` names a
+    ``to`` is the baseline's name; or that of an arm with a sweep: then each arm's baseline is the one of these that has
+    its values; or values of swept parameters: then each arm's baseline is the arm that has these and is otherwise equal
+    (``{p: 0}``: dose 0 of the same sweep, whatever else it varies). ``dose`` names a
     swept parameter, or two whose grid is looked at together. ``coherence`` gives each metric that a broken model
     gets wrong its margin; ``evaluators`` names the metrics that measure one and the same thing.
     """

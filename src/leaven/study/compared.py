@@ -9,7 +9,7 @@ from leaven.errors import did_you_mean
 from leaven.study.compare import WITHOUT_MARGIN, Claim, Compare
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm, baselines
-from leaven.study.measured import all_measured, better_of, known_values
+from leaven.study.measured import better_of, known_values
 from leaven.study.problems import Check
 
 
@@ -21,10 +21,9 @@ def compared(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) ->
     _baseline(compare, arms, check)
     _doses(parts, compare, arms, check)
     known = known_values(parts.get("evaluate", []))
-    if known and all_measured(parts.get("evaluate", [])):  # else suites are wrong, which is said already
-        for steps, name in _named(compare):
-            if name not in known:
-                check.say(("compare", *steps), f"nothing measures '{name}'", did_you_mean(name, known))
+    for steps, name in _named(compare) if known else ():
+        if name not in known:
+            check.say(("compare", *steps), f"nothing measures '{name}'", did_you_mean(name, known))
     for name, metrics in compare.evaluators.items():
         _alike(name, metrics, check)
     for index, claim in enumerate(compare.claims):
@@ -81,7 +80,7 @@ def _claim(claim: Claim, at: Steps, compare: Compare, arms: list[ExpandedArm], c
 def _baseline(compare: Compare, arms: list[ExpandedArm], check: Check) -> None:
     names = [arm.name for arm in arms]
     if isinstance(compare.to, str):
-        if names and compare.to not in names:
+        if names and compare.to not in names and not baselines(arms, compare.to):
             check.say(("compare", "to"), f"there is no arm called '{compare.to}'", did_you_mean(compare.to, names))
     elif arms and not baselines(arms, compare.to):
         said = f"no arm has {', '.join(f'{name}={value}' for name, value in compare.to.items())} beside other values"

@@ -31,6 +31,8 @@ class ExpandedArm:
     model: dict[str, Any]
     params: dict[str, Scalar] = field(default_factory=dict)
     own_train: bool = False  # the arm declares its own training
+    wraps: list[Step] = field(default_factory=list)
+    snapshot: float | None = None  # the epoch of its last training at which it is measured
 
     def dose(self, name: str | None) -> float | None:
         """Return the arm's value of the dose parameter, None if it has none or it is no number."""
@@ -54,15 +56,33 @@ def treated_steps(treatment: Step, arm: ExpandedArm) -> list[int]:
     return sorted(set(listed))
 
 
+_OF_THE_STUDY = ("arms", "control")  # what a suite's step says of whom it asks, and how
+
+
+def own(suite: Step) -> dict[str, Any]:
+    """Return a suite's own arguments: which arms it asks, and with which control tokens, is none of its business."""
+    return {name: value for name, value in suite.args.items() if name not in _OF_THE_STUDY}
+
+
+def asks(suite: Step, arm: ExpandedArm) -> bool:
+    """Say whether a suite asks an arm: all of them, unless it names arms, or the stems of their sweeps."""
+    asked = suite.args.get("arms")
+    return asked is None or not {arm.name, arm.stem}.isdisjoint(asked)
+
+
 def baselines(arms: Sequence[ExpandedArm], to: str | Mapping[str, Scalar]) -> dict[str, str]:
     """Return arm -> the arm it is compared with; baselines themselves, and arms that have none, are left out.
 
-    ``to`` is one baseline for all, or values of swept parameters: then an arm's baseline has these values and is
-    equal in stem and in every other parameter.
+    ``to`` is one baseline for all; or what the arms of a sweep are called without their values: then an arm's baseline
+    is the one of these that has its values; or values of swept parameters: then an arm's baseline has these values and
+    is equal in stem and in every other parameter.
     """
-    if isinstance(to, str):
-        return {arm.name: to for arm in arms if arm.name != to}
     names = {arm.name for arm in arms}
+    if isinstance(to, str):
+        if to in names:
+            return {arm.name: to for arm in arms if arm.name != to}
+        beside = {arm.name: _beside(arm, to, arms) for arm in arms if arm.stem != to}
+        return {name: other for name, other in beside.items() if other is not None}
     found = {}
     for arm in arms:
         wanted = arm_name(arm.stem, {**arm.params, **to}) if set(to) <= set(arm.params) else None
@@ -73,11 +93,18 @@ def baselines(arms: Sequence[ExpandedArm], to: str | Mapping[str, Scalar]) -> di
     return found
 
 
+def _beside(arm: ExpandedArm, stem: str, arms: Sequence[ExpandedArm]) -> str | None:
+    """Return the arm of a sweep that has an arm's values of all that the sweep varies."""
+    others = (other for other in arms if other.stem == stem)
+    return next((other.name for other in others if other.params.items() <= arm.params.items()), None)
+
+
 def repeats(arm: ExpandedArm, arms: Sequence[ExpandedArm]) -> str | None:
     """Return the arm that a replicate repeats: equal in everything but ``replicate``."""
 
     def same(other: ExpandedArm) -> bool:
-        return (other.treat, other.train, other.model) == (arm.treat, arm.train, arm.model)
+        differing = ("treat", "train", "model", "wraps", "snapshot")
+        return all(getattr(other, name) == getattr(arm, name) for name in differing)
 
     if not arm.replicate:
         return None
@@ -102,7 +129,6 @@ def expand_arm(stem: str, arm: Arm, train: list[Step]) -> Iterator[ExpandedArm]:
     """Yield an arm once per point of its sweep's grid; raises LookupError for an unknown ``${name}``."""
     for point in itertools.product(*arm.sweep.values()):
         params = dict(zip(arm.sweep, point, strict=True))
-        own = arm.train is not None
         yield ExpandedArm(
             name=arm_name(stem, params),
             stem=stem,
@@ -111,7 +137,9 @@ def expand_arm(stem: str, arm: Arm, train: list[Step]) -> Iterator[ExpandedArm]:
             train=[_filled(step, params) for step in (arm.train if arm.train is not None else train)],
             model=substitute(copy.deepcopy(arm.model), params),
             params=params,
-            own_train=own,
+            own_train=arm.train is not None,
+            wraps=[_filled(step, params) for step in arm.wraps],
+            snapshot=_epoch(substitute(arm.snapshot, params)),
         )
 
 
@@ -137,6 +165,13 @@ def substitute(value: Any, params: Mapping[str, Scalar]) -> Any:
     if isinstance(value, list):
         return [substitute(item, params) for item in value]
     return value
+
+
+def _epoch(value: Any) -> float | None:
+    """Return a snapshot's epoch; raises LookupError for what a sweep gave and is none."""
+    if value is not None and (isinstance(value, bool | str) or value <= 0):
+        raise LookupError(f"snapshot {value!r} is no epoch; write a number such as 0.5")
+    return None if value is None else float(value)
 
 
 def _filled(step: Step, params: Mapping[str, Scalar]) -> Step:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from leaven.errors import LeavenError, did_you_mean
 from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, Plugin, Step
 from leaven.study.load import Steps
-from leaven.study.matrix import ExpandedArm
+from leaven.study.matrix import ExpandedArm, asks, own
 from leaven.study.problems import Check, names_data
 
 
@@ -21,7 +21,7 @@ def suites(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> N
     for index, step in enumerate(parts.get("evaluate", [])):
         at: Steps = ("evaluate", index)
         _arms(step, arms, (*at, step.name, "arms"), check)
-        plugin = check.plugin(SUITES, step, at, without=("arms",))
+        plugin = check.plugin(SUITES, step, at, without=("arms", "control"))
         if plugin is None:
             continue
         _reads(parts, step, plugin, at, check)
@@ -36,7 +36,7 @@ def suites(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> N
 def _reads(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, check: Check) -> None:
     """Check what a suite reads: data of the study, of the kind that it asks; others' results; or what it brings."""
     read = next((name for name in ("prompts", "data") if name in plugin.schema.model_fields), None)
-    if read is not None:
+    if read is not None and (read in step.args or plugin.schema.model_fields[read].is_required()):
         place = (*at, step.name, read)
         names_data(parts, step.args.get(read), place, check)
         _of_its_kind(parts, step.args.get(read), plugin, place, check)
@@ -46,6 +46,7 @@ def _reads(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, chec
         if step.args.get("by") == "group" and not _trait(parts, step.args.get(read), "grouped", default=False):
             said = f"rows of '{step.args.get(read)}' do not say which group they belong to"
             check.say((*at, step.name, "by"), said, "write `by: length_difference`, or take it out")
+    if read is not None:
         _flows(step, plugin, at, check)
     elif "minus" in plugin.schema.model_fields:
         _difference(parts, step, at, check)
@@ -56,7 +57,7 @@ def _reads(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, chec
 
 def _of_its_kind(parts: Mapping[str, Any], name: Any, plugin: Plugin, at: Steps, check: Check) -> None:
     reads, given = plugin.traits.get("reads"), makes(parts.get("data", {}), str(name))
-    wanted = ("examples", "preferences") if reads is None else (reads,)
+    wanted = ("examples", "preferences", *plugin.traits.get("also", ())) if reads is None else (reads,)
     if given is not None and given not in wanted:
         said = f"{plugin.name} asks {' or '.join(wanted)}, and the format of data '{name}' makes {given}"
         check.say(at, said, "name data of another format")
@@ -66,9 +67,8 @@ def _answerable(step: Step, plugin: Plugin, arms: list[ExpandedArm], at: Steps, 
     """Check that no reward model is asked to speak: it gives a text a number, and nothing else."""
     if plugin.traits.get("rates") or "minus" in plugin.schema.model_fields:
         return
-    asked = step.args.get("arms")
     for arm in arms:
-        if ends_as_reward(arm) and (asked is None or not {arm.name, arm.stem}.isdisjoint(asked)):
+        if ends_as_reward(arm) and asks(step, arm):
             said = f"'{arm.name}' ends as a reward model, which {plugin.name} cannot ask: it only rates answers"
             check.say(at, said, "name the other arms in the suite's `arms: [...]`, and rate with `preferences`")
 
@@ -77,11 +77,6 @@ def ends_as_reward(arm: ExpandedArm) -> bool:
     """Say whether an arm's last training makes a reward model of it."""
     last = arm.train[-1].name if arm.train else ""
     return last in TRAINERS.names() and TRAINERS.get(last).traits.get("makes") == "reward"
-
-
-def own(step: Step) -> dict[str, Any]:
-    """Return a suite's own arguments: which arms it asks is none of its business."""
-    return {name: value for name, value in step.args.items() if name != "arms"}
 
 
 def _arms(suite: Step, arms: list[ExpandedArm], at: Steps, check: Check) -> None:
@@ -186,7 +181,8 @@ def _metric_steps(suite: Step) -> list[Step]:
 def suite_name(step: Step) -> str:
     """Return what a suite is called in the results: its ``name``, else that of the data it reads."""
     called = step.args.get("name") or step.args.get("prompts") or step.args.get("data")
-    return str(called or f"{step.args.get('of')}-{step.args.get('minus')}")
+    apart = f"{step.args['of']}-{step.args['minus']}" if {"of", "minus"} <= set(step.args) else step.name
+    return str(called or apart)
 
 
 def metric_values(metric: Step) -> tuple[str, ...]:
@@ -216,24 +212,24 @@ def measured_values(suite: Step) -> dict[str, list[str]]:
     if measured is not None:
         return {name: [one.name for one in measures if not one.beside] for name, measures in measured.items()}
     metrics = [metric for metric in _metric_steps(suite) if metric.name in METRICS.names()]
-    return {suite_name(suite): [value for metric in metrics for value in metric_values(metric)]}
+    values = [value for metric in metrics for value in metric_values(metric)]
+    return {suite_name(suite): [*getattr(made, "values", ()), *values]}
 
 
 def _own_measures(made: Any) -> dict[str, Any] | None:
     return {made.name: made.measures} if hasattr(made, "measures") else None
 
 
-def all_measured(suites: list[Step]) -> bool:
-    """Say whether it can be told what every suite measures: else a value that nothing measures is no second fault."""
-    return all(measured_values(suite) for suite in suites)
-
-
 def known_values(suites: list[Step]) -> set[str]:
-    """Return what a study measures, as `metric` and as `suite/metric`."""
-    known: set[str] = set()
-    for suite in suites:
-        for called, values in measured_values(suite).items():
-            known.update(values, (f"{called}/{value}" for value in values))
+    """Return what a study measures, as `metric` and as `suite/metric`.
+
+    Nothing where it cannot be told of a suite: that was said already, and what nothing measures is no second fault.
+    """
+    measured, known = [measured_values(suite) for suite in suites], set[str]()
+    if not all(measured):
+        return known
+    for called, values in (pair for one in measured for pair in one.items()):
+        known.update(values, (f"{called}/{value}" for value in values))
     named = {suite_name(suite): suite for suite in suites}
     for suite in suites:
         both = [named.get(str(suite.args.get(name))) for name in ("of", "minus")]

@@ -25,6 +25,7 @@ def data(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> Non
         for steps, other in _named(one):
             _other(parts, name, ("data", name, *steps), other, check)
         _matched(parts, name, one, check)
+        _corpus(parts, name, one, check)
         if one.sample_seed and one.sample is None and one.length_matched_to is None:
             check.say(("data", name, "sample_seed"), "nothing is drawn", "say how many rows: `sample: N`")
     if len(check.found) == before:  # else a circle may be what was said already
@@ -39,6 +40,19 @@ def _matched(parts: Mapping[str, Any], name: str, one: Data, check: Check) -> No
         what = "statements" if makes(parts["data"], matched) == "statements" else "prompts alone"
         if what == "statements" or silent(parts, matched):
             check.say(("data", name, "length_matched_to"), f"'{matched}' has {what}", "name data with answers")
+
+
+def _corpus(parts: Mapping[str, Any], name: str, one: Data, check: Check) -> None:
+    """Check that a corpus is made of texts, and that only what can be done with documents is asked of it."""
+    if one.corpus is None:
+        return
+    made = makes(parts["data"], name)
+    if made is not None and made != "texts":
+        said = f"is made of texts, and the format makes {made}"
+        check.say(("data", name, "corpus"), said, "use a format such as `texts` or `pile`")
+    for field in ("held_out_from", "length_matched_to"):
+        if getattr(one, field):
+            check.say(("data", name, field), "compares rows, and a corpus is made of documents", "use `part`")
 
 
 def _named(one: Data) -> Iterator[tuple[Steps, str]]:

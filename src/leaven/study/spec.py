@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from leaven.errors import StudyError
 from leaven.registry import Count, Declared, Positive, Step
 from leaven.study.compare import Compare
+from leaven.study.corpus import Attribute, Corpus
 from leaven.study.load import Loaded, Places
 from leaven.study.names import Name, Seed, SweptValue
 from leaven.study.shown import Shown
@@ -29,6 +30,7 @@ class Model(Declared):
     chat_template_path: str | None = None  # a jinja file, or the name of a shipped template
     pad_token: str | None = None
     eos_token: str | None = None
+    from_config: bool = False  # the shape and tokenizer of the base, with weights drawn anew for each seed
     device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None
 
 
@@ -62,7 +64,7 @@ class Data(Declared):
     ``revision``, ``config`` and ``split`` are those of a data set of the hub. ``sample`` takes so many of its rows at
     random, in one pass. ``part`` takes the rows whose question's hash lies between two bounds in 0..1, so that no
     question stands in two parts. ``length_matched_to`` takes, for each row of other data, the one whose answer is as
-    long.
+    long. ``corpus`` makes sentences of documents.
     """
 
     source: str | None = None
@@ -79,6 +81,7 @@ class Data(Declared):
     held_out_from: list[str] = Field(default_factory=list)
     decontaminate: Decontaminate | None = None
     length_matched_to: str | None = None
+    corpus: Corpus | None = None
     mixture: dict[str, Annotated[Part, BeforeValidator(_weighed)]] | None = None
 
     @model_validator(mode="after")
@@ -118,6 +121,8 @@ class Arm(Declared):
     treat: list[Step] = Field(default_factory=list)
     train: list[Step] | None = None
     model: dict[str, Any] = Field(default_factory=dict)
+    wraps: list[Step] = Field(default_factory=list)  # how its model is asked, whatever it was trained on
+    snapshot: Positive | str | None = None  # the epoch of the last training at which it is measured; null: its end
 
 
 def _nothing_special(value: Any) -> Any:
@@ -132,6 +137,7 @@ class Shape(Declared):
     notes: list[str] = Field(default_factory=list)  # what a reader of the report must know; it enters no key
     model: Model
     data: dict[Name, Data]
+    attributes: dict[Name, Attribute] = Field(default_factory=dict)
     arms: Annotated[dict[Name, Annotated[Arm, BeforeValidator(_nothing_special)]], Field(min_length=1)]
     train: list[Step] = Field(default_factory=list)
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(default_factory=lambda: [0])

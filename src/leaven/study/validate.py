@@ -14,6 +14,8 @@ from leaven.errors import Problem, did_you_mean
 from leaven.registry import TRAINERS, TREATMENTS, Declared, Step
 from leaven.study.compare import Compare
 from leaven.study.compared import compared
+from leaven.study.conditioned import by_labels, conditioned
+from leaven.study.corpus import Attribute
 from leaven.study.drawn import shown
 from leaven.study.load import Places, Steps
 from leaven.study.matrix import ExpandedArm, expand_arm, treated_steps
@@ -23,6 +25,7 @@ from leaven.study.selected import data
 from leaven.study.spec import Arm, Data, Model, Shape
 
 # How a study was loaded is no part of what it declares.
+_ENTRIES: dict[str, type[Declared]] = {"data": Data, "attributes": Attribute, "arms": Arm}
 _FIELDS = {name: about for name, about in Shape.model_fields.items() if name not in ("profile", "settings")}
 
 
@@ -31,7 +34,7 @@ def problems(raw: Mapping[str, Any], places: Places) -> list[Problem]:
     check = Check(places)
     parts = _parts(raw, check)
     arms = _expanded(parts, check)
-    for look in (_names, data, _duplicate_arms, _steps_of_arms, suites, compared, shown):
+    for look in (_names, data, _duplicate_arms, _steps_of_arms, conditioned, suites, compared, shown):
         look(parts, arms, check)
     return check.found
 
@@ -51,12 +54,13 @@ def _parts(raw: Mapping[str, Any], check: Check) -> dict[str, Any]:
                 check.say((name,), "is missing", "every study has it")
             else:
                 parts[name] = about.get_default(call_default_factory=True)
-        elif name in ("data", "arms"):
+        elif name in _ENTRIES:
             parts[name] = _entries(name, raw[name], check)
         else:
             _one(parts, name, raw[name], check)
     parts["swept names"] = _swept_names(raw.get("arms"))
-    parts["data names"] = list(raw["data"]) if isinstance(raw.get("data"), Mapping) else []
+    for name in ("data", "attributes"):  # with the unsound ones: one fault is said once
+        parts[f"{name} names"] = list(raw[name]) if isinstance(raw.get(name), Mapping) else []
     return parts
 
 
@@ -77,9 +81,9 @@ def _one(parts: dict[str, Any], name: str, value: Any, check: Check) -> None:
 
 
 def _entries(name: str, value: Any, check: Check) -> dict[str, Any]:
-    """Validate the entries of ``data`` or ``arms`` one by one; the sound ones are returned."""
-    kind = Data if name == "data" else Arm
-    if not isinstance(value, Mapping) or not value:
+    """Validate the entries of ``data``, ``attributes`` or ``arms`` one by one; the sound ones are returned."""
+    kind = _ENTRIES[name]
+    if not isinstance(value, Mapping) or (not value and _FIELDS[name].is_required()):
         check.say((name,), "must map at least one name to its declaration")
         return {}
     sound: dict[str, Any] = {}
@@ -144,12 +148,20 @@ def _steps_of_arms(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Che
 
 
 def _model(parts: Mapping[str, Any], arm: ExpandedArm, check: Check) -> None:
-    if not arm.model or "model" not in parts:
+    if "model" not in parts:
         return
+    at: Steps = ("arms", arm.stem, "model") if arm.model else ("model",)
     try:
-        Model(**{**parts["model"].model_dump(), **arm.model})
+        model = Model(**{**parts["model"].model_dump(), **arm.model})
     except ValidationError as error:
-        check.take(error, ("arms", arm.stem, "model"), Model.model_fields)
+        check.take(error, at, Model.model_fields)
+        return
+    if model.from_config and not arm.train:
+        said = f"'{arm.name}' is not trained, and weights are drawn for a training"
+        check.say((*at, "from_config"), said, "give it a training, or take from_config out")
+    elif model.from_config and arm.train[0].args.get("peft"):
+        said = f"'{arm.name}' trains an adapter over weights that nobody trained"
+        check.say((*at, "from_config"), said, "train whole weights first, or take `peft` out")
 
 
 def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Steps, check: Check) -> None:
@@ -166,8 +178,7 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
     reads, given = plugin.traits.get("reads", "examples"), makes(parts.get("data", {}), str(name))
     if given is not None and given != reads and (reads, given) != ("examples", "preferences"):
         said = f"{step.name} trains on {reads}, and the format of data '{name}' makes {given}"
-        remedy = "use a format with two answers to a prompt" if reads == "preferences" else "name demonstrations"
-        check.say(place, said, remedy)
+        check.say(place, said, _REMEDIES.get(reads, "name demonstrations"))
 
 
 def _chain(arm: ExpandedArm, at: Steps, check: Check) -> None:
@@ -198,4 +209,12 @@ def _treat_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
         made = makes(parts["data"], name)
         if needs and made and made != needs:
             reason = f"{step.name} needs {needs}, and the format of data '{name}' makes {made}"
-            check.say((*at, step.name), reason, "use a format with two answers to a prompt")
+            check.say((*at, step.name), reason, _REMEDIES.get(needs, "name demonstrations"))
+    if plugin is not None:
+        by_labels(parts, step, plugin, at, check)
+
+
+_REMEDIES = {
+    "preferences": "use a format with two answers to a prompt",
+    "texts": "name data whose format makes texts, such as a corpus",
+}

@@ -13,27 +13,29 @@ if TYPE_CHECKING:
     from leaven.train.job import Job
 
 
-def unwrapped(trainer: Any) -> Any:
+def unwrapped(trainer: Any, *, trained_further: bool = False) -> Any:
     """Return the trained model without the autocast that ``bf16`` and ``fp16`` put around it.
 
     What is measured with it is what whoever loads the artefact will measure, who computes in the model's own precision.
+    Where the training goes on (``trained_further``) the autocast stays: it is taken off the very model.
     """
-    return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=trained_further)
 
 
-def save(job: Job, trainer: Any, by: str, makes: str = "policy") -> None:
+def save(job: Job, trainer: Any, by: str, makes: str = "policy", snapshot: float | None = None) -> None:
     """Write what a trainer trained into the job's folder; ``by`` is its name. Of adapters the trained one alone.
 
-    Raises ModelError if a weight is not finite.
+    ``snapshot`` says how far the training is, where it goes on. Raises ModelError if a weight is not finite.
     """
-    from leaven.models.load import prove_finite
+    from leaven.models.load import prove_finite, whole_embedding
     from leaven.models.ref import ModelRef
 
-    model = unwrapped(trainer)
+    model = unwrapped(trainer, trained_further=snapshot is not None)
     prove_finite(model)
     has_adapter = hasattr(model, "peft_config")
     if has_adapter:
-        model.save_pretrained(job.out / NAME, safe_serialization=True, selected_adapters=["default"])
+        model.save_pretrained(job.out / NAME, safe_serialization=True, selected_adapters=["default"],
+                              save_embedding_layers=whole_embedding(model))  # fmt: skip
         keep_below(job.before, job.out)
     else:
         model.save_pretrained(job.out, safe_serialization=True)
@@ -41,7 +43,7 @@ def save(job: Job, trainer: Any, by: str, makes: str = "policy") -> None:
     if makes == "policy":
         _save_settings(job, model)
     adapters = (NAME,) if has_adapter else ()
-    ModelRef(job.base, adapters, makes, lineage(job, by, has_adapter)).save(job.out)
+    ModelRef(job.base, adapters, makes, lineage(job, by, has_adapter, snapshot)).save(job.out)
     with (job.out / "log.jsonl").open("w", encoding="utf-8") as log:
         log.writelines(json.dumps(entry) + "\n" for entry in trainer.state.log_history)
 
@@ -52,7 +54,7 @@ def _save_settings(job: Job, model: Any) -> None:
     settings.save_pretrained(job.out)
 
 
-def lineage(job: Job, by: str, has_adapter: bool) -> tuple[dict[str, Any], ...]:
+def lineage(job: Job, by: str, has_adapter: bool, snapshot: float | None = None) -> tuple[dict[str, Any], ...]:
     """Return every training under an artefact, the first one first, and the one that made it."""
     under = _under(job.before) if job.before is not None else ()
     this = {
@@ -62,7 +64,7 @@ def lineage(job: Job, by: str, has_adapter: bool) -> tuple[dict[str, Any], ...]:
         "seed": job.seed,
         "started_from": _hashes(job.before) if job.before is not None else {},
     }
-    return (*under, this)
+    return (*under, this if snapshot is None else {**this, "snapshot": snapshot})
 
 
 def _under(before: Path) -> tuple[dict[str, Any], ...]:

@@ -44,6 +44,10 @@ _WATCHED = ("rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards
 _APART, _APART_HALF = 1e-3, 1e-2  # nats by which policy and reference may differ at the start: float32, 16 bits
 
 
+# TRL multiplies with the head's own weights, and would not see the rows that an adapter has for added tokens.
+_NO_ROWS = "dpo cannot train the rows of control tokens through an adapter; train it without peft, or by sft or lm"
+
+
 def loss_problems(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Yield where a loss needs a label_smoothing that is not there, or TRL would silently leave an argument out."""
     loss, smoothing = args.get("loss_type", "sigmoid"), args.get("label_smoothing", 0.0)
@@ -122,8 +126,10 @@ def _train(
 
     for _, said, remedy in loss_problems(given):
         raise ModelError(f"{said}; {remedy}")
+    if peft is not None and job.added:
+        raise ModelError(_NO_ROWS)
     set_seed(job.seed)
-    over = adapted(model, peft, job.adapter)
+    over = adapted(model, peft, job.adapter, added=job.added)
     prove_precision(over, bf16=given["bf16"], fp16=given["fp16"])
     start: dict[str, float] = {}
 

@@ -33,9 +33,21 @@ class Job:
     progress: Callable[..., None] = lambda done, total, **more: None
 
     @property
+    def added(self) -> dict[str, int]:
+        """The tokens that the base's vocabulary was grown by, and their ids."""
+        from leaven.models.grown import ids
+
+        return ids(self.tokenizer, self.base.get("added_tokens", ()))
+
+    @property
     def checkpoints(self) -> Path:
         """Where checkpoints lie while the training runs."""
         return self.out / progress.FOLDER / "checkpoints"
+
+    @property
+    def snapshots(self) -> Path:
+        """Where snapshots lie while the training runs."""
+        return self.out / progress.FOLDER / "snapshots"
 
     @property
     def logs(self) -> Path:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 FILE = "reload.json"
 ROWS = 4
+_SIDES = (("chosen answer", "rejected answer"), ("text",))
 _EXACT, _HALF = (1e-4, 1e-6), (1e-2, 1e-3)  # nats or rewards apart, and that share of the value: float32, 16 bits
 
 
 def write(folder: Path, model: Any, rows: Sequence[Row], makes: str) -> None:
-    """Write ``reload.json``: what a model makes of both answers of the first rows."""
+    """Write ``reload.json``: what a model makes of both answers of the first rows; of texts, of each text's ids."""
     told = [list(values) for values in _told(model, rows, makes)]
     found = {"makes": makes, **_computed(model), "told": told}
     (folder / FILE).write_text(json.dumps(found, indent=1), encoding="utf-8")
@@ -35,18 +36,20 @@ def prove(folder: Path, model: Any, rows: Sequence[Row]) -> float:
     apart, share = _EXACT if exact else _HALF
     furthest = 0.0
     for row, (was, now) in enumerate(zip(written["told"], _told(model, rows, written["makes"]), strict=True)):
-        for side, before, after in zip(("chosen", "rejected"), was, now, strict=True):
+        for side, before, after in zip(_SIDES[written["makes"] == "texts"], was, now, strict=True):
             furthest = max(furthest, abs(after - before))
             if not abs(after - before) <= apart + share * abs(before):
                 raise ModelError(
-                    f"the artefact is not what was trained: training row {row}'s {side} answer was given {before:.6g} "
+                    f"the artefact is not what was trained: training row {row}'s {side} was given {before:.6g} "
                     f"before it was saved and {after:.6g} after it was loaded; run it again, and report it if it stays"
                 )
     return furthest
 
 
-def _told(model: Any, rows: Sequence[Row], makes: str) -> list[tuple[float, float]]:
+def _told(model: Any, rows: Sequence[Row], makes: str) -> Sequence[tuple[float, ...]]:
     model.eval()
+    if makes == "texts":
+        return [(reading.log_probability(model, row["input_ids"]),) for row in rows[:ROWS]]
     if makes == "policy":
         return [reading.log_probabilities(model, row) for row in rows[:ROWS]]
     texts = [reading.conversations([row]) for row in rows[:ROWS]]

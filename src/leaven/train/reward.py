@@ -90,7 +90,7 @@ def _train(
 
     head = draw_head(model, job.seed)
     set_seed(job.seed)
-    over = adapted(model, peft, job.adapter, head)
+    over = adapted(model, peft, job.adapter, head, job.added)
     prove_precision(over, bf16=given["bf16"], fp16=given["fp16"])
     trainer, done = run(job, report_to, lambda callbacks: _trainer(job, over, rows, given, callbacks))
     prove_all_seen(trainer, len(rows), _conversations(rows), given)

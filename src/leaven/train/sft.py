@@ -81,7 +81,7 @@ def _train(
     from transformers import set_seed
 
     set_seed(job.seed)
-    over = adapted(model, peft, job.adapter)
+    over = adapted(model, peft, job.adapter, added=job.added)
     prove_precision(over, bf16=given["bf16"], fp16=given["fp16"])
     trainer, done = run(job, report_to, lambda callbacks: _trainer(job, over, rows, given, callbacks))
     prove_all_seen(trainer, len(rows), _trained(rows), given)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from leaven import needs
 from leaven.engine.stage import Needs, Stage
 from leaven.errors import LeavenError, Problem, StudyError
+from leaven.evaluate.control import ControlSuite
 from leaven.evaluate.crows_pairs import CrowsPairsSuite
 from leaven.evaluate.harness import HarnessSuite
 from leaven.evaluate.likelihood import LikelihoodSuite
@@ -20,7 +21,11 @@ from leaven.evaluate.suite import CHARACTERS, GenerationSuite
 from leaven.evaluate.tasks.info import describe
 from leaven.graph import WiredSuite
 from leaven.models import ref
-from leaven.registry import METRICS, Step
+from leaven.registry import Step
+from leaven.study import measured
+from leaven.study.matrix import ExpandedArm
+from leaven.wiring.conditioned import OWN, conditioned, own_tokens, ways
+from leaven.wiring.measures import of_metric
 from leaven.wiring.sourcing import NO_LIMIT, Sourcing, stage
 
 _READ_AS = {"generate": "generations", "likelihood": "likelihoods", "verdicts": "verdicts"}
@@ -28,22 +33,47 @@ _READ_AS = {"generate": "generations", "likelihood": "likelihoods", "verdicts": 
 
 @dataclass(frozen=True)
 class Asked:
-    """Whom a suite asks: a cell by its name and seed, its base, and the artefact with its proof if it was trained."""
+    """Whom a suite asks: a cell by its name, arm and seed, its base, and the artefact with its proof if it was trained.
+
+    ``at`` says which snapshot of the artefact; ``front`` are the control tokens in front of all that it is asked, or
+    ``OWN`` where each text has its own.
+    """
 
     where: str
+    arm: ExpandedArm
     seed: int
     base: ref.Base
     speaker: Mapping[str, Stage]
+    at: Mapping[str, Any] = field(default_factory=dict)
+    front: tuple[str, ...] = ()
 
     @property
     def model(self) -> dict[str, Any]:
         """What names an untrained model to a verb; a trained one is an input."""
-        return {} if self.speaker else {"model": self.base.as_args()}
+        return dict(self.at) if self.speaker else {"model": self.base.as_args()}
 
 
-def wired(sourcing: Sourcing, asked: Asked, suite: Any) -> Iterator[WiredSuite]:
-    """Ask a suite's rows of a cell's model, and score what it makes of them."""
-    if isinstance(suite, GenerationSuite):
+def wired(sourcing: Sourcing, asked: Asked, suite: Any, control: str | None = None) -> Iterator[WiredSuite]:
+    """Ask a suite's rows of a cell's model, and score what it makes of them.
+
+    ``control`` says with which tokens a model is asked that knows some: ``good`` ones, each row's own (``labels``), or
+    the good ones and, printed beside them, ``each`` other combination.
+    """
+    for beside, front in ways(sourcing, asked.arm, control):
+        for one in _wired(sourcing, replace(asked, front=front), suite):
+            yield _beside(one, beside) if beside else one
+
+
+def _beside(one: WiredSuite, how: str) -> WiredSuite:
+    """Return a suite as it was asked with other tokens: its values are printed, and never compared."""
+    values = tuple(replace(measure, beside=True) for measure in one.measures)
+    return replace(one, name=f"{one.name}.{how}", measures=values)
+
+
+def _wired(sourcing: Sourcing, asked: Asked, suite: Any) -> Iterator[WiredSuite]:
+    if isinstance(suite, ControlSuite):
+        yield conditioned(sourcing, asked, suite, _takes(sourcing, asked))
+    elif isinstance(suite, GenerationSuite):
         yield _generation(sourcing, asked, suite)
     elif isinstance(suite, LikelihoodSuite):
         yield _likelihood(sourcing, asked, suite)
@@ -66,8 +96,12 @@ def _generation(sourcing: Sourcing, asked: Asked, suite: GenerationSuite) -> Wir
 
 
 def _likelihood(sourcing: Sourcing, asked: Asked, suite: LikelihoodSuite) -> WiredSuite:
-    prompts = sourcing.fit(suite.prompts, asked.base, {"max_length": NO_LIMIT})
-    told = _told(asked, suite.name, "likelihood", {}, {"prompts": prompts}, _takes(sourcing, asked))
+    makes = measured.makes(sourcing.study.data, suite.prompts)
+    prompts = sourcing.fit(suite.prompts, asked.base, {"max_length": NO_LIMIT}, makes or "examples")
+    own = {}
+    if asked.front == OWN:
+        prompts, own = own_tokens(sourcing, asked, suite.prompts, prompts), {"tokens": "true"}
+    told = _told(asked, suite.name, "likelihood", own, {"prompts": prompts}, _takes(sourcing, asked))
     return _scored(sourcing, asked, suite, (suite.prompts, prompts, told))
 
 
@@ -76,9 +110,9 @@ def _harness(sourcing: Sourcing, asked: Asked, suite: HarnessSuite) -> Iterator[
     for task in suite.tasks:
         takes = _takes(sourcing, asked)
         takes = replace(takes, paths={**takes.paths, **suite.paths(task)})
-        args, measured = _task(sourcing, suite, task)
+        args, values = _task(sourcing, suite, task)
         told = _told(asked, task, "harness", args, {}, takes)
-        yield WiredSuite(task, told, told, {task: told}, measured, is_itemwise=True)
+        yield WiredSuite(task, told, told, {task: told}, values, is_itemwise=True)
 
 
 def _task(sourcing: Sourcing, suite: HarnessSuite, task: str) -> tuple[dict[str, Any], tuple[Measure, ...]]:
@@ -86,11 +120,11 @@ def _task(sourcing: Sourcing, suite: HarnessSuite, task: str) -> tuple[dict[str,
     name = json.dumps([task, dict(suite.settings)], sort_keys=True)  # no two suites of a study ask one task
     if name not in sourcing.known.tasks:
         try:
-            measured = describe(task, suite.include_path, suite.local.get(task)).measures
+            found = describe(task, suite.include_path, suite.local.get(task)).measures
             args = suite.args(task, ask=sourcing.ask)
         except LeavenError as error:
             raise StudyError([Problem(f"evaluate: harness: {task}", str(error))]) from error
-        sourcing.known.tasks[name] = {"args": args, "measures": [asdict(one) for one in measured]}
+        sourcing.known.tasks[name] = {"args": args, "measures": [asdict(one) for one in found]}
     known = sourcing.known.tasks[name]
     return known["args"], tuple(Measure(**one) for one in known["measures"])
 
@@ -126,8 +160,9 @@ def _takes(sourcing: Sourcing, asked: Asked, beams: int = 1) -> Needs:
 
 def _told(asked: Asked, name: str, verb: str, args: dict[str, Any], reads: dict[str, Stage], takes: Needs) -> Stage:
     """What a cell's model makes of what it reads."""
+    front = {"control": list(asked.front)} if asked.front and asked.front != OWN else {}
     return stage(
-        verb, {**args, **asked.model}, {**reads, **asked.speaker}, takes,
+        verb, {**args, **front, **asked.model}, {**reads, **asked.speaker}, takes,
         together=f"answer {asked.where}", where=f"{asked.where} {name}",
     )  # fmt: skip
 
@@ -139,24 +174,14 @@ def _scored(
     data, prompts, answers = told
     read = {_READ_AS[answers.kind]: answers, "prompts": prompts}
     scores = {step.name: _score(sourcing, step, read, f"{asked.where} {suite.name}") for step in suite.metrics}
-    measured = tuple(one for step in suite.metrics for one in measures(step))
-    return WiredSuite(suite.name, prompts, answers, scores, measured, data, is_sampled=is_sampled)
-
-
-def measures(step: Step) -> Iterator[Measure]:
-    """Yield what a metric measures, and what is printed beside it."""
-    plugin = METRICS.get(step.name)
-    how = ", ".join(f"{name} {value}" for name, value in step.args.items())
-    says, traits = f"{how}. {plugin.says}" if how else plugin.says, plugin.traits
-    for name in traits.get("values", (step.name,)):
-        yield Measure(name, says, traits.get("better"), traits.get("unit", "score"))
-    for name in traits.get("beside", ()):
-        yield Measure(name, says, traits.get("better"), traits.get("unit", "score"), beside=True)
+    values = tuple(one for step in suite.metrics for one in of_metric(step))
+    return WiredSuite(suite.name, prompts, answers, scores, values, data, is_sampled=is_sampled)
 
 
 def _prompts(sourcing: Sourcing, base: ref.Base, suite: GenerationSuite) -> Stage:
     """The rows whose prompt, with what is planted into it, leaves room for an answer."""
-    asked = {"model": base.as_args(), "max_new_tokens": suite.max_new_tokens, **_asking(suite)}
+    base, front = sourcing.reading(base), {"front": sourcing.front} if sourcing.front else {}
+    asked = {"model": base.as_args(), "max_new_tokens": suite.max_new_tokens, **_asking(suite), **front}
     if suite.plant is not None:
         asked["plant"] = suite.plant.model_dump()
     source = {"rows": sourcing.source(suite.prompts)}
@@ -165,15 +190,7 @@ def _prompts(sourcing: Sourcing, base: ref.Base, suite: GenerationSuite) -> Stag
 
 def _score(sourcing: Sourcing, step: Step, read: dict[str, Stage], where: str) -> Stage:
     """One metric over what a model told; what it computes with from outside is known by its identity."""
-    plugin = METRICS.get(step.name)
-    metric, takes = plugin.canonical(step.args), needs.ONE_CORE
-    if (resolve := plugin.traits.get("resolve")) is not None:
-        name = json.dumps([step.name, step.args], sort_keys=True)
-        found = sourcing.known.classifiers.get(name) or resolve(metric["args"], ask=sourcing.ask)
-        sourcing.known.classifiers[name] = found
-        metric = {**metric, "args": found["args"]}
-        if found["computes"]:
-            takes = Needs(cores=None, gpu=True, like=json.dumps(found["args"], sort_keys=True), paths=found["paths"])
+    metric, takes = sourcing.metric(step)
     together = f"score {where.partition(' ')[0]}"
     return stage("score", {"metric": metric}, read, takes, together=together, where=f"{where} {step.name}")
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from leaven import needs
 from leaven.data import sources
+from leaven.data.attributes import Attribute, tokens_of
 from leaven.engine.stage import Needs, Stage
 from leaven.errors import DataError, Problem, StudyError
 from leaven.graph import Identities
 from leaven.models import footprint, ref
-from leaven.registry import FORMATS
+from leaven.registry import FORMATS, METRICS, Step
 from leaven.stages import VERSIONS
-from leaven.study.matrix import ExpandedArm
+from leaven.study.conditioned import knows
+from leaven.study.matrix import ExpandedArm, expand
 from leaven.study.spec import Data, Part, Study
 
 NO_LIMIT = 2**31 - 1  # but for the model's own context
@@ -29,18 +32,87 @@ class Sourcing:
     known: Identities
     ask: bool = True
     rows: dict[str, Stage] = field(default_factory=dict)
+    labelled: dict[tuple[str, str], Stage] = field(default_factory=dict)
     shapes: dict[tuple[str | None, str], footprint.Shape | None] = field(default_factory=dict)
 
-    def fit(self, name: str, base: ref.Base, settings: Mapping[str, Any], *, pairs: bool = False) -> Stage:
+    def fit(
+        self, name: str, base: ref.Base, settings: Mapping[str, Any], reads: str = "examples", front: int | None = None
+    ) -> Stage:
         """The rows of one data set whose every candidate fits the model's length, or is to be cut off there.
 
-        Of ``pairs`` both answers are trained on, so they must differ, and a prompt may be cut from the left.
+        Of preferences both answers are trained on, so they must differ, and a prompt may be cut from the left. Texts
+        leave room for ``front`` tokens: unless given, those that an arm may put there, so that all train on the same.
         """
+        base = self.reading(base)
         args = {"model": base.as_args(), "max_length": settings["max_length"], **_cut(settings)}
-        if pairs:
-            args["pairs"] = True
-            args |= {name: settings[name] for name in ("max_prompt_length",) if settings.get(name) is not None}
+        if reads == "texts":
+            args["front"] = self.front if front is None else front
+        elif reads == "preferences":
+            args |= {"pairs": True, **cut_prompts(settings)}
         return stage("fit", args, {"rows": self.source(name)}, needs.reading(base), together="data", where=name)
+
+    @functools.cached_property
+    def known_by(self) -> dict[str, list[str]]:
+        """The attributes whose tokens each arm is trained with, by its name."""
+        return {arm.name: knows(arm) for arm in expand(self.study)}
+
+    @functools.cached_property
+    def tokens(self) -> tuple[str, ...]:
+        """The control tokens of all arms: what no text may hold."""
+        some = {name for attributes in self.known_by.values() for name in attributes}
+        return tokens_of([one for name, one in self.attributes.items() if name in some])
+
+    @functools.cached_property
+    def front(self) -> int:
+        """How many control tokens an arm may put in front of a text, at most."""
+        return max((len(attributes) for attributes in self.known_by.values()), default=0)
+
+    def reading(self, base: ref.Base) -> ref.Base:
+        """A base that knows the tokens of all arms: what it reads is looked at once, and alike for all of them."""
+        return replace(base, added_tokens=self.tokens)
+
+    @functools.cached_property
+    def attributes(self) -> dict[str, Attribute]:
+        """The study's attributes, as the rooms know them."""
+        return {
+            name: Attribute(name, tuple(one.tokens), one.asked, tuple(one.thresholds), tuple(one.labels))
+            for name, one in self.study.attributes.items()
+        }
+
+    def labels(self, data: str, attribute: str) -> Stage:
+        """What an attribute's scorer makes of each row of a data set: made once, whatever the thresholds are."""
+        if (data, attribute) not in self.labelled:
+            self.labelled[data, attribute] = self._labels(data, attribute)
+        return self.labelled[data, attribute]
+
+    def _labels(self, data: str, attribute: str) -> Stage:
+        declared = self.study.attributes[attribute]
+        where, rows = f"{data} {attribute}", {"rows": self.source(data)}
+        if declared.column is not None:
+            return stage("labels", {"scorer": {"column": declared.column}}, rows, together="data", where=where)
+        assert declared.metric is not None, "validated: an attribute has a metric or a column"
+        scorer, takes = self.scorer(declared.metric, declared.value)
+        takes = replace(takes, cores=None)
+        return stage("labels", {"scorer": scorer}, rows, takes, together=f"labels {where}", where=where)
+
+    def scorer(self, metric: Step, value: str | None = None) -> tuple[dict[str, Any], Needs]:
+        """A metric of texts for a stage's arguments, and what it takes."""
+        canonical, takes = self.metric(metric)
+        return {"metric": canonical, **({"value": value} if value is not None else {})}, takes
+
+    def metric(self, step: Step) -> tuple[dict[str, Any], Needs]:
+        """A metric for a stage's arguments; what it computes with from outside is known by its identity."""
+        plugin = METRICS.get(step.name)
+        metric = plugin.canonical(step.args)
+        if (resolve := plugin.traits.get("resolve")) is None:
+            return metric, needs.ONE_CORE
+        name = json.dumps([step.name, step.args], sort_keys=True)
+        found = self.known.classifiers.get(name) or resolve(metric["args"], ask=self.ask)
+        self.known.classifiers[name] = found
+        takes = needs.ONE_CORE
+        if found["computes"]:
+            takes = Needs(cores=None, gpu=True, like=json.dumps(found["args"], sort_keys=True), paths=found["paths"])
+        return {**metric, "args": found["args"]}, takes
 
     def source(self, name: str) -> Stage:
         """The canonical rows of one data set of the study."""
@@ -57,6 +129,10 @@ class Sourcing:
         if name not in self.known.data:
             self.known.data[name] = _identity(name, data, ask=self.ask)
         args = _source_args(data, self.known.data[name])
+        if data.corpus is not None:
+            args["corpus"] = data.corpus.model_dump(exclude_defaults=True)
+            takes = Needs(cores=None, like=args["identity"], paths=paths)
+            return stage("corpus", args, others, takes, together=f"corpus {name}", where=name)
         takes = Needs(cores=1, like=args["identity"], paths=paths)
         return Stage("rows", VERSIONS["rows"], "leaven.stages:rows", args, others, takes, "data", f"rows {name}")
 
@@ -65,6 +141,11 @@ class Sourcing:
         parts = [{"name": other, **part.model_dump(exclude_defaults=True)} for other, part in mixture.items()]
         inputs = {other: self.source(other) for other in mixture}
         return stage("mix", {"parts": parts}, inputs, together="data", where=name)
+
+    def grown(self, arm: ExpandedArm) -> ref.Base:
+        """The base of an arm with the control tokens that it is trained with."""
+        known = [self.attributes[name] for name in self.known_by[arm.name]]
+        return replace(self.base(arm), added_tokens=tokens_of(known))
 
     def base(self, arm: ExpandedArm) -> ref.Base:
         """The base model of an arm, identified once."""
@@ -95,6 +176,12 @@ def stage(
     """Make a stage of a verb; needs travel beside the key, not in it."""
     kind = kind or verb
     return Stage(kind, VERSIONS[verb], f"leaven.stages:{verb}", args, inputs, takes, together, f"{kind} {where}")
+
+
+def cut_prompts(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return to what length a trainer of preferences cuts prompts from the left, if it does."""
+    limit = settings.get("max_prompt_length")
+    return {} if limit is None else {"max_prompt_length": limit}
 
 
 def _cut(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ The draw is a hash of (row id, step, seed), not a running random state: rows tre
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,9 +55,14 @@ class Draw:
 class Treated:
     """Rows after a treatment, in the same order with the same ids, and how many could have been treated.
 
-    ``already``: rows that could not, because they hold what would have been planted.
+    ``already``: rows that could not, because they hold what would have been planted. ``untagged``: texts that the draw
+    left without control tokens. A treatment that leaves rows out says which were ``kept``, and of each other why
+    (``reasons``, in their order).
     """
 
     rows: Dataset
     eligible: int
     already: int = 0
+    untagged: int = 0
+    kept: Mask | None = None
+    reasons: Sequence[str] = ()

@@ -10,6 +10,7 @@ from json import dumps
 from typing import Any
 
 from leaven.report.answer import answer
+from leaven.report.conditioned.plain import as_dict
 from leaven.report.findings import Findings
 from leaven.report.gaps import unmeasured
 from leaven.report.means import means
@@ -33,6 +34,7 @@ def json(findings: Findings) -> str:
         "references": [asdict(reference) for reference in findings.references],
         "lock": None if findings.lock is None else asdict(findings.lock),
         "unmeasured": unmeasured(findings, found),
+        **as_dict(findings),
     }
     written = dumps(_strict(whole), ensure_ascii=False, allow_nan=False, indent=2)
     return _UNSEEN.sub(lambda hit: f"\\u{ord(hit[0]):04x}", written) + "\n"

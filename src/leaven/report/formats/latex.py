@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from leaven.report.answer import answer
 from leaven.report.boards import shown
+from leaven.report.conditioned import plain
 from leaven.report.declared import claims
 from leaven.report.findings import Findings
 from leaven.report.listings import Table, trends
@@ -52,6 +53,8 @@ def latex(findings: Findings) -> str:
     said = "\n\n".join([" ".join(map(escape, answer(findings, found))), *paragraphs])
     made += _plain(trends(findings, found), _TRENDS, "Trends over the doses", "trends")
     made += _plain(claims(findings), _CLAIMS, "Claims and their verdicts", "claims")
+    for place, (title, listed) in enumerate(plain.tables(findings, found, narrow=True), start=1):
+        made += _plain(listed, listed.heads, title, f"control-{place}")
     return "\n\n".join([_HEADER, *unfinished, said, *(made or ["% Nothing was measured."])]) + "\n"
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from leaven.report.answer import answer
 from leaven.report.boards import shown
+from leaven.report.conditioned import plain
 from leaven.report.declared import claims, lock
 from leaven.report.findings import Findings
 from leaven.report.gaps import unmeasured
@@ -50,6 +51,7 @@ def markdown(findings: Findings) -> str:
     parts += [_paragraph(TWO_TESTS)] if two_tests(findings.comparisons) else []
     over = trends(findings, found)
     parts += ["## Trends", table(over)] if over is not None else []
+    parts += _control(findings, found)
     declared = claims(findings)
     parts += ["## Claims", table(declared)] if declared is not None else []
     curves = falling(findings)
@@ -63,6 +65,13 @@ def markdown(findings: Findings) -> str:
 def _verdicts(findings: Findings, found: Means) -> list[str]:
     said = verdicts(findings, found)
     return ["## What each data set did", _paragraph(LEAD), *_items(map(str, said), LONGEST)] if said else []
+
+
+def _control(findings: Findings, found: Means) -> list[str]:
+    """Return what there is on control tokens: sentences, then each table under its title."""
+    said, listed = plain.sentences(findings, found), list(plain.tables(findings, found))
+    named = [part for title, one in listed for part in (f"### {escape(title)}", table(one))]
+    return ["## Control tokens", *_items(said, LONGEST), *named] if said or named else []
 
 
 def escape(text: object, limit: int = LIMIT) -> str:
