@@ -39,7 +39,7 @@ def _suite_measurements(
     import pyarrow as pa
 
     there = [stage for stage in suite.scores.values() if store.record(stage) is not None]
-    if not there:
+    if not there or store.record(suite.prompts) is None:
         return None
     if suite.prompts.key not in items:
         items[suite.prompts.key] = _items(store, suite)

@@ -24,7 +24,7 @@ def samples(graph: Graph, store: Store) -> Iterator[SampleInfo]:
     asked: dict[str, dict[str, Any]] = {}  # by the prompts' key: cells share them
     for cell in graph.cells:
         for suite in cell.suites:
-            if suite.told.kind not in _WRITTEN or store.record(suite.told) is None:
+            if suite.told.kind not in _WRITTEN or None in map(store.record, (suite.told, suite.prompts)):
                 continue
             if suite.prompts.key not in asked:
                 asked[suite.prompts.key] = _asked(store, suite)
