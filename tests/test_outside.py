@@ -13,6 +13,7 @@ import pytest
 
 from leaven import outside, verbs
 from leaven.errors import StudyError
+from leaven.models import ref
 from leaven.study.load import Loaded, Places
 
 
@@ -81,3 +82,28 @@ def test_files_that_a_task_lacks_hide_no_other_fault_and_make_no_second_one(
     assert "evaluate.0.harness" in found and "ARC-Easy-Test.jsonl" in found
     assert "there is no arm called 'nope'" in found and "there is no arm called 'bas'" in found
     assert "nothing measures" not in found
+
+
+def conditioned(raw: dict[str, Any], **attribute: Any) -> str:
+    """What is wrong outside the file with a study that labels sentences of the pocket's prose."""
+    tox = {"metric": "toxicity", "thresholds": [0.5], "tokens": ["<|nontoxic|>", "<|toxic|>"], **attribute}
+    raw["data"]["prose"] = {"source": "pocket:pile", "format": "pile", "corpus": {"sources": ["modds"]}}
+    raw["attributes"] = {"tox": tox}
+    return "\n".join(said(raw, "length"))
+
+
+def test_a_source_of_a_corpus_that_is_like_one_of_the_first_rows_is_asked_back(raw: dict[str, Any]) -> None:
+    assert "data.prose.corpus: no document is of a source 'modds'; did you mean 'moods'?" in conditioned(raw)
+
+
+def test_a_control_token_that_the_vocabulary_has_is_refused(raw: dict[str, Any]) -> None:
+    known = max(ref.vocabulary(ref.local_folder("pocket") or Path()), key=len)
+    found = conditioned(raw, tokens=[known, "<|pos|>"], good=known)
+    assert f"attributes.tox.tokens: '{known}' stands in the model's vocabulary already" in found
+
+
+def test_the_classifier_of_an_attribute_and_of_its_judge_must_be_there(raw: dict[str, Any]) -> None:
+    nowhere = {"toxicity": {"classifier": "./nowhere"}}
+    found = conditioned(raw, metric=nowhere, judge={"metric": nowhere, "thresholds": [0.5]})
+    assert "attributes.tox.metric: toxicity's classifier './nowhere'" in found
+    assert "attributes.tox.judge.metric: toxicity's classifier './nowhere'" in found

@@ -31,7 +31,8 @@ def problems(loaded: Loaded) -> list[Problem]:
             found.append(Problem(loaded.places.of(("data", name, "source")), said))
         elif data.corpus is not None and (said := _corpus_problem(data)):
             found.append(Problem(loaded.places.of(("data", name, "corpus")), said))
-    return [*found, *_model_problems(loaded), *_metric_problems(loaded), *_suite_problems(loaded)]
+    return [*found, *_model_problems(loaded), *_metric_problems(loaded), *_suite_problems(loaded),
+            *_token_problems(loaded)]  # fmt: skip
 
 
 def unpinned(study: Study) -> list[str]:
@@ -39,8 +40,10 @@ def unpinned(study: Study) -> list[str]:
     named = [(f"data {name}", str(data.source).removeprefix("hub:"), data.revision) for name, data in study.data.items()
              if str(data.source).startswith("hub:")]  # fmt: skip
     named += [("model", str(one["model_name_or_path"]), one.get("revision")) for one in _hub_models(study)]
-    for step in (metric for suite in study.evaluate for metric in suite.args.get("metrics", [])):
-        args = Step.model_validate(step).args
+    measured = [Step.model_validate(metric) for suite in study.evaluate for metric in suite.args.get("metrics", [])]
+    for one in study.attributes.values():
+        measured += [step for step in (one.metric, one.judge.metric if one.judge else None) if step is not None]
+    for args in (step.args for step in measured):
         if "/" in str(args.get("classifier", "")) and not Path(str(args["classifier"])).is_dir():
             named.append(("classifier", str(args["classifier"]), args.get("revision")))
     loose = [one for one in named if not is_commit(one[2])]
@@ -80,9 +83,27 @@ def _model_problems(loaded: Loaded) -> Iterator[Problem]:
             yield Problem(loaded.places.of((*steps, "model_name_or_path")), said)
 
 
+def _token_problems(loaded: Loaded) -> Iterator[Problem]:
+    """Yield the control tokens that stand in the base's vocabulary already: they would not be new."""
+    from leaven.models import ref
+
+    base, attributes = loaded.raw.get("model"), loaded.raw.get("attributes")
+    if not isinstance(base, dict) or not isinstance(attributes, dict):
+        return
+    folder = ref.local_folder(str(base.get("model_name_or_path", "")))
+    known = ref.vocabulary(folder) if folder is not None else set()
+    for name, raw in attributes.items():
+        listed = raw.get("tokens") if isinstance(raw, dict) else None
+        for token in listed if isinstance(listed, list) else []:
+            if token in known:
+                said = f"'{token}' stands in the model's vocabulary already"
+                place = loaded.places.of(("attributes", str(name), "tokens"))
+                yield Problem(place, said, "write another, such as <|pos|>")
+
+
 def _metric_problems(loaded: Loaded) -> Iterator[Problem]:
     """Yield what is wrong with what metrics compute with, as far as can be told without the network."""
-    for steps, metric in _metrics(loaded.raw.get("evaluate")):
+    for steps, metric in (*_metrics(loaded.raw.get("evaluate")), *_scorers(loaded.raw.get("attributes"))):
         try:
             plugin = METRICS.get(metric.name)
             args = plugin.canonical(metric.args)["args"]
@@ -93,6 +114,18 @@ def _metric_problems(loaded: Loaded) -> Iterator[Problem]:
                 resolve(args, ask=False)
         except (LeavenError, OSError, RuntimeError) as error:  # folders that may not be read, homes of nobody
             yield Problem(loaded.places.of(steps), str(error))
+
+
+def _scorers(attributes: Any) -> Iterator[tuple[Steps, Step]]:
+    """Yield the place and the declaration of every attribute's metrics that are written soundly."""
+    for name, raw in attributes.items() if isinstance(attributes, dict) else ():
+        judge = raw.get("judge") if isinstance(raw, dict) else None
+        for steps, one in ((("metric",), raw), (("judge", "metric"), judge)):
+            try:
+                if isinstance(one, dict) and one.get("metric") is not None:
+                    yield ("attributes", str(name), *steps), Step.model_validate(one["metric"])
+            except ValueError:
+                continue  # reported with the study's structure
 
 
 def _suite_problems(loaded: Loaded) -> Iterator[Problem]:

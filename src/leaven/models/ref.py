@@ -151,6 +151,17 @@ def _folder_problem(folder: Path, model: dict[str, Any]) -> str | None:
     return None
 
 
+def vocabulary(folder: Path) -> set[str]:
+    """Return the tokens that a folder's tokenizer.json says it has; none where it cannot be read. Loads no tokenizer."""
+    try:
+        said = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+        listed = said["model"]["vocab"]
+        words = listed if isinstance(listed, dict) else [one[0] for one in listed]
+        return {*words, *(one["content"] for one in said.get("added_tokens", ()))}
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return set()
+
+
 def _has_template(folder: Path) -> bool:
     if (folder / "chat_template.jinja").exists():
         return True

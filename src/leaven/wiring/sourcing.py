@@ -69,7 +69,7 @@ class Sourcing:
 
     def reading(self, base: ref.Base) -> ref.Base:
         """A base that knows the tokens of all arms: what it reads is looked at once, and alike for all of them."""
-        return replace(base, added_tokens=self.tokens)
+        return replace(base, added_tokens=self.tokens, from_config=False)
 
     @functools.cached_property
     def attributes(self) -> dict[str, Attribute]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from leaven import needs
@@ -37,7 +37,8 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int) ->
         rows = stage("treat", {"steps": treated.steps}, inputs, together=together, where=at)
         made.stages[named("treat")] = rows
         made.treated.append(rows)
-    examined = {"model": base.as_args(), **_applied(reads, settings, trainer.traits.get("makes"))}
+    weightless = replace(base, from_config=False)  # ids are the tokenizer's, whatever the weights begin with
+    examined = {"model": weightless.as_args(), **_applied(reads, settings, trainer.traits.get("makes"))}
     verb = _ENCODES[reads]
     encoded = stage(verb, examined, {"rows": rows}, needs.reading(base), together=together, where=at)
     made.stages[named(verb)] = encoded
