@@ -41,7 +41,8 @@ STUDY: dict[str, Any] = {
     "train": [{"lm": {"data": "sentences", "snapshots": [0.5]}}],
     "seeds": [0, 1],
     "evaluate": [
-        {"control": {"attributes": ["tox", "sen"], "samples": 4, "max_new_tokens": 4}},
+        {"control": {"attributes": ["tox", "sen"], "samples": 4, "max_new_tokens": 4,
+                     "arms": ["base", "none", "tox", "both", "early", "filtered"]}},
         {"likelihood": {"name": "own", "data": "held_out", "metrics": ["bits_per_byte"], "control": "labels"}},
         {"generate": {"name": "answers", "prompts": "asked", "metrics": ["length"], "control": "each"}},
     ],
@@ -142,6 +143,26 @@ def test_a_wrapped_arm_shares_the_training_and_is_always_asked_so(raw: dict[str,
     assert stages(graph, "nice")["lm"].key == stages(graph, "both")["lm"].key
     assert stages(graph, "nice")["generate.answers"].args["control"] == ["<|pos|>"]
     assert "generate.answers.none" not in stages(graph, "nice")
+
+
+def test_what_a_filter_keeps_is_made_once_for_all_seeds(raw: dict[str, Any]) -> None:
+    graph = wire(Study(**raw))
+    assert stages(graph, "filtered")["treat"].key == stages(graph, "filtered", 1)["treat"].key
+    assert stages(graph, "both")["treat"].key != stages(graph, "both", 1)["treat"].key
+
+
+def test_random_weights_read_the_same_rows_and_only_the_training_knows(raw: dict[str, Any]) -> None:
+    raw["arms"]["scratch"] = {"model": {"from_config": True}}
+    graph = wire(Study(**raw))
+    assert stages(graph, "scratch")["blocks"].key == stages(graph, "none")["blocks"].key
+    assert stages(graph, "scratch")["lm"].key != stages(graph, "none")["lm"].key
+
+
+def test_where_tokens_may_stand_in_front_all_arms_begin_alike(raw: dict[str, Any]) -> None:
+    graph = wire(Study(**raw))
+    assert all(stages(graph, arm)["generate.answers"].args["start"] for arm in ("none", "tox"))
+    raw["evaluate"][2]["generate"].pop("control")
+    assert "start" not in stages(wire(Study(**raw)), "none")["generate.answers"].args
 
 
 def test_a_snapshot_shares_the_training_and_is_measured_by_itself(raw: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ _STEP = f"{_PREFIX}Step"
 _SWEPT: Schema = {"type": "string", "pattern": r"^\$\{[^{}]*\}$", "description": "The value of the arm's sweep."}
 _NAMES: Schema = {"pattern": f"^{NAME}$"}
 _SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
-_MERGED = ("Model", "Data", "Arm", "Compare", "Shown")  # what a profile may give in part
+_MERGED = ("Model", "Data", "Attribute", "Arm", "Compare", "Shown")  # what a profile may give in part
 
 
 def study_schema() -> Schema:

@@ -22,7 +22,7 @@ STUDY: dict[str, Any] = {
     },
     "attributes": {
         "sen": {"metric": "polarity", "thresholds": [-0.05, 0.05], "tokens": ["<|neg|>", None, "<|pos|>"]},
-        "coin": {"metric": "chance", "thresholds": [0.5], "tokens": ["<|tails|>", "<|heads|>"]},
+        "coin": {"column": "id", "metric": "chance", "thresholds": [0.5], "tokens": ["<|tails|>", "<|heads|>"]},
     },
     "arms": {
         "base": {"train": []},

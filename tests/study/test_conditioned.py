@@ -14,6 +14,7 @@ from leaven.study.matrix import baselines, expand
 
 TOX = {"metric": "toxicity", "thresholds": [0.3], "tokens": ["<|nontoxic|>", "<|toxic|>"], "good": "<|nontoxic|>"}
 SEN = {"metric": "sentiment", "thresholds": [-0.05, 0.05], "tokens": ["<|neg|>", None, "<|pos|>"]}
+ASKED = ["base", "none", "both", "filtered"]  # good wraps its model, and control says itself what stands in front
 STUDY: dict[str, Any] = {
     "name": "control",
     "model": {"model_name_or_path": "pocket"},
@@ -35,7 +36,7 @@ STUDY: dict[str, Any] = {
     "train": [{"lm": {"data": "sentences", "num_train_epochs": 2, "snapshots": [0.5]}}],
     "seeds": [0],
     "evaluate": [
-        {"control": {"attributes": ["tox", "sen"], "samples": 4, "max_new_tokens": 4}},
+        {"control": {"attributes": ["tox", "sen"], "samples": 4, "max_new_tokens": 4, "arms": ASKED}},
         {"likelihood": {"data": "sentences", "metrics": ["bits_per_byte"], "control": "labels"}},
     ],
     "compare": {"to": "none", "primary": ["control/misalignment_tox"]},
@@ -111,6 +112,27 @@ def test_a_suite_asks_with_tokens_only_in_ways_that_it_can(raw: dict[str, Any]) 
     Study(**raw)
 
 
+def test_an_arm_that_wraps_its_model_cannot_be_asked_by_a_suite_that_says_what_stands_in_front(
+    raw: dict[str, Any],
+) -> None:
+    del raw["evaluate"][0]["control"]["arms"]
+    assert "'good' wraps its model, and control itself says what stands in front" in said(raw)
+
+
+def test_a_judge_is_another_than_who_labelled(raw: dict[str, Any]) -> None:
+    raw["attributes"]["tox"]["judge"] = {"metric": "toxicity", "thresholds": [0.6]}
+    assert "attributes.tox.judge: is the scorer that labelled, so it would judge itself" in said(raw)
+
+
+def test_all_trainings_of_an_arm_put_tokens_in_one_order(raw: dict[str, Any]) -> None:
+    raw["train"] *= 2
+    orders = [["tox", "sen"], ["sen", "tox"]]
+    treat = [{"control_tokens": {"attributes": one, "at": at}} for at, one in enumerate(orders)]
+    raw["arms"] = {"none": {}, "both": {"treat": treat}}
+    raw["evaluate"][0]["control"]["arms"] = ["both"]
+    assert "'both' puts tokens in several orders: tox, sen; sen, tox" in said(raw)
+
+
 def test_a_snapshot_must_be_kept_by_the_training(raw: dict[str, Any]) -> None:
     raw["arms"]["both"] |= {"sweep": {"epochs": [0.5, 1]}, "snapshot": "${epochs}"}
     raw["evaluate"].pop()
@@ -127,5 +149,6 @@ def test_labels_treat_texts_and_lm_trains_on_texts(raw: dict[str, Any]) -> None:
 def test_sweeps_are_compared_point_by_point_with_the_sweep_of_the_baseline(raw: dict[str, Any]) -> None:
     swept = {"sweep": {"epochs": [0.5, 2]}}
     raw["arms"] = {"none": swept, "both": {**swept, **raw["arms"]["both"]}, "base": {"train": []}}
+    raw["evaluate"][0]["control"]["arms"] = ["none", "both"]
     found = baselines(expand(Study(**raw)), "none")
     assert found == {"both@epochs=0.5": "none@epochs=0.5", "both@epochs=2": "none@epochs=2"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +41,7 @@ class Attribute:
         """Return the class of a score, or of what a label column says; None where nothing can be told."""
         if self.labels:
             return self.labels.index(said) if said in self.labels else None
-        return None if value is None else bisect.bisect_left(self.thresholds, value)
+        return None if value is None or math.isnan(value) else bisect.bisect_left(self.thresholds, value)
 
     @property
     def good_class(self) -> int:

@@ -26,16 +26,17 @@ def control_ids(tokenizer: Any, tokens: Sequence[str]) -> list[int]:
     return [known[token] for token in tokens]
 
 
-def put(tokenizer: Any, ids: Sequence[int], front: Sequence[int]) -> list[int]:
+def put(tokenizer: Any, ids: Sequence[int], front: Sequence[int], *, start: bool = False) -> list[int]:
     """Return ids with control tokens in front: right behind the BOS where they begin with one, else first.
 
     Of a tokenizer without a BOS of its own they stand behind the EOS, as in training: there it ends the text before.
+    ``start``: ids without tokens begin so as well, to be comparable.
     """
     bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
-    if front and ids[:1] != [eos] and bos in (None, eos):
+    if (front or start) and ids[:1] != [eos] and bos in (None, eos):
         return [eos, *front, *ids]
-    start = 1 if ids and ids[0] in (bos, eos) else 0
-    return [*ids[:start], *front, *ids[start:]]
+    behind = 1 if ids and ids[0] in (bos, eos) else 0
+    return [*ids[:behind], *front, *ids[behind:]]
 
 
 def beginning(tokenizer: Any) -> list[int]:

@@ -74,9 +74,18 @@ def item(prompt: Sequence[Message]) -> str:
 
 
 def within(batches: Batches, low: float, high: float) -> Iterator[Batch]:
-    """Keep the rows whose question's number lies in [low, high): no question is in two parts that do not overlap."""
+    """Keep the rows whose question's number lies in [low, high): no question is in two parts that do not overlap.
+
+    A text has the number of all of it: many documents begin with the same line.
+    """
     reason = f"question is not in the part [{low:g}, {high:g})"
-    return sieve(batches, lambda row: None if low <= place(asking(row)) < high else reason)
+
+    def number(row: Row) -> float:
+        if "prompt" in row or "text" not in row:
+            return place(asking(row))
+        return int.from_bytes(known_by(row["text"])[:8], "big") * _SCALE
+
+    return sieve(batches, lambda row: None if low <= number(row) < high else reason)
 
 
 @dataclass

@@ -56,7 +56,10 @@ class ControlSuite:
         return [*named, *(f"misalignment_{name}_{BY_LABELLER}" for name in self.attributes), FLUENCY.name]
 
 
-@suite(version=1, gives=("texts", "finish_reasons", "prompts"), also=("texts",), conditioned=True, blind=_BLIND)
+@suite(
+    version=1, gives=("texts", "finish_reasons", "prompts"), also=("texts",), conditioned=True, own_prompts=True,
+    blind=_BLIND,
+)  # fmt: skip
 def control(  # noqa: PLR0913 - the signature is the schema
     *,
     attributes: Annotated[list[Text], Field(min_length=1)],

@@ -152,7 +152,7 @@ def _folder_problem(folder: Path, model: dict[str, Any]) -> str | None:
 
 
 def vocabulary(folder: Path) -> set[str]:
-    """Return the tokens that a folder's tokenizer.json says it has; none where it cannot be read. Loads no tokenizer."""
+    """Return the tokens that a folder's tokenizer.json lists; none where it cannot be read. Loads no tokenizer."""
     try:
         said = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
         listed = said["model"]["vocab"]

@@ -52,7 +52,7 @@ def _wanted(args: Args, asked: list[tables.Row], tokenizer: Any, control: list[i
 
     template = {name: args[name] for name in ("apply_chat_template",) if name in args}
     bare = prompt_ids(tokenizer, [row["prompt"] for row in asked], **template)
-    ids = [front.put(tokenizer, one, control) for one in bare]
+    ids = [front.put(tokenizer, one, control, start=args.get("start", False)) for one in bare]
     samples = range(args["sampling"].get("num_return_sequences", 1))
     declared, plant = args["max_new_tokens"], args.get("plant")
     limits = [_limit(declared, row, len(one), context, plant) for row, one in zip(asked, ids, strict=True)]

@@ -189,7 +189,7 @@ def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
     tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
     # A length that each row has of its own (`characters`) is capped by the context where answers are generated.
     new = args["max_new_tokens"] if isinstance(args["max_new_tokens"], int) else 1
-    limit = context and context - args.get("front", 0)
+    limit = context and context - (args["front"] + 1 if args.get("front") else 0)
     asking = {"apply_chat_template": False} if args.get("apply_chat_template") is False else {}
 
     def plant(row: tables.Row) -> tables.Row:

@@ -51,18 +51,33 @@ def labels(args: Args, inputs: Inputs, out: Path) -> Facts:
 def _by_column(column: str, rows: Path, out: Path) -> Facts:
     import pyarrow as pa
 
-    said, values = Said(), Histogram.over(tables.batches(rows, ["score"]), _rows_in(rows))
+    read = (one.select([1]) for one in _read(column, rows))
+    told = Said() if column in _WORDS else Histogram.over(read, _rows_in(rows))
     with tables.Writer(out / "labels.parquet", "labels") as writer:
-        for batch in tables.batches(rows, ["id", column]):
-            found, null = batch.column(column), pa.nulls(batch.num_rows)
-            (said if column in _WORDS else values).add(found)
+        for batch in _read(column, rows):
+            found, null = batch.column(1), pa.nulls(batch.num_rows)
+            told.add(found)
             columns = [batch.column("id"), *((null, found) if column in _WORDS else (found, null))]
             writer.write(pa.table(columns, names=["id", "value", "said"]))
-    told = said if column in _WORDS else values
     if told.unscored == writer.count:
         raise DataError(f"column {column} says nothing of any of the {writer.count} texts; the source's format brings "
                         "none, so label them by a metric")  # fmt: skip
     return {"rows": writer.count, "unscored": told.unscored, **told.as_facts()}
+
+
+def _read(column: str, rows: Path) -> Iterator[pa.RecordBatch]:
+    """Yield each row's id with what a column says of it; of the column ``id`` a number in [0, 1) drawn by it."""
+    import pyarrow as pa
+
+    from leaven.data.treatments.draw import Draw
+
+    if column != "id":
+        yield from tables.batches(rows, ["id", column])
+        return
+    draw = Draw(0, "labels")  # it says nothing of the text: what is labelled so tests what labels by chance do
+    for batch in tables.batches(rows, ["id"]):
+        numbers = pa.array([draw.uniform(row_id) for row_id in batch.column(0).to_pylist()], pa.float64())
+        yield pa.record_batch([batch.column(0), numbers], names=["id", "drawn"])
 
 
 def _scorer(scorer: Args, inputs: Inputs) -> tuple[Score, bool]:

@@ -26,6 +26,7 @@ def conditioned(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check)
                 said = f"'{token}' is a token of '{other}' as well"
                 check.say(("attributes", name, "tokens"), said, "give each attribute tokens of its own")
     for arm in arms:
+        _one_order(arm, check)
         _snapshot(arm, check)
         _wraps(arm, attributes, check)
     for index, step in enumerate(parts.get("evaluate", [])):
@@ -35,6 +36,9 @@ def conditioned(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check)
 def _scorers(name: str, one: Attribute, check: Check) -> None:
     if one.metric is not None:
         _scorer(one.metric, one.value, ("attributes", name), check)
+    if one.judge is not None and (one.judge.metric, one.judge.value) == (one.metric, one.value):
+        said = "is the scorer that labelled, so it would judge itself"
+        check.say(("attributes", name, "judge"), said, "name another metric, or take `judge` out")
     if one.judge is not None:
         _scorer(one.judge.metric, one.judge.value, ("attributes", name, "judge"), check)
 
@@ -75,6 +79,14 @@ def knows(arm: ExpandedArm) -> list[str]:
     """Return the attributes whose tokens an arm is trained with, in the order in which they are put."""
     names = [name for step in arm.treat if _puts_tokens(step) for name in step.args.get("attributes", [])]
     return list(dict.fromkeys(str(name) for name in names))
+
+
+def _one_order(arm: ExpandedArm, check: Check) -> None:
+    """Check that all trainings of an arm put the same tokens in the same order: so it is asked."""
+    orders = [list(_names(step)) for step in arm.treat if _puts_tokens(step)]
+    if any(order != orders[0] for order in orders[1:]):
+        said = f"'{arm.name}' puts tokens in several orders: {'; '.join(', '.join(order) for order in orders)}"
+        check.say(("arms", arm.stem, "treat"), said, "name the same attributes in each control_tokens")
 
 
 def _puts_tokens(step: Step) -> bool:
@@ -121,7 +133,7 @@ def _asked(parts: Mapping[str, Any], step: Step, at: Steps, arms: Sequence[Expan
     _asked_with(step, plugin, at, arms, check)
     for arm in arms if plugin.traits.get("own_prompts") else ():
         if arm.wraps and asks(step, arm):
-            said = f"'{arm.name}' wraps its model, and {step.name} writes its own prompts, with nothing in front"
+            said = f"'{arm.name}' wraps its model, and {step.name} itself says what stands in front"
             check.say(at, said, "name the other arms in the suite's `arms: [...]`")
     if not plugin.traits.get("conditioned"):
         return

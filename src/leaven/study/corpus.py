@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -50,8 +51,8 @@ def _fenced(tokens: list[str | None]) -> list[str | None]:
     if len(put) < 2:
         raise ValueError("an attribute has two tokens or more; null is a neutral class, which has none")
     for token in put:
-        if token != token.strip() or len(token) < 3 or any(one.isspace() for one in token):
-            raise ValueError(f"'{token}' is no control token; write one such as <|pos|>, without spaces")
+        if not re.fullmatch(r"<\|[A-Za-z0-9_.-]+\|>", token) or token == "<|none|>":  # noqa: S105 - no password
+            raise ValueError(f"'{token}' is no control token; write one such as <|pos|> (<|none|> means no token)")
     if len(set(put)) < len(put):
         raise ValueError("a token stands twice; each class has its own")
     return tokens
@@ -60,7 +61,8 @@ def _fenced(tokens: list[str | None]) -> list[str | None]:
 class Attribute(Declared):
     """What a text is said to be: by a metric and thresholds, or by a column that the source brings.
 
-    With both, the column labels the source's texts, and the metric, which made the column, what models write.
+    With both, the column labels the source's texts, and the metric, which made the column, what models write. The
+    column ``id`` draws each row's number from its id: labels by chance.
     ``tokens`` go from the lowest class to the highest (null: a neutral class, which gets none); of a text column, to
     each of ``labels`` its own. ``good`` is the token that is asked for, unless told otherwise the last one. ``judge``
     is a second scorer, independent of the one that labelled: where there is one, it says whether a text obeys.
@@ -68,7 +70,7 @@ class Attribute(Declared):
 
     metric: Step | None = None
     value: str | None = None
-    column: Literal["score", "label", "group"] | None = None
+    column: Literal["score", "label", "group", "id"] | None = None
     thresholds: list[float] = Field(default_factory=list)
     labels: list[Text] = Field(default_factory=list)
     tokens: Annotated[list[Text | None], AfterValidator(_fenced)]

@@ -36,7 +36,7 @@ class Asked:
     """Whom a suite asks: a cell by its name, arm and seed, its base, and the artefact with its proof if it was trained.
 
     ``at`` says which snapshot of the artefact; ``front`` are the control tokens in front of all that it is asked, or
-    ``OWN`` where each text has its own.
+    ``OWN`` where each text has its own; where it ``starts``, what is asked without tokens begins as in training too.
     """
 
     where: str
@@ -46,6 +46,7 @@ class Asked:
     speaker: Mapping[str, Stage]
     at: Mapping[str, Any] = field(default_factory=dict)
     front: tuple[str, ...] = ()
+    starts: bool = False
 
     @property
     def model(self) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def wired(sourcing: Sourcing, asked: Asked, suite: Any, control: str | None = No
     the good ones and, printed beside them, ``each`` other combination.
     """
     for beside, front in ways(sourcing, asked.arm, control):
-        for one in _wired(sourcing, replace(asked, front=front), suite):
+        for one in _wired(sourcing, replace(asked, front=front, starts=control is not None), suite):
             yield _beside(one, beside) if beside else one
 
 
@@ -91,7 +92,8 @@ def _wired(sourcing: Sourcing, asked: Asked, suite: Any) -> Iterator[WiredSuite]
 def _generation(sourcing: Sourcing, asked: Asked, suite: GenerationSuite) -> WiredSuite:
     prompts, sampled = _prompts(sourcing, asked.base, suite), suite.sampling.get("do_sample") is not False
     takes = _takes(sourcing, asked, suite.sampling.get("num_beams", 1))
-    told = _told(asked, suite.name, "generate", _sampling(suite, asked.seed), {"prompts": prompts}, takes)
+    args = {**_sampling(suite, asked.seed), **({"start": True} if asked.starts else {})}
+    told = _told(asked, suite.name, "generate", args, {"prompts": prompts}, takes)
     return _scored(sourcing, asked, suite, (suite.prompts, prompts, told), is_sampled=sampled)
 
 

@@ -106,7 +106,7 @@ def _obeyed(sourcing: Sourcing, suite: ControlSuite, how: dict[str, Any], told: 
                 takes = _both(takes, needed, f"{name}.{role}")
         if declared.judge is not None:
             one["judge"] = {**one["judge"], "thresholds": list(declared.judge.thresholds)}
-        judged.append({"scorer": {"column": declared.column}, **one})
+        judged.append(one)
     args, together = {"attributes": judged, **how}, f"score {where.partition(' ')[0]}"
     return stage("misalignment", args, {"generations": told}, takes, together=together, where=where)
 
@@ -120,7 +120,9 @@ def _both(takes: Needs, more: Needs, of: str) -> Needs:
 
 
 def _judged(sourcing: Sourcing, suite: ControlSuite) -> list[str]:
-    return [name for name in suite.attributes if sourcing.study.attributes[name].judge is not None]
+    """Return the attributes that have a judge beside a scorer that labelled and can score texts."""
+    declared = ((name, sourcing.study.attributes[name]) for name in suite.attributes)
+    return [name for name, one in declared if one.judge is not None and one.metric is not None]
 
 
 def _fluency(sourcing: Sourcing, asked: Asked, told: Stage, where: str) -> Stage:

@@ -94,7 +94,8 @@ def _treated(sourcing: Sourcing, cell: Cell, at: int) -> _Treated:
             label = {"label": called} if called != step.name else {}
             by = args["attributes"] if plugin.traits.get("labelled") else []
             shown = {"attributes": [sourcing.attributes[name].as_args() for name in by]} if by else {}
-            seed = cell.effective if pinned is None else pinned
+            drawn = not plugin.traits.get("seedless")  # what draws nothing is made once for all seeds
+            seed = (cell.effective if pinned is None else pinned) if drawn else 0
             made.steps.append({**canonical, **label, "seed": seed, **shown})
             made.labels |= {f"labels.{name}": sourcing.labels(cell.arm.train[at].args["data"], name) for name in by}
     return made

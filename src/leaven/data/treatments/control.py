@@ -56,7 +56,7 @@ def control_tokens(
     return Treated(dataset(made), eligible, untagged=len(bare))
 
 
-@treatment(version=1, needs="texts", labelled=True)
+@treatment(version=1, needs="texts", labelled=True, seedless=True)
 def keep_good(rows: Dataset, labels: Mapping[str, Labels], draw: Draw, *, attributes: Attributes) -> Treated:
     """Keep the texts that are good by every attribute; what is neutral or could not be scored is left out too.
 
