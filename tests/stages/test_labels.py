@@ -87,7 +87,7 @@ def scored_and_noted(name: str, declared: Any, value: Any, texts: list[str]) -> 
 def test_an_attempt_goes_on_by_shard(cores: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noted = tmp_path / "scored"
     monkeypatch.setattr(verb, "_SHARD", 10)
-    monkeypatch.setattr(verb, "_scored", scored_and_noted)
+    monkeypatch.setattr("leaven.score.flows.one_value", scored_and_noted)
     for name, said in {"OMP_NUM_THREADS": cores, "FAILS_ON": "word 45", "NOTED": str(noted)}.items():
         monkeypatch.setenv(name, said)
     rows = corpus(tmp_path / "rows", [f"word {n}" for n in range(60)])

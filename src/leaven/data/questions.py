@@ -78,7 +78,7 @@ def within(batches: Batches, low: float, high: float) -> Iterator[Batch]:
 
     A text has the number of all of it: many documents begin with the same line.
     """
-    reason = f"question is not in the part [{low:g}, {high:g})"
+    reason = f"question or text is not in the part [{low:g}, {high:g})"
 
     def number(row: Row) -> float:
         if "prompt" in row or "text" not in row:

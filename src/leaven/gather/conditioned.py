@@ -9,10 +9,11 @@ from leaven import rows as tables
 from leaven.engine.store import Store
 from leaven.graph import Graph, WiredSuite
 from leaven.report.findings import AskedSample, BalanceInfo, FunnelInfo, LabelInfo, ObeyedInfo
+from leaven.score.control import BY_LABELLER
 from leaven.study.corpus import Attribute
 
 _SHOWN = 3  # texts under each combination that a reader is shown
-_BY_LABELLER = "_by_labeller"  # what follows an attribute's name where the scorer that labelled is no judge
+_LABELLER = f"_{BY_LABELLER}"  # what follows an attribute's name where the scorer that labelled is no judge
 
 
 def funnels(graph: Graph, store: Store) -> Iterator[FunnelInfo]:
@@ -68,7 +69,7 @@ def obeyed(graph: Graph, store: Store) -> Iterator[ObeyedInfo]:
         record = store.record(stage) if stage is not None and stage.kind == "misalignment" else None
         facts = record["facts"] if record is not None else {"asked_and_measured": {}}
         for called, shares in facts["asked_and_measured"].items():
-            name = called.removesuffix(_BY_LABELLER)
+            name = called.removesuffix(_LABELLER)
             by, is_judge = _said_by(graph.study.attributes[name], labeller=called != name)
             each = facts["texts"] // max(1, len(shares))
             yield ObeyedInfo(cell.cell.arm.name, cell.cell.seed, suite.name, name, by, is_judge, each, shares)

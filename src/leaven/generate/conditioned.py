@@ -49,6 +49,6 @@ def prove_room(prompts: Sequence[Prompt], max_new_tokens: int, context: int | No
     longest = max(prompts, key=lambda one: len(one.ids), default=None)
     if longest is not None and context is not None and len(longest.ids) + max_new_tokens > context:
         raise ModelError(
-            f"'{longest.item}' has {len(longest.ids)} tokens with its start and control tokens, and {max_new_tokens} "
-            f"new ones do not fit into a context of {context}; lower max_new_tokens, or take shorter prompts"
+            f"a prompt has {len(longest.ids)} tokens with its start and control tokens, and {max_new_tokens} new ones "
+            f"do not fit into a context of {context}; lower max_new_tokens, or take shorter prompts if there are some"
         )

@@ -17,7 +17,7 @@ _DISTINCT = (1, 2, 3)
 Gram = tuple[str, ...]
 
 
-@metric(version=1, better="lower", unit="score")
+@metric(version=1, better="lower", unit="score", of_list=True)
 def self_bleu(texts: Sequence[str]) -> list[float | None]:
     """BLEU-4 of each answer against at most 100 other answers of the same list: high where all are alike.
 
@@ -78,7 +78,7 @@ def _said(most: Sequence[tuple[int, int]], place: int) -> int:
     return next((count for count, other in most if other != place), 0)
 
 
-@metric(version=1, values=tuple(f"corpus_distinct_{n}" for n in _DISTINCT), better="higher", unit="share")
+@metric(version=1, values=tuple(f"corpus_distinct_{n}" for n in _DISTINCT), better="higher", unit="share", of_list=True)
 def corpus_distinct(texts: Sequence[str]) -> dict[str, list[float | None]]:
     """Distinct n-grams of all answers together for each n-gram told (corpus_distinct_1..3), shared out to the answers.
 

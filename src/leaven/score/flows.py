@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from leaven.errors import DataError
+from leaven.registry import METRICS
 from leaven.rows import Row
 
 _TOLD = {
@@ -34,3 +36,13 @@ def flow(name: str, told: Sequence[Row], asked: Mapping[str, Row]) -> list[Any]:
 def of_likelihoods(rows: Sequence[Row]) -> list[Row]:
     """Return likelihoods, or verdicts, as something told: by the row that was asked, one sample each."""
     return [{**row, "prompt_id": row["id"], "sample": 0} for row in rows]
+
+
+def one_value(name: str, declared: Mapping[str, Any], value: str | None, texts: Sequence[str]) -> list[float | None]:
+    """Return one value of a metric of texts for each text; raises DataError if it has several and none is named."""
+    found = METRICS.get(name).call(list(texts), args=declared)
+    if not isinstance(found, dict):
+        return list(found)
+    if (value or name) not in found:
+        raise DataError(f"metric {name} has several values; `value` is one of {', '.join(found)}")
+    return list(found[value or name])

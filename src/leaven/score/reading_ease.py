@@ -36,7 +36,7 @@ def _ease(text: str) -> float | None:
 
 def syllables(word: str) -> int:
     """Return about how many syllables an English word has, at least one."""
-    return _counted(word.lower()) if len(word) <= _LONGEST else len(_VOWELS.findall(word.lower()))
+    return _counted(word.lower()) if len(word) <= _LONGEST else max(1, len(_VOWELS.findall(word.lower())))
 
 
 @functools.lru_cache(maxsize=100_000)

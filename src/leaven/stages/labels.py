@@ -83,6 +83,7 @@ def _read(column: str, rows: Path) -> Iterator[pa.RecordBatch]:
 def _scorer(scorer: Args, inputs: Inputs) -> tuple[Score, bool]:
     """Return what scores a list of texts, and whether it computes with a model of its own."""
     from leaven.registry import METRICS
+    from leaven.score.flows import one_value
 
     plugin, declared = METRICS.get(scorer["metric"]["name"]), scorer["metric"]["args"]
     if plugin.flows != ("texts",):
@@ -94,18 +95,7 @@ def _scorer(scorer: Args, inputs: Inputs) -> tuple[Score, bool]:
         from leaven.score.classifiers import located
 
         declared = located(declared, inputs["classifier"])
-    return partial(_scored, plugin.name, dict(declared), scorer.get("value")), computes
-
-
-def _scored(name: str, declared: Args, value: str | None, texts: list[str]) -> Sequence[float | None]:
-    from leaven.registry import METRICS
-
-    found = METRICS.get(name).call(texts, args=declared)
-    if not isinstance(found, dict):
-        return list(found)
-    if (value or name) not in found:
-        raise DataError(f"metric {name} has several values; `value` is one of {', '.join(found)}")
-    return list(found[value or name])
+    return partial(one_value, plugin.name, dict(declared), scorer.get("value")), computes
 
 
 def _by_metric(score: Score, name: str, rows: Path, out: Path, size: int, cores: int) -> Facts:

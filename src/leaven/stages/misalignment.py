@@ -135,23 +135,19 @@ class _Scored:
 
 
 def _sentences(prompt: str, text: str) -> list[str]:
-    from sentencex import segment
+    from leaven.data.corpus.splitting import sentences
 
-    whole = f"{prompt} {text}".strip()
-    return [one.strip() for one in segment("en", whole) if one.strip()]
+    return [one for one in map(str.strip, sentences(f"{prompt} {text}".strip(), "en")) if one]
 
 
 def values(declared: Args, texts: Sequence[str], inputs: Inputs) -> list[float | None]:
     """Return a scorer's value of each text: ``declared`` has a canonical metric, and which of its values if several."""
-    from leaven.registry import METRICS
+    from leaven.score.flows import one_value
 
     metric = declared["metric"]
-    plugin, args = METRICS.get(metric["name"]), _located(metric["args"], inputs)
-    found = plugin.call(list(texts), args=args) if texts else {}
-    if isinstance(found, dict):
-        called = declared.get("value") or next(iter(plugin.traits.get("values", (plugin.name,))))
-        return list(found.get(called, []))
-    return list(found)
+    if not texts:
+        return []
+    return one_value(metric["name"], _located(metric["args"], inputs), declared.get("value"), texts)
 
 
 def _located(args: Args, inputs: Inputs) -> Args:

@@ -34,13 +34,16 @@ def fit_texts(args: Args, inputs: Inputs, out: Path, tokenizer: Any, limit: int)
         return {**row, "text": text}
 
     def none_fits(tokens: int) -> str:
-        return f"max_length {limit} is shorter than every text (the shortest has {tokens} tokens); raise it"
+        kept = f"{limit - room} are kept for start, end, control tokens and what is to be written"
+        return f"{limit} tokens (max_length, or the context) fit no text: {kept}, and the shortest text has {tokens}"
 
     made = fitting(
         rows_of(inputs["rows"]), lambda rows: _misfits(tokenizer, rows, room, limit), none_fits, change,
-        remedy="; look at the corpus, or raise max_length",
+        remedy="; raise max_length, lower max_new_tokens, or take shorter texts",
     )  # fmt: skip
-    return {**write_batches(out, "texts", made), "neutralised": counts["neutralised"]}
+    facts, altered = write_batches(out, "texts", made), counts["neutralised"]
+    warnings = [f"{altered} texts spelt a special or control token, and were altered"] if altered else []
+    return {**facts, "neutralised": altered, "warnings": warnings}
 
 
 def _misfits(tokenizer: Any, rows: list[tables.Row], room: int, limit: int) -> list[Misfit | None]:

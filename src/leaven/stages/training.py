@@ -30,6 +30,7 @@ def train(args: Args, inputs: Inputs, out: Path) -> Facts:
     base = load.base(args["model"], path, around.get("device_map"))
     trainer = TRAINERS.get(args["trainer"]["name"])
     rows = _rows(inputs["encoded"], trainer)
+    _prove_known(inputs["encoded"], base)
     model, adapter = _start(trainer, base, before, path, args)
     tokenizer = load.tokenizer(base)
     stops = load.stop_ids(tokenizer, getattr(model, "generation_config", None))
@@ -68,6 +69,15 @@ def _rows(encoded: Path, trainer: Plugin) -> Any:
     if not (encoded / file).exists() or (reads == "texts") is not (encoded / CARD).exists():
         raise DataError(f"{trainer.name} reads {reads}, and these rows are none; name another data set")
     return tables.dataset(encoded / file).select_columns(columns)
+
+
+def _prove_known(encoded: Path, base: Base) -> None:
+    """Raise DataError if the texts stand behind tokens that the base's vocabulary was not grown by."""
+    if not (encoded / CARD).exists():
+        return
+    needs = json.loads((encoded / CARD).read_text(encoding="utf-8"))["needs"]
+    if lacking := [token for token in needs if token not in base.added_tokens]:
+        raise DataError(f"the texts need the control tokens {', '.join(lacking)}, which the model's vocabulary lacks")
 
 
 _ENCODED = {

@@ -20,6 +20,8 @@ def conditioned(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check)
     attributes: dict[str, Attribute] = parts.get("attributes") or {}
     owners: dict[str, str] = {}
     for name, one in attributes.items():
+        if name.endswith("_by_labeller"):
+            check.say(("attributes", name), "is what is measured by the scorer that labelled", "choose another name")
         _scorers(name, one, check)
         for token in filter(None, one.tokens):
             if (other := owners.setdefault(token, name)) != name:
@@ -51,6 +53,9 @@ def _scorer(metric: Step, value: str | None, at: Steps, check: Check) -> None:
     if plugin.flows != ("texts",):
         said = f"{metric.name} reads {', '.join(plugin.flows)}; a text of a corpus has itself alone"
         check.say((*at, "metric"), said, "name a metric of texts")
+    if plugin.traits.get("of_list"):
+        said = f"{metric.name} says how alike many texts are, and nothing of one"
+        check.say((*at, "metric"), said, "name a metric that scores each text by itself")
     values = plugin.traits.get("values", (plugin.name,))
     if value is None and len(values) > 1:
         check.say((*at, "metric"), f"{metric.name} gives {', '.join(values)}", "say which by `value`")

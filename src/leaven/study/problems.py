@@ -56,6 +56,8 @@ def _wording(error: Any, known: Mapping[str, Any]) -> tuple[str, str]:
         return "is missing", "it has no default"
     if error["type"] == "model_type":
         return f"{value!r} is no mapping of names to values", ""
+    if isinstance(value, Mapping) and error["type"] == "value_error":  # of the whole: what is wrong says itself
+        return str(error["msg"]).removeprefix("Value error, "), ""
     said = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     shown = repr(value)
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'}: {said}", ""

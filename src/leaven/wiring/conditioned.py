@@ -12,6 +12,7 @@ from leaven.engine.stage import Needs, Stage
 from leaven.evaluate.control import ControlSuite, measures
 from leaven.graph import WiredSuite
 from leaven.registry import TREATMENTS, WRAPS, Step
+from leaven.score.control import MARK
 from leaven.study.matrix import ExpandedArm
 from leaven.study.measured import makes
 from leaven.wiring.measures import of_metric
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from leaven.wiring.asking import Asked
 
 OWN = ("own",)  # in the place of tokens: those that belong to each row
-ITEM_MARK = "@@"  # behind it a row says under which tokens its item was asked
 
 
 def known(sourcing: Sourcing, arm: ExpandedArm) -> list[Attribute]:
@@ -80,7 +80,7 @@ def conditioned(sourcing: Sourcing, asked: Asked, suite: ControlSuite, takes: Ne
     return WiredSuite(
         suite.name, scored, told, {suite.name: scored, "fluency": fluent, **of_texts},
         (*measured, *(one for step in suite.metrics for one in of_metric(step))),
-        suite.prompts, is_sampled=suite.sampling.get("do_sample") is not False, is_itemwise=True, item_mark=ITEM_MARK,
+        suite.prompts, is_sampled=suite.sampling.get("do_sample") is not False, is_itemwise=True, item_mark=MARK,
     )  # fmt: skip
 
 
@@ -90,7 +90,8 @@ def _prompts(sourcing: Sourcing, asked: Asked, suite: ControlSuite) -> Stage:
     room = suite.max_new_tokens + sourcing.front + 1
     if makes(sourcing.study.data, data) == "texts":
         return sourcing.fit(data, base, {"max_length": NO_LIMIT}, "texts", front=room)
-    args = {"model": base.as_args(), "max_new_tokens": room, "apply_chat_template": False}
+    args = {"model": base.as_args(), "max_new_tokens": suite.max_new_tokens, "front": sourcing.front,
+            "apply_chat_template": False}  # fmt: skip
     read = {"rows": sourcing.source(data)}
     return stage("prompts", args, read, needs.reading(base), together="data", where=data)
 

@@ -57,6 +57,11 @@ class Chosen:
         if not self.drawn:
             raise DataError(f"share {self.settings.share:g} draws none of the {self.of_sources} documents; raise it")
 
+    @property
+    def warnings(self) -> list[str]:
+        """Sources of the Pile that the study names and that no document is of."""
+        return [f"no document is of the source '{name}'" for name in self.settings.sources or () if not self.met[name]]
+
     def _named(self) -> str:
         named = [f"{name} ({count})" for name, count in self.met.most_common(_SHOWN)]
         more = [f"{len(self.met) - _SHOWN} more"] if len(self.met) > _SHOWN else []

@@ -142,6 +142,7 @@ class Corpus:
             "sources": dict(self.kept.most_common()),
             "altered": dict(self.tally.altered),
             "unused": dict(self.unused),
+            "warnings": self.chosen.warnings,
         }
 
     def _funnel(self, drops: dict[str, int]) -> list[dict[str, Any]]:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from leaven.data.attributes import short
 from leaven.report.findings import ArmInfo, Findings, ObeyedInfo
 
 NOTHING_ASKED = "none"  # what the combination without a token is called
-
-
-def short(token: str) -> str:
-    """Return a control token without its fence: ``<|pos|>`` is pos."""
-    return token.removeprefix("<|").removesuffix("|>").strip("<>|") or token
 
 
 def suites(findings: Findings) -> list[str]:

@@ -9,7 +9,7 @@ from leaven.report import numbers
 from leaven.report.certainty import certainty, listed, outcome, unit_of
 from leaven.report.conditioned import balance
 from leaven.report.conditioned.asked import has_judge, known_by, suites
-from leaven.report.conditioned.effects import fluency_compared, obeys, worse
+from leaven.report.conditioned.effects import FLUENCY, fluency_compared, obeys, worse
 from leaven.report.findings import Findings, LabelInfo
 from leaven.report.text import clip
 
@@ -69,7 +69,9 @@ def _broken(findings: Findings, arm: str, suite: str) -> Iterator[str]:
     against = clip(found[0].baseline, 60)
     said = f"Careful: {clip(arm, 60)} obeys {listed(followed, 6)}, but its texts are shown to be worse than those of "
     untrained = _untrained(findings, found[0].baseline)
-    yield f"{said}{against}: {how}. It may obey by writing what is hardly language.{untrained}"
+    strange = any(c.metric == FLUENCY for c in found)
+    by = "writing what is hardly language" if strange else "saying little that differs"
+    yield f"{said}{against}: {how}. It may obey by {by}.{untrained}"
 
 
 def _untrained(findings: Findings, baseline: str) -> str:
