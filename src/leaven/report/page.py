@@ -24,7 +24,7 @@ from leaven.report.packing import packed
 from leaven.report.phases import falling
 from leaven.report.policy import policy, script
 from leaven.report.text import LONGEST, clean, clip
-from leaven.report.verdicts import LEAD, verdicts
+from leaven.report.verdicts import LEAD, title, verdicts
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -60,6 +60,7 @@ def _top(findings: Findings, found: Means) -> dict[str, Any]:
         "claims": claims,
         "verdicts": verdicts(findings, found),
         "verdicts_lead": LEAD,
+        "verdicts_title": title(findings),
         "longest": LONGEST,
         "headline": keyed(headline(findings, found)),
         "gallery": keyed(gallery(findings, found)),
@@ -136,7 +137,7 @@ def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
     every = [
         ("answer", "Answer", True),
         ("claims", "Claims", view["claims"]),
-        ("verdicts", "What each data set did", view["verdicts"]),
+        ("verdicts", view["verdicts_title"], view["verdicts"]),
         ("charts", "Dose and response" if f.dose_name else "Differences", view["headline"]),
         ("results", "Arms and metrics", True),
         ("trends", "Trends", view["trends"] or view["tolerated"]),

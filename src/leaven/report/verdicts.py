@@ -49,6 +49,12 @@ class Paragraph:
         return f"{self.head}: {self.text}"
 
 
+def title(findings: Findings) -> str:
+    """Return what the paragraphs are called: of data sets, where arms were trained on different ones."""
+    trained = {tuple(arm.data) for arm in findings.arms if arm.data}
+    return "What each data set did" if len(trained) > 1 else "What each arm did"
+
+
 def verdicts(findings: Findings, found: Means) -> list[Paragraph]:
     """Return a paragraph per compared arm that names its data, in the arms' order; of a study with boards, per arm."""
     over = _columns(findings, found)

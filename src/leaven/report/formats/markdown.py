@@ -17,7 +17,7 @@ from leaven.report.means import Means, means
 from leaven.report.phases import falling
 from leaven.report.tables import Cell, Grid, Head, legend
 from leaven.report.text import LIMIT, LONGEST, line
-from leaven.report.verdicts import LEAD, verdicts
+from leaven.report.verdicts import LEAD, title, verdicts
 
 _LIST = re.compile(r"^(\d*)([-+=.)])")  # what makes a list or a heading where a line begins
 _INTERVAL = r"\[[+−][\d.,+−e\u00a0%to ]*\](?![\[(:])"  # brackets that cannot be a link's
@@ -64,7 +64,7 @@ def markdown(findings: Findings) -> str:
 
 def _verdicts(findings: Findings, found: Means) -> list[str]:
     said = verdicts(findings, found)
-    return ["## What each data set did", _paragraph(LEAD), *_items(map(str, said), LONGEST)] if said else []
+    return [f"## {title(findings)}", _paragraph(LEAD), *_items(map(str, said), LONGEST)] if said else []
 
 
 def _control(findings: Findings, found: Means) -> list[str]:
