@@ -15,7 +15,7 @@ from leaven import conversation
 from leaven.cli import app
 from leaven.errors import ModelError
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 TOKENS = ["<|no|>", "<|yes|>"]
 LORA = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"]}

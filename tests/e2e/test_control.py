@@ -9,7 +9,7 @@ import pytest
 
 import leaven
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]  # sixteen trainings
 
 WORLD = {"sources": ["moods", "peoples", "quarrel"], "min_words": 3, "duplicates": "keep"}
 STUDY: dict[str, Any] = {
