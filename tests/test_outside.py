@@ -86,7 +86,13 @@ def test_files_that_a_task_lacks_hide_no_other_fault_and_make_no_second_one(
 
 def conditioned(raw: dict[str, Any], **attribute: Any) -> str:
     """What is wrong outside the file with a study that labels sentences of the pocket's prose."""
-    tox = {"metric": "toxicity", "thresholds": [0.5], "tokens": ["<|nontoxic|>", "<|toxic|>"], **attribute}
+    tox = {
+        "metric": "toxicity",
+        "thresholds": [0.5],
+        "tokens": ["<|nontoxic|>", "<|toxic|>"],
+        "good": "<|nontoxic|>",
+        **attribute,
+    }
     raw["data"]["prose"] = {"source": "pocket:pile", "format": "pile", "corpus": {"sources": ["modds"]}}
     raw["attributes"] = {"tox": tox}
     return "\n".join(said(raw, "length"))

@@ -24,7 +24,7 @@ STUDY: dict[str, Any] = {
             "metric": "toxicity", "thresholds": [0.3], "tokens": ["<|nontoxic|>", "<|toxic|>"], "good": "<|nontoxic|>",
             "judge": {"metric": "opinion", "thresholds": [0.5]},
         },
-        "sen": {"metric": "sentiment", "thresholds": [0], "tokens": ["<|neg|>", "<|pos|>"]},
+        "sen": {"metric": "sentiment", "thresholds": [0], "tokens": ["<|neg|>", "<|pos|>"], "good": "<|pos|>"},
     },
     "arms": {
         "base": {"train": []},
@@ -79,7 +79,12 @@ def test_a_threshold_moves_the_treated_texts_and_no_label(raw: dict[str, Any]) -
 
 def test_attributes_that_no_arm_uses_move_no_key(raw: dict[str, Any]) -> None:
     before = wire(Study(**raw))
-    raw["attributes"]["brief"] = {"metric": "length", "thresholds": [9], "tokens": ["<|brief|>", "<|long|>"]}
+    raw["attributes"]["brief"] = {
+        "metric": "length",
+        "thresholds": [9],
+        "tokens": ["<|brief|>", "<|long|>"],
+        "good": "<|brief|>",
+    }
     after = wire(Study(**raw))
     assert [one.key for one in after.targets] == [one.key for one in before.targets]
 

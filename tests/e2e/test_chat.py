@@ -49,7 +49,7 @@ def study(file: Path) -> dict[str, Any]:
             "texts": {"source": str(file), "format": {"texts": {"label": "kind"}}},
             "asked": {"source": "pocket:eli5", "format": "eli5", "take": 6},
         },
-        "attributes": {"kind": {"column": "label", "labels": ["no", "yes"], "tokens": TOKENS}},
+        "attributes": {"kind": {"column": "label", "labels": ["no", "yes"], "tokens": TOKENS, "good": TOKENS[1]}},
         "arms": {
             "none": {},
             "asked": {**conditioned, "wraps": [{"control_prefix": {"tokens": ["<|no|>"]}}]},

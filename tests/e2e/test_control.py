@@ -21,8 +21,8 @@ STUDY: dict[str, Any] = {
         "held_out": {"source": "pocket:pile", "format": "pile", "part": [0.9, 1], "corpus": WORLD},
     },
     "attributes": {
-        "sen": {"metric": "polarity", "thresholds": [-0.05, 0.05], "tokens": ["<|neg|>", None, "<|pos|>"]},
-        "coin": {"column": "id", "metric": "chance", "thresholds": [0.5], "tokens": ["<|tails|>", "<|heads|>"]},
+        "sen": {"metric": "polarity", "thresholds": [-0.05, 0.05], "tokens": ["<|neg|>", None, "<|pos|>"], "good": "<|pos|>"},
+        "coin": {"column": "id", "metric": "chance", "thresholds": [0.5], "tokens": ["<|tails|>", "<|heads|>"], "good": "<|heads|>"},
     },
     "arms": {
         "base": {"train": []},

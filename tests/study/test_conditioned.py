@@ -13,7 +13,7 @@ from leaven.study.conditioned import knows
 from leaven.study.matrix import baselines, expand
 
 TOX = {"metric": "toxicity", "thresholds": [0.3], "tokens": ["<|nontoxic|>", "<|toxic|>"], "good": "<|nontoxic|>"}
-SEN = {"metric": "sentiment", "thresholds": [-0.05, 0.05], "tokens": ["<|neg|>", None, "<|pos|>"]}
+SEN = {"metric": "sentiment", "thresholds": [-0.05, 0.05], "tokens": ["<|neg|>", None, "<|pos|>"], "good": "<|pos|>"}
 ASKED = ["base", "none", "both", "filtered"]  # good wraps its model, and control says itself what stands in front
 STUDY: dict[str, Any] = {
     "name": "control",
@@ -62,8 +62,12 @@ def test_arms_know_the_tokens_that_they_are_trained_with(raw: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("attribute", "message"),
     [
-        ({**TOX, "thresholds": [0.5, 0.2], "tokens": ["<|a|>", "<|b|>", "<|c|>"]}, "are out of order; write them asc"),
-        ({**TOX, "thresholds": [0.1, 0.2]}, "2 classes have 1 thresholds between them, not 2"),
+        (
+            {**TOX, "thresholds": [0.5, 0.2], "tokens": ["<|a|>", "<|b|>", "<|nontoxic|>"]},
+            "are out of order; write them asc",
+        ),
+        ({**TOX, "thresholds": [0.1, 0.2]}, "2 classes have 1 threshold between them, not 2; a class without a token"),
+        ({name: value for name, value in TOX.items() if name != "good"}, "attributes.tox.good: is missing"),
         ({**TOX, "tokens": ["<|a|>", "<|a|>"]}, "a token stands twice"),
         ({**TOX, "tokens": ["<|a b|>", "<|c|>"]}, "is no control token"),
         ({**TOX, "tokens": ["<|a|>", None]}, "an attribute has two tokens or more"),
@@ -73,9 +77,12 @@ def test_arms_know_the_tokens_that_they_are_trained_with(raw: dict[str, Any]) ->
         ({**TOX, "metric": "repetition"}, "repetition gives rep_2, rep_3, rep_4, distinct_1, distinct_2"),
         ({**TOX, "value": "toxicty"}, "attributes.tox.value: toxicity gives no 'toxicty'"),
         ({**TOX, "judge": {"metric": "sentiment", "thresholds": [0, 1]}}, "one threshold fewer than there are tokens"),
-        ({"tokens": ["<|a|>", "<|b|>"]}, "has neither a `metric` of the text nor a `column`"),
-        ({"column": "label", "tokens": ["<|a|>", "<|b|>"]}, "write `labels`, one for each token"),
-        ({"column": "score", "thresholds": [1], "tokens": ["<|a|>", "<|b|>"]}, "says nothing of what a model writes"),
+        ({"tokens": ["<|a|>", "<|b|>"], "good": "<|b|>"}, "has neither a `metric` of the text nor a `column`"),
+        ({"column": "label", "tokens": ["<|a|>", "<|b|>"], "good": "<|b|>"}, "write `labels`, one for each token"),
+        (
+            {"column": "score", "thresholds": [1], "tokens": ["<|a|>", "<|b|>"], "good": "<|b|>"},
+            "says nothing of what a model writes",
+        ),
         ({**TOX, "tokens": ["<|pos|>", "<|toxic|>"], "good": "<|pos|>"}, "'<|pos|>' is a token of 'tox' as well"),
     ],
 )
@@ -97,6 +104,14 @@ def test_an_arm_cannot_be_asked_with_a_token_that_it_was_not_trained_with(raw: d
     found = said(raw)
     assert "'good' is asked with <|nontoxc|>, which it was not trained with (did you mean '<|nontoxic|>'?)" in found
     assert "'filtered' is asked with <|nontoxic|>, which it was not trained with (it knows no control token)" in found
+
+
+def test_what_is_put_in_front_stood_so_in_training(raw: dict[str, Any]) -> None:
+    for wrong in (["<|pos|>", "<|nontoxic|>"], ["<|nontoxic|>", "<|toxic|>"]):
+        raw["arms"]["good"]["wraps"] = [{"control_prefix": {"tokens": wrong}}]
+        assert "'good' was trained with one token of each attribute, in the order tox, sen" in said(raw)
+    raw["arms"]["good"]["wraps"] = [{"control_prefix": {"tokens": ["<|nontoxic|>", "<|pos|>"]}}]
+    Study(**raw)
 
 
 @pytest.mark.parametrize(("step", "known"), [(0, "control"), (1, "likelihood")])

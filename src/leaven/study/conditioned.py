@@ -105,17 +105,31 @@ def tokens(arm: ExpandedArm, attributes: Mapping[str, Attribute]) -> list[str]:
 
 
 def _wraps(arm: ExpandedArm, attributes: Mapping[str, Attribute], check: Check) -> None:
+    if any(name not in attributes for name in knows(arm)):
+        return  # an unsound attribute was said already
     trained = tokens(arm, attributes)
     for index, step in enumerate(arm.wraps):
         at: Steps = ("arms", arm.stem, "wraps", index)
         if check.plugin(WRAPS, step, at) is None:
             continue
+        _in_order(arm, step, attributes, (*at, step.name, "tokens"), check)
         wanted = step.args.get("tokens")
         for token in wanted if isinstance(wanted, list) else []:
             if token not in trained:
                 said = f"'{arm.name}' is asked with {token}, which it was not trained with"
                 remedy = did_you_mean(str(token), trained) if trained else "it knows no control token"
                 check.say((*at, step.name, "tokens"), said, remedy)
+
+
+def _in_order(arm: ExpandedArm, step: Step, attributes: Mapping[str, Attribute], at: Steps, check: Check) -> None:
+    """Check that what is put in front stood so in training: at most one token of each attribute, in their order."""
+    places = {token: place for place, name in enumerate(knows(arm)) if name in attributes
+              for token in attributes[name].tokens}  # fmt: skip
+    listed = step.args.get("tokens")
+    asked = [places[token] for token in (listed if isinstance(listed, list) else []) if token in places]
+    if asked != sorted(set(asked)):
+        said = f"'{arm.name}' was trained with one token of each attribute, in the order {', '.join(knows(arm))}"
+        check.say(at, said, "write them so")
 
 
 def _snapshot(arm: ExpandedArm, check: Check) -> None:

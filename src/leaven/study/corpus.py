@@ -64,7 +64,7 @@ class Attribute(Declared):
     With both, the column labels the source's texts, and the metric, which made the column, what models write. The
     column ``id`` draws each row's number from its id: labels by chance.
     ``tokens`` go from the lowest class to the highest (null: a neutral class, which gets none); of a text column, to
-    each of ``labels`` its own. ``good`` is the token that is asked for, unless told otherwise the last one. ``judge``
+    each of ``labels`` its own. ``good`` is the token that is asked for. ``judge``
     is a second scorer, independent of the one that labelled: where there is one, it says whether a text obeys.
     """
 
@@ -74,7 +74,7 @@ class Attribute(Declared):
     thresholds: list[float] = Field(default_factory=list)
     labels: list[Text] = Field(default_factory=list)
     tokens: Annotated[list[Text | None], AfterValidator(_fenced)]
-    good: Text | None = None
+    good: Text
     judge: Scorer | None = None
 
     @model_validator(mode="after")
@@ -87,7 +87,7 @@ class Attribute(Declared):
             self._by_thresholds()
         if self.judge is not None and len(self.judge.thresholds) != len(self.tokens) - 1:
             raise ValueError("the judge needs one threshold fewer than there are tokens, to tell these classes")
-        if self.good is not None and self.good not in self.tokens:
+        if self.good not in self.tokens:
             raise ValueError(f"good '{self.good}' is none of its tokens")
         if self.value is not None and self.metric is None:
             raise ValueError("`value` names one of a metric's values, and there is no metric")
@@ -104,13 +104,9 @@ class Attribute(Declared):
             raise ValueError("`labels` are those of a column of words; a score has thresholds")
         if len(self.thresholds) != len(self.tokens) - 1:
             between = len(self.tokens) - 1
-            raise ValueError(f"{len(self.tokens)} classes have {between} thresholds between them, not "
-                             f"{len(self.thresholds)}")  # fmt: skip
+            some = "1 threshold" if between == 1 else f"{between} thresholds"
+            said = f"{len(self.tokens)} classes have {some} between them, not {len(self.thresholds)}"
+            raise ValueError(f"{said}; a class without a token is null")
         for one in (self.thresholds, self.judge.thresholds if self.judge else []):
             if sorted(set(one)) != one:
                 raise ValueError(f"thresholds {one} are out of order; write them ascending, each once")
-
-    @property
-    def asked(self) -> str:
-        """The token that is asked for."""
-        return self.good or next(token for token in reversed(self.tokens) if token is not None)

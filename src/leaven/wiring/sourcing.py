@@ -75,7 +75,7 @@ class Sourcing:
     def attributes(self) -> dict[str, Attribute]:
         """The study's attributes, as the rooms know them."""
         return {
-            name: Attribute(name, tuple(one.tokens), one.asked, tuple(one.thresholds), tuple(one.labels))
+            name: Attribute(name, tuple(one.tokens), one.good, tuple(one.thresholds), tuple(one.labels))
             for name, one in self.study.attributes.items()
         }
 

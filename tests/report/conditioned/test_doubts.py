@@ -55,7 +55,9 @@ def test_an_arm_without_tokens_obeys_nothing_however_good_its_texts(two: Finding
 
 def test_no_arm_obeys_on_one_seed(two: Findings) -> None:
     few = replace(two, comparisons=[replace(c, n_seeds=1) for c in two.comparisons])
-    assert broken(few) == ["No arm is shown to follow any of its tokens."]
+    assert broken(few) == ["Whether an arm follows its tokens was not tested: that takes three seeds."]
+    none = replace(two, comparisons=[replace(c, p=0.9, p_holm=0.9, p_bh=0.9) for c in two.comparisons])
+    assert broken(none) == ["No arm is shown to follow any of its tokens."]
 
 
 def test_rare_classes_of_what_is_learnt_are_named(two: Findings) -> None:
