@@ -35,7 +35,7 @@ def questions(
     declared, arms = graph.study.compare, expand(graph.study)
     grids = dict(_grids(declared, arms))
     return Questions(
-        to=declared.to if declared.to in {arm.name for arm in arms} else baselines(arms, declared.to),
+        to=declared.to if declared.to in [arm.name for arm in arms] else baselines(arms, declared.to),
         dose=declared.first_dose,
         grids=grids,
         dose_names=(declared.doses[0], declared.doses[-1]) if grids else ("", ""),
