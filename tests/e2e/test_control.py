@@ -72,7 +72,7 @@ def measured(ran: Any) -> Any:
 def mean(ran: Any, arm: str, metric: str, suite: str = "control") -> float:
     table = measured(ran)
     chosen = table[(table["arm"] == arm) & (table["metric"] == metric) & (table["suite"] == suite)]
-    return float(chosen[chosen["group"].isna()]["value"].mean())
+    return float(chosen["value"].mean())
 
 
 def test_tokens_that_mean_something_are_obeyed_and_tokens_by_chance_are_not(ran: Any) -> None:
