@@ -152,7 +152,8 @@ class Sourcing:
         declared = {**self.study.model.model_dump(), **arm.model}
         name = json.dumps(declared, sort_keys=True)
         if name not in self.known.models:
-            self.known.models[name] = asdict(ref.resolve(declared, ask=self.ask))
+            found = asdict(ref.resolve(declared, ask=self.ask))
+            self.known.models[name] = {**found, "added_tokens": list(found["added_tokens"])}  # as JSON gives them back
         return ref.Base(**self.known.models[name])
 
     def shape(self, base: ref.Base) -> footprint.Shape | None:
