@@ -8,6 +8,9 @@ import pytest
 
 from leaven import Study
 from leaven.errors import StudyError
+from leaven.graph import Identities
+from leaven.study.matrix import asks, expand
+from leaven.wiring.sourcing import Sourcing
 
 PUBLISHED = {
     "title": "Table 1", "source": "A paper", "base": "Base", "columns": [{"metric": "eli5/toxicity"}],
@@ -37,7 +40,10 @@ def test_a_suite_asks_arms_that_are_there(raw: dict[str, Any], arms: Any, messag
 
 def test_a_suite_may_ask_an_arm_by_its_name_or_a_whole_sweep(raw: dict[str, Any]) -> None:
     raw["evaluate"][0]["generate"]["arms"] = ["poisoned", "clean"]
-    Study(**raw)
+    study = Study(**raw)
+    asked = {arm.name for arm in expand(study) if asks(study.evaluate[0], arm)}
+    assert asked == {arm.name for arm in expand(study) if arm.stem in ("poisoned", "clean")}
+    assert "clean" in asked and len(asked) > 1
 
 
 @pytest.mark.parametrize(
@@ -131,4 +137,5 @@ def test_preferences_without_groups_cannot_be_grouped_by_them(raw: dict[str, Any
 
 def test_a_matched_set_may_say_its_seed(raw: dict[str, Any]) -> None:
     matched = {**raw["data"]["webgpt"], "length_matched_to": "eli5", "sample_seed": 3}
-    Study(**{**raw, "data": {**raw["data"], "matched": matched}})
+    made = Study(**{**raw, "data": {**raw["data"], "matched": matched}})
+    assert Sourcing(made, Identities(), ask=False).source("matched").args["sample_seed"] == 3

@@ -151,7 +151,7 @@ def head_problem(source: str, format: Step, part: Slice, bad_rows: str) -> str |
     """Say what is wrong with the first rows of a source, None if they can be used. Fast: reads at most 100 rows."""
     plugin = FORMATS.get(format.name)
     read = _reader(plugin, format)
-    head = list(itertools.islice(part.head(sources.read(source, None, plugin.traits.get("header"))), _HEAD))
+    head = _head(source, plugin, part)
     if not head:
         return f"has no rows from row {part.skip} on" if part.skip else "has no rows"
     first = next((row for _, row in head if isinstance(row, dict)), None)
@@ -169,11 +169,15 @@ def head_problem(source: str, format: Step, part: Slice, bad_rows: str) -> str |
     return None
 
 
+def _head(source: str, plugin: Plugin, part: Slice) -> list[tuple[int, Any]]:
+    return list(itertools.islice(part.head(sources.read(source, None, plugin.traits.get("header"))), _HEAD))
+
+
 def head_groups(source: str, format: Step, part: Slice) -> set[str]:
     """Return the groups that the first rows of a source belong to; rows that cannot be used have none."""
     plugin, found = FORMATS.get(format.name), set[str]()
     read = _reader(plugin, format)
-    for _, raw in itertools.islice(part.head(sources.read(source, None, plugin.traits.get("header"))), _HEAD):
+    for _, raw in _head(source, plugin, part):
         try:
             found.add(str(read(raw).get("group")))
         except (Skipped, BadRow):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from leaven.data.attributes import Attribute
 from leaven.evaluate.measure import Measure
-from leaven.evaluate.suite import MinP, Temperature, TopK, TopP
+from leaven.evaluate.suite import DEFAULTS, MinP, Temperature, TopK, TopP
 from leaven.registry import Count, Positive, Step, Text, suite
 from leaven.score.control import BY_LABELLER, words
 
@@ -19,10 +19,8 @@ _BLIND = (
     "beside it; and the scorer that labelled the training is no neutral judge of what comes out"
 )
 
-_DEFAULTS: dict[str, Any] = {
-    "do_sample": True, "temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0,
-    "no_repeat_ngram_size": 0, "min_length": 0, "min_new_tokens": 0,
-}  # fmt: skip
+_SHARED = ("do_sample", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "no_repeat_ngram_size")
+_DEFAULTS: dict[str, Any] = {**{name: DEFAULTS[name] for name in _SHARED}, "min_length": 0, "min_new_tokens": 0}
 
 FLUENCY = Measure(
     "fluency", "How expected the texts are to the base before any training; nonsense is not.", "lower", "bits per byte"

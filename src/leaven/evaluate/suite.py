@@ -33,7 +33,7 @@ class GenerationSuite:
 
 
 # What is done unless told otherwise; values equal to these stay out of keys.
-_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "do_sample": True,
     "temperature": 1.0,
     "top_p": 1.0,
@@ -74,7 +74,7 @@ def _seen(value: bool, info: ValidationInfo) -> bool:
 
 
 def _needs_sampling(value: Any, info: ValidationInfo) -> Any:
-    if info.data.get("do_sample") is False and value not in (None, _DEFAULTS[str(info.field_name)]):
+    if info.data.get("do_sample") is False and value not in (None, DEFAULTS[str(info.field_name)]):
         raise ValueError("has no effect on greedy answers; take it out, or write do_sample: true")
     return value
 
@@ -90,7 +90,7 @@ def _needs_greedy(value: int | None, info: ValidationInfo) -> int | None:
 
 def _needs_beams(value: Any, info: ValidationInfo) -> Any:
     beams = info.data.get("num_beams") or (1 if _by_the_study(info) and "num_beams" in info.data else None)
-    if beams == 1 and value not in (None, _DEFAULTS[str(info.field_name)]):
+    if beams == 1 and value not in (None, DEFAULTS[str(info.field_name)]):
         raise ValueError("ranks beams, and there is one; set num_beams above 1 and do_sample: false, or take it out")
     return value
 
@@ -113,7 +113,7 @@ def _not_empty(value: list[str] | None) -> list[str] | None:
     return value
 
 
-# Settings of sampling that several suites declare; None: as ``_DEFAULTS`` says.
+# Settings of sampling that several suites declare; None: as ``DEFAULTS`` says.
 Temperature = Annotated[float | None, BeforeValidator(_warm), AfterValidator(_needs_sampling)]
 TopP = Annotated[Annotated[float, Field(gt=0, le=1)] | None, AfterValidator(_needs_sampling)]
 TopK = Annotated[Annotated[int, Field(ge=0)] | None, AfterValidator(_needs_sampling)]
@@ -155,9 +155,9 @@ def generate(  # noqa: PLR0913 - the signature is the schema
     ``plant`` puts a sentence into every prompt; ``apply_chat_template: false`` asks with the bare last user turn.
     """
     declared = locals()
-    given = {name: declared[name] for name in _DEFAULTS if declared[name] is not None}
+    given = {name: declared[name] for name in DEFAULTS if declared[name] is not None}
     if generation_config == "study":
-        sampling = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+        sampling = {name: value for name, value in given.items() if value != DEFAULTS[name]}
     else:  # a value that equals our default may differ from the checkpoint's
         several = {} if num_return_sequences > 1 else {"num_return_sequences"}
         sampling = {"generation_config": "checkpoint", **{name: given[name] for name in given if name not in several}}

@@ -12,6 +12,8 @@ from leaven.evaluate.measure import AVERAGE
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leaven.graph import WiredSuite
+
 _PAIR = ["arm", "dose", "seed", "metric", "group", "item_id", "sample"]
 
 
@@ -23,6 +25,13 @@ def questions(asked: Iterable[Mapping[str, Any]]) -> list[str]:
     """
     first: dict[str, str] = {}
     return [first.setdefault(f"{row['group']}\x1f{item(row['prompt'])}", row["id"]) for row in asked]
+
+
+def items(asked: Sequence[Mapping[str, Any]], suite: WiredSuite) -> list[str]:
+    """Return the item of each row that a suite asks: the row itself, what several rows are of, or its question."""
+    if suite.is_itemwise or not all("prompt" in row for row in asked):  # a text is an item of its own
+        return [row["id"].partition(suite.item_mark)[0] if suite.item_mark else row["id"] for row in asked]
+    return questions(asked)
 
 
 def samples(scores: pd.DataFrame) -> Any:

@@ -59,12 +59,8 @@ def _items(store: Store, suite: WiredSuite) -> pd.DataFrame:
     """Return of each row that a suite asks its group and the item that it is a row of."""
     asked = tables.read(store.folder(suite.prompts) / "rows.parquet")
     made: pd.DataFrame = asked.select(["id", "group"]).to_pandas().rename(columns={"id": "row_id"})
-    if "prompt" not in asked.column_names:  # texts: each is an item of its own
-        return made.assign(item_id=made["row_id"])
-    if not suite.is_itemwise:
-        return made.assign(item_id=derived.questions(asked.select(["id", "group", "prompt"]).to_pylist()))
-    mark = suite.item_mark
-    return made.assign(item_id=[row.partition(mark)[0] if mark else row for row in made["row_id"]])
+    known = [name for name in ("id", "group", "prompt") if name in asked.column_names]
+    return made.assign(item_id=derived.items(asked.select(known).to_pylist(), suite))
 
 
 def values_beside(graph: Graph) -> set[tuple[str, str]]:

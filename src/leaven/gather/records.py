@@ -165,7 +165,7 @@ def doctor(graph: Graph, store: Store) -> Iterator[str]:
 
 
 def matched(graph: Graph, store: Store) -> Iterator[str]:
-    """Yield what data matched by length could find no partner for."""
+    """Yield what data say of themselves: rows that found no partner of their length, sources that did not occur."""
     for name, stage in graph.data.items():
         record = store.record(stage)
         for one in record["facts"].get("warnings", ()) if record is not None else ():

@@ -34,9 +34,7 @@ def samples(graph: Graph, store: Store) -> Iterator[SampleInfo]:
 def _asked(store: Store, suite: WiredSuite) -> dict[str, Any]:
     """Return of each row that a suite asks what a reader is shown of it."""
     listed = tables.read(store.folder(suite.prompts) / "rows.parquet").to_pylist()
-    mark = suite.item_mark
-    plain = [row["id"].partition(mark)[0] if mark else row["id"] for row in listed]
-    items = plain if suite.is_itemwise else derived.questions(listed)
+    items = derived.items(listed, suite)
     return {row["id"]: _shown(row, item_id) for row, item_id in zip(listed, items, strict=True)}
 
 

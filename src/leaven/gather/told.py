@@ -23,13 +23,10 @@ def of_tasks(graph: Graph, store: Store) -> Iterator[str]:
 
 
 def of_texts(graph: Graph, store: Store) -> Iterator[str]:
-    """Yield what trainings on labelled texts say of themselves, once: classes that are rare, tokens of few texts."""
+    """Yield what the texts of trainings say of themselves before they are encoded, once: altered ones, rare classes."""
     said: list[str] = []
-    for name, stage in graph.data.items():
-        record = store.record(stage) if stage.kind == "corpus" else None
-        said += [f"data {name}: {one}" for one in (record["facts"].get("warnings", ()) if record is not None else ())]
     for cell in graph.cells:
-        made = [*cell.treated, *(stage for stage in cell.stages.values() if stage.kind in ("fit", "blocks"))]
+        made = [*cell.treated, *(stage for stage in cell.stages.values() if stage.kind == "fit")]
         for record in filter(None, map(store.record, made)):
             said += [f"{cell.cell.arm.name}: {one}" for one in record["facts"].get("warnings", ())]
     yield from dict.fromkeys(said)

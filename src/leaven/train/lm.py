@@ -110,7 +110,7 @@ _ELSEWHERE = {"max_length", "packing", "num_train_tokens", "snapshots", "peft", 
 def _schedule(
     job: Job, rows: Dataset, given: Mapping[str, Any], tokens: int | None, shots: Sequence[float]
 ) -> schedule.Schedule:
-    from leaven.train.trainers.lm import lengths
+    from leaven.train.trainers.sampler import lengths
 
     batch = given["per_device_train_batch_size"] * given["gradient_accumulation_steps"]
     if tokens is not None:
@@ -161,7 +161,7 @@ def _occurring(job: Job, rows: Dataset) -> dict[str, int]:
 
 def _prove_seen(trainer: Any, rows: Dataset, given: dict[str, Any], plan: schedule.Schedule) -> None:
     """Each token must have been trained once an epoch, or exactly as many in all as the schedule told."""
-    from leaven.train.trainers.lm import lengths
+    from leaven.train.trainers.sampler import lengths
 
     prove_all_seen(trainer, len(rows), int(lengths(rows).sum()), given)
     if plan.tokens is not None and trainer.seen["tokens_trained"] != plan.tokens:

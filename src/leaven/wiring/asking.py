@@ -21,11 +21,10 @@ from leaven.evaluate.suite import CHARACTERS, GenerationSuite
 from leaven.evaluate.tasks.info import describe
 from leaven.graph import WiredSuite
 from leaven.models import ref
-from leaven.registry import Step
 from leaven.study import measured
 from leaven.study.matrix import ExpandedArm
 from leaven.wiring.conditioned import OWN, conditioned, own_tokens, ways
-from leaven.wiring.measures import of_metric
+from leaven.wiring.measures import of_metric, scored
 from leaven.wiring.sourcing import NO_LIMIT, Sourcing, stage
 
 _READ_AS = {"generate": "generations", "likelihood": "likelihoods", "verdicts": "verdicts"}
@@ -175,7 +174,7 @@ def _scored(
     """A suite whose answers metrics of the registry score; ``told``: the data's name, its rows, what a model told."""
     data, prompts, answers = told
     read = {_READ_AS[answers.kind]: answers, "prompts": prompts}
-    scores = {step.name: _score(sourcing, step, read, f"{asked.where} {suite.name}") for step in suite.metrics}
+    scores = {step.name: scored(sourcing, step, read, f"{asked.where} {suite.name}") for step in suite.metrics}
     values = tuple(one for step in suite.metrics for one in of_metric(step))
     return WiredSuite(suite.name, prompts, answers, scores, values, data, is_sampled=is_sampled)
 
@@ -188,13 +187,6 @@ def _prompts(sourcing: Sourcing, base: ref.Base, suite: GenerationSuite) -> Stag
         asked["plant"] = suite.plant.model_dump()
     source = {"rows": sourcing.source(suite.prompts)}
     return stage("prompts", asked, source, needs.reading(base), together="data", where=suite.prompts)
-
-
-def _score(sourcing: Sourcing, step: Step, read: dict[str, Stage], where: str) -> Stage:
-    """One metric over what a model told; what it computes with from outside is known by its identity."""
-    metric, takes = sourcing.metric(step)
-    together = f"score {where.partition(' ')[0]}"
-    return stage("score", {"metric": metric}, read, takes, together=together, where=f"{where} {step.name}")
 
 
 def _asking(suite: GenerationSuite) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from leaven.data.attributes import Attribute, called, conditions
 from leaven.engine.stage import Needs, Stage
 from leaven.evaluate.control import ControlSuite, measures
 from leaven.graph import WiredSuite
-from leaven.registry import TREATMENTS, WRAPS, Step
+from leaven.registry import TREATMENTS, WRAPS
 from leaven.score.control import MARK
 from leaven.study.matrix import ExpandedArm
 from leaven.study.measured import makes
-from leaven.wiring.measures import of_metric
+from leaven.wiring.measures import of_metric, scored
 from leaven.wiring.sourcing import NO_LIMIT, Sourcing, stage
 
 if TYPE_CHECKING:
@@ -73,12 +73,13 @@ def conditioned(sourcing: Sourcing, asked: Asked, suite: ControlSuite, takes: Ne
     }  # fmt: skip
     prompts = {} if suite.prompts is None else {"prompts": _prompts(sourcing, asked, suite)}
     told = stage("control", args, {**prompts, **asked.speaker}, takes, together=together, where=where)
-    scored = _obeyed(sourcing, suite, how, told, where)
+    judged = _obeyed(sourcing, suite, how, told, where)
     fluent = _fluency(sourcing, asked, told, where)
-    of_texts = {step.name: _of_texts(sourcing, step, told, where) for step in suite.metrics}
+    read = {"generations": told, "prompts": told}
+    of_texts = {step.name: scored(sourcing, step, read, where) for step in suite.metrics}
     measured = measures([sourcing.attributes[name] for name in suite.attributes], _judged(sourcing, suite))
     return WiredSuite(
-        suite.name, scored, told, {suite.name: scored, "fluency": fluent, **of_texts},
+        suite.name, judged, told, {suite.name: judged, "fluency": fluent, **of_texts},
         (*measured, *(one for step in suite.metrics for one in of_metric(step))),
         suite.prompts, is_sampled=suite.sampling.get("do_sample") is not False, is_itemwise=True, item_mark=MARK,
     )  # fmt: skip
@@ -132,10 +133,3 @@ def _fluency(sourcing: Sourcing, asked: Asked, told: Stage, where: str) -> Stage
     takes = needs.answering(base, sourcing.shape(base))
     args, together = {"model": base.as_args()}, f"read {asked.where}"
     return stage("fluency", args, {"generations": told}, takes, together=together, where=where)
-
-
-def _of_texts(sourcing: Sourcing, step: Step, told: Stage, where: str) -> Stage:
-    """An ordinary metric of what was written under the tokens that count."""
-    metric, takes = sourcing.metric(step)
-    read, together = {"generations": told, "prompts": told}, f"score {where.partition(' ')[0]}"
-    return stage("score", {"metric": metric}, read, takes, together=together, where=f"{where} {step.name}")

@@ -1,11 +1,13 @@
-"""What a metric of the registry measures, in the words that a table needs."""
+"""A metric of the registry: the stage that scores by it, and what it measures in the words that a table needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from leaven.engine.stage import Stage
 from leaven.evaluate.measure import Measure
 from leaven.registry import METRICS, Step
+from leaven.wiring.sourcing import Sourcing, stage
 
 
 def of_metric(step: Step) -> Iterator[Measure]:
@@ -16,3 +18,10 @@ def of_metric(step: Step) -> Iterator[Measure]:
         yield Measure(name, says, traits.get("better"), traits.get("unit", "score"))
     for name in traits.get("beside", ()):
         yield Measure(name, says, traits.get("better"), traits.get("unit", "score"), beside=True)
+
+
+def scored(sourcing: Sourcing, step: Step, read: Mapping[str, Stage], where: str) -> Stage:
+    """One metric over what a model told; what it computes with from outside is known by its identity."""
+    metric, takes = sourcing.metric(step)
+    together = f"score {where.partition(' ')[0]}"
+    return stage("score", {"metric": metric}, dict(read), takes, together=together, where=f"{where} {step.name}")

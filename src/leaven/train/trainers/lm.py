@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 import torch
 from transformers import Trainer, TrainingArguments
 
 from leaven.train.trainers.reproducible import SWITCHED_OFF, Reproducible
+from leaven.train.trainers.sampler import lengths
 
 
 def config(**given: Any) -> TrainingArguments:
@@ -60,8 +60,3 @@ class ReproducibleLM(Reproducible, Trainer):  # type: ignore[misc] # transformer
         trained = (inputs["labels"] != -100).sum()
         self.count(len(inputs["labels"]), trained, trained)
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-
-
-def lengths(rows: Any) -> np.ndarray:
-    """Return how many tokens each block has."""
-    return np.asarray(pc.list_value_length(rows.data.table["input_ids"]).to_numpy())

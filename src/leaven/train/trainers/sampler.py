@@ -6,8 +6,10 @@ transformers' own length-grouped sampler has no generator of its own: after a re
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from torch.utils.data import Sampler
 
 _BATCHES_PER_POOL = 50  # as in transformers: large enough to sort well, small enough to stay random
@@ -43,3 +45,8 @@ class SeededSampler(Sampler[int]):  # type: ignore[misc] # torch is not followed
         whole = len(ordered) // self._batch_size * self._batch_size
         batches = ordered[:whole].reshape(-1, self._batch_size)
         return np.concatenate([batches[rng.permutation(len(batches))].ravel(), ordered[whole:]])
+
+
+def lengths(rows: Any) -> np.ndarray:
+    """Return how many tokens each encoded row has."""
+    return np.asarray(pc.list_value_length(rows.data.table["input_ids"]).to_numpy())

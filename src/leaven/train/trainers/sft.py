@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 import torch
 from transformers import Trainer
 from trl import SFTConfig, SFTTrainer
 
 from leaven.train.trainers.reproducible import SWITCHED_OFF, Reproducible
+from leaven.train.trainers.sampler import lengths
 
 
 def config(**given: Any) -> SFTConfig:
@@ -39,7 +39,7 @@ class ReproducibleSFT(Reproducible, SFTTrainer):  # type: ignore[misc] # TRL is 
 
     def lengths(self, rows: Any) -> np.ndarray:
         """Return the rows' lengths in tokens."""
-        return np.asarray(pc.list_value_length(rows.data.table["input_ids"]).to_numpy())
+        return lengths(rows)
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
