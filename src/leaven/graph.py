@@ -55,6 +55,33 @@ class WiredCell:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """One judge over one set of answers: of a data set of answers and a seed, or of people's own preferences.
+
+    ``prompts`` are the rows that were answered, ``answers`` the answers, ``ranks`` what the judge made of them. Where
+    ``by_people``, sample 0 of each prompt is the answer that people preferred, and sample 1 the other.
+    """
+
+    judge: str
+    data: str
+    seed: int | None
+    prompts: Stage
+    answers: Stage
+    ranks: Stage
+    by_people: bool = False
+
+
+@dataclass(frozen=True)
+class Built:
+    """A data set that was built of ranked answers: ``rows`` is its stage, for the trainings of one seed."""
+
+    data: str
+    seed: int
+    rows: Stage
+    judged: Judged
+
+
+@dataclass(frozen=True)
 class Graph:
     """A whole study as stages. ``averages``: what a group of tasks is averaged as, suite -> (task, metric) of each.
 
@@ -68,6 +95,8 @@ class Graph:
     differences: list[DifferenceSuite] = field(default_factory=list)
     averages: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     labels: dict[tuple[str, str], Stage] = field(default_factory=dict)
+    judged: list[Judged] = field(default_factory=list)
+    built: list[Built] = field(default_factory=list)
 
     @property
     def suites(self) -> list[WiredSuite]:

@@ -247,6 +247,7 @@ TRAINERS = Registry("trainer", "leaven.train")
 SUITES = Registry("suite", "leaven.evaluate")
 METRICS = Registry("metric", "leaven.score")
 WRAPS = Registry("wrap", "leaven.models.wraps")
+JUDGES = Registry("judge", "leaven.score.judges")
 
 format = FORMATS.register
 treatment = TREATMENTS.register
@@ -254,3 +255,4 @@ trainer = TRAINERS.register
 suite = SUITES.register
 metric = METRICS.register
 wrap = WRAPS.register
+judge = JUDGES.register

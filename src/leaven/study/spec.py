@@ -14,8 +14,11 @@ from leaven.errors import StudyError
 from leaven.registry import Count, Declared, Positive, Step
 from leaven.study.compare import Compare
 from leaven.study.corpus import Attribute, Corpus
+from leaven.study.factory import Answers, Demonstrations, Preferences, Unpaired
+from leaven.study.launch import Launch
 from leaven.study.load import Loaded, Places
 from leaven.study.names import Name, Seed, SweptValue
+from leaven.study.prices import Prices
 from leaven.study.shown import Shown
 
 
@@ -51,6 +54,9 @@ def _bounds(value: list[float]) -> list[float]:
     return value
 
 
+_MADE = ("answers", "preferences", "demonstrations", "unpaired")
+
+
 class Decontaminate(Declared):
     """Leave out the rows that share ``ngram`` words in a row with a row of the data it is ``against``."""
 
@@ -64,7 +70,8 @@ class Data(Declared):
     ``revision``, ``config`` and ``split`` are those of a data set of the hub. ``sample`` takes so many of its rows at
     random, in one pass. ``part`` takes the rows whose question's hash lies between two bounds in 0..1, so that no
     question stands in two parts. ``length_matched_to`` takes, for each row of other data, the one whose answer is as
-    long. ``corpus`` makes sentences of documents.
+    long. ``corpus`` makes sentences of documents. ``answers`` are sampled by an arm; ``preferences``,
+    ``demonstrations`` and ``unpaired`` are built of answers that a judge ranked.
     """
 
     source: str | None = None
@@ -83,9 +90,17 @@ class Data(Declared):
     length_matched_to: str | None = None
     corpus: Corpus | None = None
     mixture: dict[str, Annotated[Part, BeforeValidator(_weighed)]] | None = None
+    answers: Answers | None = None
+    preferences: Preferences | None = None
+    demonstrations: Demonstrations | None = None
+    unpaired: Unpaired | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> Data:
+        if (made := self.made) is not None:
+            if others := sorted(self.model_fields_set - {made}):
+                raise ValueError(f"`{made}` stands alone, without {', '.join(others)}")
+            return self
         others = sorted(self.model_fields_set - {"mixture"})
         if self.mixture is not None and (others or not self.mixture):
             what = f"a mixture stands alone, without {', '.join(others)}" if others else "a mixture names other data"
@@ -99,6 +114,11 @@ class Data(Declared):
         return self
 
     @property
+    def made(self) -> str | None:
+        """Which kind of data the study makes itself, of what its arms answer; None if it reads or mixes others."""
+        return next((name for name in _MADE if getattr(self, name) is not None), None)
+
+    @property
     def others(self) -> list[str]:
         """The other data of the study that decide which of its rows are taken, each once."""
         against = self.decontaminate.against if self.decontaminate else []
@@ -108,6 +128,9 @@ class Data(Declared):
     @property
     def origin(self) -> str:
         """Where its rows come from, in a few words."""
+        if self.made is not None:
+            made = getattr(self, self.made)
+            return f"{self.made} of {made.prompts if self.made == 'answers' else made.answers}"
         if self.mixture is None:
             return str(self.source)
         return "mixture of " + ", ".join(f"{name} x {part.weight:g}" for name, part in self.mixture.items())
@@ -138,6 +161,9 @@ class Shape(Declared):
     model: Model
     data: dict[Name, Data]
     attributes: dict[Name, Attribute] = Field(default_factory=dict)
+    judges: dict[Name, Step] = Field(default_factory=dict)
+    launch: Launch | None = None
+    prices: Prices | None = None
     arms: Annotated[dict[Name, Annotated[Arm, BeforeValidator(_nothing_special)]], Field(min_length=1)]
     train: list[Step] = Field(default_factory=list)
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(default_factory=lambda: [0])

@@ -1,0 +1,1 @@
+"""Who ranks answers: what each judge asks, and how what it says is read."""

@@ -1,0 +1,77 @@
+"""Data that a study makes itself: answers that an arm samples, and what is built of them once a judge has ranked them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from leaven.server import Server
+from leaven.registry import Count, Declared, Positive, Rate, Text
+
+
+class Answers(Declared):
+    """Several answers to each prompt, by an ``arm`` of the study (that of the same seed) or by a ``server``.
+
+    ``temperatures`` and ``systems`` (system prompts) are schedules: sample i takes the i-th, and begins anew behind the
+    last. An answer that repeats another of its prompt word by word is drawn again, ``redraw`` times at most.
+    """
+
+    prompts: str
+    arm: str | None = None
+    server: Server | None = None
+    num_return_sequences: Annotated[int, Field(ge=2)] = 5
+    max_new_tokens: Count = 128
+    temperature: Positive = 1.0
+    temperatures: Annotated[list[Positive], Field(min_length=1)] | None = None
+    systems: Annotated[list[Text], Field(min_length=1)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Field(ge=0)] = 0
+    repetition_penalty: Positive = 1.0
+    stop_strings: list[Text] = Field(default_factory=list)
+    redraw: Annotated[int, Field(ge=0)] = 3
+
+    @model_validator(mode="after")
+    def _one_writer(self) -> Answers:
+        if (self.arm is None) is (self.server is None):
+            raise ValueError("name who answers: an `arm` of the study, or a `server`")
+        return self
+
+
+class _Ranked(Declared):
+    """What is built of the ranks that a ``judge`` gave to ``answers``.
+
+    ``part`` takes the prompts whose hash lies between two bounds in 0..1: train and test share no prompt.
+    """
+
+    answers: str
+    judge: str
+    part: Annotated[list[Rate], Field(min_length=2, max_length=2)] | None = None
+
+
+class Preferences(_Ranked):
+    """Pairs: the best answer against the worst, or all pairs; at least ``min_margin`` ranks apart, so no ties.
+
+    ``max_length_ratio`` leaves out pairs whose longer answer is so many times as long; ``length_balance`` drops pairs
+    until the longer answer is preferred no more often than the shorter one. ``ranks_in_prompt`` adds the ranks of all
+    answers to the prompt, as the published data set has them.
+    """
+
+    pairs: Literal["best_worst", "all"] = "best_worst"
+    min_margin: Positive = 1.0
+    max_length_ratio: Annotated[float, Field(gt=1)] | None = None
+    length_balance: bool = False
+    ranks_in_prompt: bool = False
+
+
+class Demonstrations(_Ranked):
+    """The ``best`` answers to each prompt as demonstrations (best of k)."""
+
+    best: Count = 1
+
+
+class Unpaired(_Ranked):
+    """The ``good`` best and ``bad`` worst answers to each prompt, each with a label: what KTO trains on."""
+
+    good: Count = 1
+    bad: Count = 1
