@@ -11,7 +11,7 @@ from leaven.rows import Message
 
 @dataclass(frozen=True)
 class Request:
-    """One conversation to be gone on with; ``sampling`` has names of OpenAI's API: temperature, top_p, max_tokens, n."""
+    """One conversation to be gone on with; ``sampling`` by names of OpenAI's API: temperature, top_p, max_tokens, n."""
 
     id: str
     messages: list[Message]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,24 @@ class Told:
 
     def __init__(self, file: Path):
         self._file = file
-        self.rows = {(row["prompt_id"], row["sample"]): row for row in _whole(file)}
+        self.rows = {(row["prompt_id"], row["sample"]): row for row in kept(file)}
 
     def add(self, row: dict[str, Any]) -> None:
         """Keep one more generation."""
         self.rows[row["prompt_id"], row["sample"]] = row
-        self._file.parent.mkdir(exist_ok=True)
-        text = json.dumps(row).encode()
-        with self._file.open("ab") as stream:
-            stream.write(_digest(text) + b" " + text + b"\n")
+        keep(self._file, row)
 
 
-def _whole(file: Path) -> Iterator[dict[str, Any]]:
+def keep(file: Path, row: Mapping[str, Any]) -> None:
+    """Append a row to a file of lines, which is made with its folder if need be; the line outlives this process."""
+    text = json.dumps(row).encode()
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+    with file.open("ab") as stream:
+        stream.write(_digest(text) + b" " + text + b"\n")
+
+
+def kept(file: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows whose line is as it was written; mend a torn end, so that the next line begins a line."""
     if not file.exists():
         return
