@@ -58,10 +58,10 @@ def schema(kind: str) -> pa.Schema:
             ("id", text), ("chosen", number), ("rejected", number),
             ("chosen_tokens", pa.int32()), ("rejected_tokens", pa.int32()),
         ],
-        # How a judge ranked the answers to a prompt: one row for each answer and each time it was asked (``asking`` 0, and
-        # 1 where the same answers were asked about again in another order). rank: 1 is the best, equal ones share the
-        # mean of their places, null if unscored, then with the reason; score: the judge's own, higher is better; place:
-        # where the answer stood in the question, from 0, null where it stood alone.
+        # How a judge ranked the answers to a prompt: a row for each answer and each time it was asked (``asking`` 0; 1
+        # where the same answers were asked about again in another order). rank: 1 is the best, equal ones share the
+        # mean of their places; null if unscored, then with the reason. score: the judge's own, higher is better.
+        # place: where the answer stood in the question, from 0; null where it stood alone.
         "ranks": [
             ("id", text), ("sample", pa.int32()), ("asking", pa.int32()), ("place", pa.int32()),
             ("rank", number), ("score", number), ("reason", text),
