@@ -1,0 +1,1 @@
+"""How far a judge of answers can be trusted: parsing, itself again, places, lengths, other judges, people."""
