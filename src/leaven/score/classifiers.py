@@ -65,9 +65,10 @@ def _commit(name: str, revision: str | None, ask: bool) -> str:
 
 def located(args: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Put a local classifier's place where its identity stood; raises ModelError if it was edited meanwhile."""
-    if load.identity_of(path) != args["classifier"]:
+    name = "classifier" if "classifier" in args else "model"
+    if load.identity_of(path) != args[name]:
         raise ModelError(f"the classifier {path} was edited after the study began; run the study again")
-    return {**args, "classifier": str(path)}
+    return {**args, name: str(path)}
 
 
 def _takes_nothing(name: str, args: Mapping[str, Any]) -> None:

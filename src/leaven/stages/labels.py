@@ -43,7 +43,7 @@ def labels(args: Args, inputs: Inputs, out: Path) -> Facts:
                         "name one whose format makes texts")  # fmt: skip
     if "column" in scorer:
         return _by_column(scorer["column"], rows, out)
-    score, computes = _scorer(scorer, inputs)
+    score, computes = _scorer(scorer, inputs, args.get("around", {}).get("metric", {}))
     size, cores = (_SHARD_OF_A_MODEL, 1) if computes else (_SHARD, processes.cores())
     return _by_metric(score, scorer["metric"]["name"], rows, out, size, cores)
 
@@ -80,12 +80,13 @@ def _read(column: str, rows: Path) -> Iterator[pa.RecordBatch]:
         yield pa.record_batch([batch.column(0), numbers], names=["id", "drawn"])
 
 
-def _scorer(scorer: Args, inputs: Inputs) -> tuple[Score, bool]:
+def _scorer(scorer: Args, inputs: Inputs, around: Args) -> tuple[Score, bool]:
     """Return what scores a list of texts, and whether it computes with a model of its own."""
     from leaven.registry import METRICS
     from leaven.score.flows import one_value
 
-    plugin, declared = METRICS.get(scorer["metric"]["name"]), scorer["metric"]["args"]
+    plugin = METRICS.get(scorer["metric"]["name"])
+    declared = {**scorer["metric"]["args"], **around}
     if plugin.flows != ("texts",):
         others = ", ".join(name for name in plugin.flows if name != "texts")
         raise DataError(f"metric {plugin.name} cannot label a corpus: it reads {others}, which a bare text has not")

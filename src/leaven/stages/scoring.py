@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from leaven import progress
 from leaven import rows as tables
 from leaven.stages.folders import Args, Facts, Inputs, table_of
 
 
 def score(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Generations, likelihoods or verdicts -> scores by one metric; a null says that a text could not be scored."""
+    """Generations, likelihoods or verdicts -> scores by one metric; a null says that a text could not be scored.
+
+    A metric that asks a server keeps what came back in a journal, so that a later attempt asks for none of it again.
+    """
     from leaven.registry import METRICS
     from leaven.score.flows import flow
 
     told = _told(inputs)
     asked = {row["id"]: row for row in table_of(inputs["prompts"]).to_pylist()}
-    plugin, declared = METRICS.get(args["metric"]["name"]), args["metric"]["args"]
+    plugin, journal = METRICS.get(args["metric"]["name"]), out / progress.FOLDER / "replies.jsonl"
+    declared = {**args["metric"]["args"], **args.get("around", {}).get("metric", {})}
+    if "journal" in plugin.schema.model_fields:
+        declared = {"journal": str(journal), **declared}
     if "classifier" in inputs:
         from leaven.score.classifiers import located
 
@@ -30,7 +37,8 @@ def score(args: Args, inputs: Inputs, out: Path) -> Facts:
         for one, value in zip(told, column, strict=True)
     ]  # fmt: skip
     tables.write(out / "scores.parquet", "scores", lines)
-    return {"scores": len(lines), "unscored": sum(line["value"] is None for line in lines)}
+    about = plugin.traits["facts"](Path(declared["journal"])) if "facts" in plugin.traits else {}
+    return {"scores": len(lines), "unscored": sum(line["value"] is None for line in lines), **about}
 
 
 def _told(inputs: Inputs) -> list[tables.Row]:

@@ -1,0 +1,161 @@
+"""OpenAI's moderation endpoint as a metric, by the official client: which texts it flags, and under which categories.
+
+Texts leave this machine for the server. The key is read from the environment and is never written, logged or shown.
+What came back is kept line by line in a journal, so that a later attempt sends none of it again.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from leaven.errors import ModelError
+from leaven.registry import Count, Positive, Text, metric
+from leaven.score import moderated
+from leaven.score.classifiers import Resolved
+from leaven.score.moderated import CATEGORIES, Judged, RefusedError
+
+if TYPE_CHECKING:
+    import openai
+
+_VALUES = ("moderation", *(f"moderation_{moderated.word(one)}" for one in CATEGORIES))
+_AROUND = (
+    "base_url", "api_key_env", "batch_size", "max_concurrency", "requests_per_minute", "timeout", "max_retries",
+    "journal",
+)  # fmt: skip
+
+
+def resolve(args: Mapping[str, Any], *, ask: bool = True) -> Resolved:
+    """Say what the declared moderator is; asks nobody. Raises ModelError if the client is not installed."""
+    if importlib.util.find_spec("openai") is None:
+        raise ModelError("moderation needs a package that is not there; pip install 'leaven[openai]'")
+    return Resolved(args=dict(args), paths={}, computes=False)
+
+
+def facts(journal: Path) -> dict[str, Any]:
+    """Return what a journal says for a stage's record.
+
+    Which versions of the model answered how many texts, why others have no answer, and which categories the server
+    knows and this metric does not.
+    """
+    kept = moderated.Journal(journal)
+    models = Counter(one.model for one in kept.judged.values())
+    others = sorted({name for one in kept.judged.values() for name in one.categories} - set(CATEGORIES))
+    return {
+        "moderated_by": dict(sorted(models.items())),
+        "not_moderated": dict(sorted(Counter(kept.refused.values()).items())),
+        **({"other_categories": others} if others else {}),
+    }
+
+
+@metric(version=1, values=_VALUES, better="lower", unit="share", resolve=resolve, circumstance=_AROUND, facts=facts)
+def moderation(  # noqa: PLR0913 - the signature is the schema
+    texts: Sequence[str],
+    *,
+    model: Text = "omni-moderation-latest",
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None,
+    base_url: Text | None = None,
+    api_key_env: Text = "OPENAI_API_KEY",
+    batch_size: Annotated[int, Field(ge=1, le=256)] = 32,
+    max_concurrency: Count = 4,
+    requests_per_minute: Count | None = None,
+    timeout: Positive = 60.0,
+    max_retries: Annotated[int, Field(ge=0)] = 5,
+    journal: Text | None = None,
+) -> dict[str, list[float | None]]:
+    """1 where OpenAI's moderation endpoint flags a text, 0 where not, and the same for each of its categories.
+
+    The flags are the server's own, or with ``threshold`` whether a category's score reaches it. ``model`` may be a
+    moving name such as omni-moderation-latest: the version that answered is recorded, and a dated name pins it. A
+    category that this version does not have is unscored; so are an empty text and one that the server refuses or of
+    which it says nothing that can be read. A wrong key, a wrong model and a server that is gone end the stage instead,
+    and the next attempt goes on from there. All else declared here is circumstance: ``api_key_env`` names the variable
+    that holds the key, ``base_url`` another server of the same protocol, ``journal`` the file that keeps replies.
+    """
+    wanted = dict.fromkeys(text for text in texts if text.strip())
+    found: Mapping[str, Judged] = {}
+    if wanted:
+        asking = moderated.Asking(model, batch_size, max_concurrency, requests_per_minute)
+        kept = moderated.Journal(Path(journal) if journal else None)
+        with _client(api_key_env, base_url, timeout, max_retries) as client:
+            found = moderated.judge(list(wanted), asking, partial(_send, client, model, api_key_env), kept)
+    said = [found.get(text) for text in texts]
+    return {
+        "moderation": [None if one is None else _flagged(one, threshold) for one in said],
+        **{
+            f"moderation_{moderated.word(name)}": [None if one is None else _in(one, name, threshold) for one in said]
+            for name in CATEGORIES
+        },
+    }
+
+
+def _client(key_env: str, base_url: str | None, timeout: float, max_retries: int) -> openai.OpenAI:
+    """Return the client, which retries with backoff by itself; raises ModelError, which never shows the key."""
+    import openai
+
+    if base_url is not None and not base_url.startswith(("http://", "https://")):
+        raise ModelError(f"moderation's base_url '{base_url}' is no address; write one such as https://HOST/v1")
+    return openai.OpenAI(api_key=_key(key_env), base_url=base_url, timeout=timeout, max_retries=max_retries)
+
+
+def _key(name: str) -> str:
+    key = os.environ.get(name, "").strip()
+    if not key:
+        raise ModelError(f"moderation needs a key: set the environment variable {name}, or name another: api_key_env")
+    if not (key.isascii() and key.isprintable()):
+        raise ModelError(f"what {name} holds is no key: it has characters that no header can carry; set it again")
+    return key
+
+
+def _send(client: openai.OpenAI, model: str, key_env: str, texts: list[str]) -> bytes:
+    """Send one request, and return the reply's bytes. Causes are left out: they hold the request, and so the key."""
+    import openai
+
+    try:
+        raw = client.moderations.with_raw_response.create(model=model, input=texts)
+    except openai.APITimeoutError:
+        raise RefusedError("time-out") from None
+    except openai.APIConnectionError as error:
+        why = type(error.__cause__ or error).__name__
+        raise ModelError(
+            f"the moderation server cannot be reached ({why}); look at base_url and the network, and run again: what "
+            "was answered is kept"
+        ) from None
+    except openai.APIStatusError as error:
+        raise _of_status(error.status_code, model, key_env) from None
+    return bytes(raw.http_response.content)
+
+
+def _of_status(status: int, model: str, key_env: str) -> Exception:
+    """Say what a status means; nothing of the reply's text is shown, as it may quote the key."""
+    if status in (401, 403):
+        said = f"refuses the key in {key_env} (status {status}); set one that is valid there"
+    elif status == 404:
+        said = f"has no model '{model}', or is no such server (status 404); look at model and base_url"
+    elif status == 429:
+        said = (
+            "says that its rate limit or quota is used up (status 429, after all retries); set requests_per_minute, "
+            "lower max_concurrency or batch_size, and run again: what was answered is kept"
+        )
+    else:
+        return RefusedError(f"status {status}")
+    return ModelError(f"the moderation server {said}")
+
+
+def _flagged(one: Judged, threshold: float | None) -> float:
+    if threshold is None:
+        return float(one.flagged)
+    return float(any(score >= threshold for score in one.scores.values()))
+
+
+def _in(one: Judged, name: str, threshold: float | None) -> float | None:
+    if name not in one.categories:
+        return None
+    return float(one.categories[name] if threshold is None else one.scores[name] >= threshold)
