@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leaven.cli import around, audit, chat, compare, data, report, safety_score, study, upkeep
+from leaven.cli import around, audit, chat, compare, data, export, push, report, safety_score, study, upkeep
 from leaven.cli.terminal import complain
 from leaven.errors import LeavenError
 
@@ -53,7 +53,8 @@ _COMMANDS: dict[str, dict[str, Callable[..., Any]]] = {
     },
     "Answers": {
         "report": report.report, "compare": compare.compare, "diff": compare.diff, "gate": compare.gate,
-        "audit": audit.audit, "chat": chat.chat, "safety-score": safety_score.safety_score,
+        "audit": audit.audit, "chat": chat.chat, "export": export.export, "push": push.push,
+        "safety-score": safety_score.safety_score,
     },
     "Workspaces": {
         "status": upkeep.status, "stage": upkeep.stage, "gc": upkeep.gc, "adopt": upkeep.adopt, "env": around.env,

@@ -11,7 +11,9 @@ from leaven.cli.terminal import amount, columns, count, duration, memory, printa
 if TYPE_CHECKING:
     from leaven.engine.machine import Machine
     from leaven.engine.nearest import Explained
+    from leaven.report.spent import Account, Labels
     from leaven.stats.planning.power import Power
+    from leaven.study.prices import Prices
 
 _DIFFERENCES = 3
 _WIDEST = 60
@@ -131,3 +133,50 @@ def findable(powers: Sequence[Power]) -> Iterator[str]:
     for (first, *others), names in alike.items():
         yield f"{', '.join(names)}: {first}"
         yield from others
+
+
+def priced(explained: Sequence[Explained], machine: Machine, prices: Prices | None) -> Iterator[str]:
+    """Yield what is to be made will cost, as far as like stages tell, and what as many labels by people would.
+
+    Nothing where the study states no prices, or all is there.
+    """
+    if prices is None:
+        return
+    from leaven.gather.spent import ahead
+
+    found = ahead(explained, machine, prices)
+    if found is not None:
+        yield from map(printable, _account(found))
+
+
+def _account(found: Account) -> Iterator[str]:
+    from leaven.report.costs import assumptions
+
+    yield _in_all(found)
+    for one in found.labels:
+        if one.people is not None:
+            yield _beside_people(one, found.currency)
+    yield from assumptions(found)
+
+
+def _in_all(found: Account) -> str:
+    from leaven.report.costs import money
+
+    total = found.total
+    if total.price is None:
+        return "price: unknown, since no stage like these ran here before, or what they use has no price"
+    times = ((total.gpu_seconds, "of GPUs"), (total.core_seconds, "of cores"))
+    tokens = ((total.prompt_tokens, "tokens sent"), (total.completion_tokens, "tokens received"))
+    used = [f"{duration(x)} {what}" for x, what in times if x] + [f"{amount(x)} {what}" for x, what in tokens if x]
+    beside = f" ({', '.join(used)})" if used else ""
+    return f"price: {'at least ' if total.least else ''}{money(total.price, found.currency)}{beside}"
+
+
+def _beside_people(one: Labels, currency: str) -> str:
+    from leaven.report.costs import money, percent
+
+    least, most = ("at least ", "at most ") if one.least else ("", "")
+    judge = "unknown" if one.price is None else f"{least}{money(one.price, currency)}"
+    saved = "" if one.saving is None else f", a saving of {most}{percent(one.saving)}"
+    said = f"{one.data}: {count(round(one.labels or 0), one.unit)} by {one.judge}: {judge}"
+    return f"{said}; by people: {money(one.people, currency)}{saved}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,10 +12,14 @@ Price = Annotated[float, Field(ge=0)]
 
 
 class HumanLabel(Declared):
-    """What a person's label costs, and who says so."""
+    """What a person's label costs, and who says so.
+
+    A label is ``of`` a pair (which of two answers is better), or of a ranking (all answers to one prompt, in order).
+    """
 
     price: Price
     source: Text
+    of: Literal["pair", "ranking"] = "pair"
 
 
 class Prices(Declared):
