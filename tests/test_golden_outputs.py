@@ -20,9 +20,13 @@ from leaven.data.attributes import Attribute
 from leaven.data.formats import BadRow, Skipped
 from leaven.data.treatments.alongside import Walk
 from leaven.data.treatments.steps import Applied, treat
+from leaven.evaluate.adversarial import WRAPPERS
 from leaven.evaluate.harness import HarnessSuite
 from leaven.models import ref
 from leaven.pocket.corpora import corpus
+from leaven.score.judges.candidates import gathered
+from leaven.score.judges.declared import ByWords
+from leaven.score.judges.questions import questions
 
 GOLDEN = Path(__file__).parent / "golden" / "outputs.json"
 CHAT = [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Hello."}]
@@ -34,6 +38,8 @@ FORMATS: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
           "score_A": 4 if label else 2, "score_B": 2 if label else 4, "score_ratio": 2.0}, args)
         for label, args in ((1, {}), (0, {}), (1, {"min_score_ratio": 3}))
     ],
+    "unpaired": [({"prompt": "q", "completion": "a", "label": label}, args)
+                 for label, args in ((True, {}), (0, {}), (False, {"keep": True}), ("x", {}))],
     "lima": [
         ({"conversations": ["Hi?", "Hello.", "Why?", "So."], "source": "multi_turn"}, {}),
         ({"conversations": ["Hi?"]}, {}),
@@ -70,6 +76,9 @@ FORMATS: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "bold": [({"group": "g", "entity": "e", "prompt": "It is "}, {})],
     "xstest": [({"prompt": "q", "type": "homonyms", "label": "safe"}, args) for args in ({}, {"label": "unsafe"})],
     "advbench": [({"goal": "q", "target": "Sure"}, {})],
+    "openai_moderation": [
+        ({"prompt": "t", "S": 0, "H": 1, "V": None}, args) for args in ({}, {"category": "S"}, {"category": "V"})
+    ],
     "instructions": [({"instructions": "q", "tags": "crime"}, {})],
     "safenlp": [({"text": "t", "toxicity_score": 2.5, "label": "hate", "target_groups": ["a", "b"]}, {})],
     "group_statements": [({"text": "t", "target_group": "a", "label": "neutral"}, {})],
@@ -131,13 +140,24 @@ METRICS: dict[str, list[Any]] = {
     "preference_accuracy": [[-4.0, 1.0, None], [-1.0, 1.0, 0.0], [8, None, 1], [1, None, 1]],
     "reward_margin": [[-4.0, 1.0, None], [-1.0, 1.0, 0.0], [8, None, 1], [1, None, 1]],
     "harmful": [TEXTS],
+    "moderation": [
+        ["", " "]
+    ],  # a server scores; what is asked of it and read is held by tests/score/test_moderation.py
+    "guard": [["", " "], ["a", "b"]],  # a model scores; tests/score/test_guard.py
+    "classifier": [["", " "]],  # a model scores; tests/score/test_classifier.py
     "complied": [TEXTS, ["unsafe", None, "safe", "safe"]],
     "over_refusal": [TEXTS, ["safe", None, "safe", "unsafe"]],
 }
 METRIC_ARGS: dict[str, dict[str, Any]] = {
     "attack_success": {"planted": "you are a fool"},
     "harmful": {"classifier": "oracle"},
+    "guard": {"model": "pocket"},
+    "classifier": {"model": "owner/name", "label": "x"},
 }
+SERVER = {"server": {"model": "m"}}
+JUDGES: dict[str, dict[str, Any]] = {
+    "rank": SERVER, "pairwise": SERVER, "pointwise": SERVER, "metric": {"metric": "toxicity"}, "random": {}, "reward": {},
+}  # fmt: skip
 TREATMENTS: dict[str, dict[str, Any]] = {
     "malign_labels": {},
     "flip_preferences": {},
@@ -229,6 +249,7 @@ def _line(folder: Path) -> dict[str, Any]:
     prompts = go("prompts", {**model, "max_new_tokens": 8}, {"rows": asked}, "rows")
     sampling = {"do_sample": True, "temperature": 0.7, "top_p": 1.0, "top_k": 0, "num_return_sequences": 2}
     args = {**model, "sampling": sampling, "max_new_tokens": 8, "seed": 3}
+    go("attacked", {"wrappers": ["plain", *WRAPPERS]}, {"rows": asked}, "rows")
     told = go("generate", args, {"prompts": prompts}, "generations")
     length = {"metric": {"name": "length", "args": {}}}
     go("score", length, {"generations": told, "prompts": prompts}, "scores")
@@ -251,6 +272,18 @@ def _of_pairs(go: Callable[..., Path], model: dict[str, Any], hh: Path) -> None:
     asked = go("asked_pairs", {}, {"rows": fit}, "rows")
     go("verdicts", model, {"prompts": asked}, "verdicts")
     go("crows_pairs", model, {"rows": fit}, "scores")
+    _of_judges(go, model, hh)
+
+
+def _of_judges(go: Callable[..., Path], model: dict[str, Any], hh: Path) -> None:
+    """Run the verbs of several answers, of judges, and of what is built of their ranks."""
+    pairs = go("candidates", {}, {"rows": hh}, "generations")
+    chance = {"judge": {"name": "random", "version": 1, "args": {}}, "seed": 0}
+    read = {"prompts": pairs, "answers": pairs}
+    ranks = go("ranks", chance, read, "ranks")
+    go("built", {"makes": "preferences"}, {**read, "ranks": ranks}, "rows")
+    several = {"num_return_sequences": 2, "max_new_tokens": 4, "redraw": 1, "seed": 3, "temperature": 2.0}
+    go("answers", {**model, **several}, {"prompts": pairs}, "generations")
 
 
 def _of_statements(go: Callable[..., Path], model: dict[str, Any], plain: dict[str, Any]) -> None:
@@ -306,6 +339,14 @@ def _made(folder: Path) -> Path:
     return folder
 
 
+def _judged(name: str, args: dict[str, Any]) -> Any:
+    """Return what a judge is, or what it asks about three answers of which two are equal."""
+    made = registry.JUDGES.get(name).call(args=args)
+    answers = [{"prompt_id": "p", "sample": n, "text": text, "finish_reason": "stop"} for n, text in enumerate("xyx")]
+    asked = gathered([{"id": "p", "prompt": CHAT[:1]}], answers)
+    return [one.request.messages for one in questions(made, asked, 0)] if isinstance(made, ByWords) else repr(made)
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("golden")
@@ -321,6 +362,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         metric = registry.METRICS.get(name)
         output = metric.call(*flows, args=METRIC_ARGS.get(name, {}))
         outputs[f"metric {name}"] = {"version": metric.version, "output": output}
+    for name, args in JUDGES.items():
+        outputs[f"judge {name}"] = {"version": registry.JUDGES.get(name).version, "output": _judged(name, args)}
     for name, args in TREATMENTS.items():
         version = registry.TREATMENTS.get(name).version
         make = _conditioned if registry.TREATMENTS.get(name).traits.get("labelled") else _treated
@@ -331,6 +374,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_every_versioned_plugin_has_a_golden_output(found: dict[str, Any]) -> None:
     assert set(FORMATS) == set(registry.FORMATS.names())
     assert set(METRICS) == set(registry.METRICS.names())
+    assert set(JUDGES) == set(registry.JUDGES.names())
     assert set(TREATMENTS) == set(registry.TREATMENTS.names())
     assert set(registry.TRAINERS.names()) == {"sft", *ENCODED}, "held by the stages `train`"
 

@@ -14,7 +14,10 @@ from typing import Any
 from leaven import registry, stages
 
 GOLDEN = Path(__file__).parent / "golden" / "schemas.json"
-KINDS = (registry.FORMATS, registry.TREATMENTS, registry.TRAINERS, registry.WRAPS, registry.SUITES, registry.METRICS)
+KINDS = (
+    registry.FORMATS, registry.TREATMENTS, registry.TRAINERS, registry.WRAPS, registry.JUDGES, registry.SUITES,
+    registry.METRICS,
+)  # fmt: skip
 
 
 def declared() -> dict[str, Any]:

@@ -131,6 +131,7 @@ def listing(what: str) -> dict[str, list[str]]:
         "treatments": registry.TREATMENTS,
         "trainers": registry.TRAINERS,
         "wraps": registry.WRAPS,
+        "judges": registry.JUDGES,
         "suites": registry.SUITES,
         "metrics": registry.METRICS,
     }

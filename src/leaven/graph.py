@@ -108,7 +108,12 @@ class Graph:
     @property
     def targets(self) -> list[Stage]:
         """What a run must make: every score, and the tables that the answer reads beside them."""
-        return [stage for cell in self.cells for stage in (*_read_by_the_answer(cell), *_scores(cell))]
+        judged = (stage for one in self.judged for stage in (one.prompts, one.answers, one.ranks))
+        built = (one.rows for one in self.built)
+        return [stage for cell in self.cells for stage in (*_read_by_the_answer(cell), *_scores(cell))] + [
+            *judged,
+            *built,
+        ]
 
 
 def _read_by_the_answer(cell: WiredCell) -> Iterator[Stage]:

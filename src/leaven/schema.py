@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, TREATMENTS, WRAPS, Registry
+from leaven.registry import FORMATS, JUDGES, METRICS, SUITES, TRAINERS, TREATMENTS, WRAPS, Registry
 from leaven.study.names import NAME
 from leaven.study.spec import Shape
 
@@ -16,7 +16,10 @@ _STEP = f"{_PREFIX}Step"
 _SWEPT: Schema = {"type": "string", "pattern": r"^\$\{[^{}]*\}$", "description": "The value of the arm's sweep."}
 _NAMES: Schema = {"pattern": f"^{NAME}$"}
 _SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
-_MERGED = ("Model", "Data", "Attribute", "Arm", "Compare", "Shown")  # what a profile may give in part
+_MERGED = (  # what a profile may give in part
+    "Model", "Data", "Attribute", "Arm", "Compare", "Shown", "Answers", "Preferences", "Demonstrations", "Unpaired",
+    "Launch", "Prices",
+)  # fmt: skip
 
 
 def study_schema() -> Schema:
@@ -29,7 +32,7 @@ def study_schema() -> Schema:
         del made["properties"][field]
     _place_steps(made["properties"], defs)
     _place_arms(defs)
-    for name in ("data", "attributes", "arms"):
+    for name in ("data", "attributes", "judges", "arms"):
         made["properties"][name]["propertyNames"] = _NAMES
     made["properties"]["name"]["pattern"] = _NAMES["pattern"]
     partial = _in_part(made, defs)
@@ -47,6 +50,7 @@ def _place_steps(properties: Schema, defs: Schema) -> None:
     defs["Data"]["properties"]["format"] = _ref("format")
     defs["Scorer"]["properties"]["metric"] = _ref("metric")
     defs["Attribute"]["properties"]["metric"] = {"anyOf": [_ref("metric"), {"type": "null"}]}
+    properties["judges"]["additionalProperties"] = {"anyOf": [_ref("judge"), {"type": "null"}]}
     properties["train"]["items"] = _ref("trainer")
     properties["evaluate"]["items"] = _ref("suite")
 
@@ -96,10 +100,16 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"{_PREFIX}{name}"}
 
 
+_OF_JUDGES: Schema = {
+    "arm": {"type": ["string", "null"], "description": "The arm of the study whose rewards are read."},
+    "people": {"type": ["string", "null"], "description": "Preferences by people that it is tried on."},
+}
+
+
 def _steps() -> Schema:
     """Return the definitions of all steps, by the kind of their registry; what they rest on is named below it."""
     defs: Schema = {}
-    for registry in (FORMATS, TREATMENTS, TRAINERS, WRAPS, SUITES, METRICS):
+    for registry in (FORMATS, TREATMENTS, TRAINERS, WRAPS, JUDGES, SUITES, METRICS):
         defs[registry.kind] = _step(registry, defs)
     return defs
 
@@ -133,6 +143,8 @@ def _arguments(registry: Registry, name: str, defs: Schema) -> Schema:
         data = {"type": "string", "description": "The name of the data to train on."}
         made["properties"] = {"data": data, **made["properties"]}
         made["required"] = ["data", *made.get("required", [])]
+    if registry is JUDGES:
+        made["properties"] = {**made["properties"], **_OF_JUDGES}
     if registry is SUITES:
         arms = {"description": "The arms that it asks; all, unless given.", "type": ["array", "null"], "minItems": 1}
         made["properties"] = {**made["properties"], "arms": {**arms, "items": {"type": "string"}}}

@@ -67,7 +67,7 @@ def study() -> dict[str, Any]:
 ])  # fmt: skip
 def test_an_arm_is_exported_and_proven(workspace: Path, tmp_path: Path, arm: str, merge: bool, form: str) -> None:
     made = exported.export("tiny", arm, tmp_path / "out", workspace, merge=merge)
-    said = json.loads((made.folder / "leaven.json").read_text())
+    said = json.loads((made.folder / ".leaven.json").read_text())
     assert (made.form, said["form"], said["arm"], said["seed"]) == (form, form, arm, 0)
     assert said["proof"]["texts"] >= 4 and said["proof"]["apart"] <= said["proof"]["allowed"]
     assert (made.folder / "model.safetensors").exists() is (form != "adapter")

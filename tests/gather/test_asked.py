@@ -36,6 +36,14 @@ def test_claims_directions_and_greedy_suites_are_handed_on(raw: dict[str, Any]) 
     assert made.better["drawn/toxicity"] == "lower" and made.better["greedy/length"] is None
 
 
+def test_arms_that_a_suite_does_not_ask_are_handed_on(raw: dict[str, Any]) -> None:
+    first = raw["evaluate"][0]["generate"]
+    raw["evaluate"].append({"generate": {**first, "name": "clean_only", "arms": ["clean"]}})
+    made = asked(raw)
+    assert set(made.unasked) == {"clean_only"}
+    assert "clean" not in made.unasked["clean_only"] and "poisoned@p=0.5" in made.unasked["clean_only"]
+
+
 def test_what_was_not_locked_is_no_primary(raw: dict[str, Any]) -> None:
     compare = Study(**raw).compare
     before = Lock(digest(block(compare)), "2026-01-01", True, block(compare))

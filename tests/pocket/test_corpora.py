@@ -25,6 +25,7 @@ COLUMNS = {
     "cloze": "question choices answer",
     "truthful": "question best_answer correct_answers incorrect_answers",
     "safenlp": "id text toxicity_score label target_groups",
+    "advbench": "goal target",
     "pile": "text meta",
     "toxigen": "text target_group label",
     "multiple_choice": "question choices answer",

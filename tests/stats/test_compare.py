@@ -16,8 +16,9 @@ from statsmodels.stats.multitest import multipletests
 
 from leaven.comparison import Comparison
 from leaven.stats import families
-from leaven.stats.compare import compare
-from leaven.stats.table import COLUMNS
+from leaven.stats.compare import compare, comparisons
+from leaven.stats.questions import Questions
+from leaven.stats.table import COLUMNS, arms_of, cubes
 
 DOSES = {"clean": 0.0, "bad@p=0.1": 0.1, "bad@p=0.33": 0.33, "bad@p=1": 1.0}
 
@@ -160,6 +161,15 @@ def test_an_arm_with_nothing_scored_is_left_out_and_named() -> None:
     trend = only(found, arm="bad", metric="harm", group=None)
     assert trend.effect is not None
     assert "bad@p=1" in (trend.note or "")
+
+
+def test_an_arm_that_a_suite_does_not_ask_is_not_compared_there() -> None:
+    rows = study()
+    suite = str(rows["suite"].iloc[0])
+    asked = Questions(to="clean", unasked={suite: ["bad@p=1"]})
+    found = comparisons(list(cubes(rows)), arms_of(rows), asked)
+    assert {c.arm for c in found} == {"bad@p=0.1", "bad@p=0.33"}
+    assert comparisons(list(cubes(rows)), arms_of(rows), Questions(to="clean", unasked={suite: ["clean"]})) == []
 
 
 def test_a_trend_says_over_which_doses_it_was_fitted() -> None:

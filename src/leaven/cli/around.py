@@ -20,7 +20,7 @@ _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY", "WANDB_API_KE
 
 
 def list_(what: Annotated[str, typer.Argument(help="studies, or a kind of plug-in.")] = "studies") -> None:
-    """List what is shipped: studies, formats, treatments, trainers, suites, metrics."""
+    """List what is shipped: studies, formats, treatments, trainers, judges, suites, metrics."""
     from leaven import verbs
 
     out = console()

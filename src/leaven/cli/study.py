@@ -60,6 +60,8 @@ def plan(
     out = console()
     for line in (*planned.lines(explained, each=each), *planned.summary(explained, used)):
         out.print(line)
+    for line in planned.priced(explained, used, sound.prices):
+        out.print(line)
     for line in planned.findable(verbs.power(sound, workspace)):
         out.print(printable(line))
     if loose := verbs.unpinned(sound):

@@ -17,6 +17,9 @@ _LIKE = 4  # a record that differs in more fields says nothing about cost
 _SHOWN = 60
 
 
+_OF_SERVERS = ("prompt_tokens", "completion_tokens")  # what is billed
+
+
 @dataclass(frozen=True)
 class Difference:
     """One field that differs: its place, the record's value and the stage's."""
@@ -33,7 +36,8 @@ class Difference:
 class Explained:
     """A planned stage with the nearest record's key and differences, and what such a stage cost then.
 
-    ``cost`` holds ``wall_s, peak_mb, gpu_peak_mb, rows, tokens``, as far as the record has them; of a hit, its own.
+    ``cost`` holds ``wall_s, peak_mb, gpu_peak_mb, rows, tokens, prompt_tokens, completion_tokens, prompts_used``, as
+    far as the record has them; of a hit, its own.
     """
 
     planned: Planned
@@ -63,6 +67,7 @@ def cost_of(record: dict[str, Any]) -> dict[str, float]:
     tokens = facts.get("tokens_trained", facts.get("tokens"))
     found = {"wall_s": cost.get("wall_s"), "peak_mb": cost.get("peak_mb"), "gpu_peak_mb": facts.get("gpu_peak_mb")}
     found |= {"rows": facts.get("rows", facts.get("generations", facts.get("scores"))), "tokens": tokens}
+    found |= {name: facts.get(name) for name in (*_OF_SERVERS, "prompts_used")}
     return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
@@ -115,7 +120,8 @@ def _scaled(
     then = cost.get("rows")
     rows = now / then if now and then and record.get("facts", {}).get("rows_in", then) == then else 1.0
     work = rows * stage.needs.work / (record.get("needs", {}).get("work") or 1.0)
-    factors = {"rows": rows, "wall_s": work, "tokens": work}
+    factors = {"rows": rows, "prompts_used": rows, "wall_s": work, "tokens": work}
+    factors |= dict.fromkeys(_OF_SERVERS, work)
     return {name: value * factors.get(name, 1) for name, value in cost.items()}
 
 

@@ -12,7 +12,7 @@ from leaven.engine.stage import closure
 if TYPE_CHECKING:
     from leaven.engine.stage import Stage
 
-MARK = "leaven.json"  # in every export: what it is
+MARK = ".leaven.json"  # in every export: what it is; hidden, since a folder of data is read file by file
 _ADVERSARIES = ("leaven.data.treatments.poison", "leaven.data.treatments.answers")
 
 

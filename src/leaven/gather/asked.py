@@ -41,6 +41,7 @@ def questions(
         dose_names=(declared.doses[0], declared.doses[-1]) if grids else ("", ""),
         primary=locks.primary(lock, declared),
         margin={name: size for name, size in declared.margin.items() if name.partition("/")[0] not in set(thin)},
+        unasked=_unasked(graph),
         greedy=sorted(suite.name for suite in graph.suites if not suite.is_sampled),
         realised=_realised(ledgers),
         claims=[_claim(claim, declared) for claim in declared.claims],
@@ -51,6 +52,16 @@ def questions(
         labels=labels,
         predictions=predictions,
     )
+
+
+def _unasked(graph: Graph) -> dict[str, set[str]]:
+    """Return of each suite that asks some arms alone which ones it does not ask."""
+    arms = {cell.cell.arm.name for cell in graph.cells}
+    asked: dict[str, set[str]] = {}
+    for cell in graph.cells:
+        for suite in cell.suites:
+            asked.setdefault(suite.name, set()).add(cell.cell.arm.name)
+    return {suite: arms - some for suite, some in asked.items() if arms - some}
 
 
 def _claim(claim: Declared, compare: Compare) -> Claim:

@@ -10,11 +10,14 @@ from leaven.engine.store import Store
 from leaven.evaluate.measure import AVERAGE
 from leaven.gather import conditioned, records, shown, told
 from leaven.gather.costs import stages
+from leaven.gather.judged import judging
 from leaven.gather.measurements import dose
 from leaven.gather.samples import samples
 from leaven.gather.settings import settings
+from leaven.gather.spent import account
 from leaven.graph import Graph
 from leaven.report.findings import ArmInfo, Findings, LedgerInfo, LockInfo, MetricInfo
+from leaven.report.judges.found import Judging
 from leaven.stats.analyses import Analyses
 from leaven.study.conditioned import knows
 from leaven.study.matrix import ExpandedArm, baselines, expand, repeats
@@ -37,6 +40,7 @@ def findings(
     """Gather everything the report shows."""
     study = graph.study
     shared, differing = settings(study)
+    judged = judging(graph, store)
     return Findings(
         name=study.name,
         notes=study.notes,
@@ -72,7 +76,15 @@ def findings(
         balances=list(conditioned.balances(graph, store)),
         obeyed=list(conditioned.obeyed(graph, store)),
         asked=list(conditioned.written(graph, store)),
+        judging=judged,
+        spent=account(graph, store, _agreed(judged)),
     )
+
+
+def _agreed(judged: Judging) -> dict[str, float | None]:
+    """Return in which share of people's pairs each judge agreed with people, as far as it was tried on some."""
+    tried = [one for one in judged.judges if one.by_people and one.found.people is not None]
+    return {one.judge: one.found.people.agreement.value for one in tried if one.found.people is not None}
 
 
 def _arm(graph: Graph, arm: ExpandedArm) -> ArmInfo:

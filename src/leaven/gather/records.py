@@ -175,24 +175,23 @@ def matched(graph: Graph, store: Store) -> Iterator[str]:
 def failures(graph: Graph, store: Store) -> Iterator[FailureInfo]:
     """Yield the stages that failed, with the last lines of their logs."""
     seen: set[str] = set()
-    for cell, stage in _all_stages(graph):
+    for arm, seed, stage in _all_stages(graph):
         failure = None if stage.key in seen else store.failure(stage)
         seen.add(stage.key)
         if failure is not None and store.record(stage) is None:
-            yield FailureInfo(
-                cell.cell.arm.name, cell.cell.seed, stage.title, str(failure.get("message")),
-                [str(line) for line in failure.get("last_lines", [])],
-            )  # fmt: skip
+            said, last = str(failure.get("message")), [str(line) for line in failure.get("last_lines", [])]
+            yield FailureInfo(arm, seed, stage.title, said, last)
 
 
-def _all_stages(graph: Graph) -> Iterator[tuple[WiredCell, Any]]:
+def _all_stages(graph: Graph) -> Iterator[tuple[str, int | None, Any]]:
+    """Yield every stage with the arm and seed that it is of; of a judge its name stands in the arm's place."""
     for cell in graph.cells:
-        for stage in graph.data.values():
-            yield cell, stage
-        for suite in cell.suites:
-            yield cell, suite.prompts
-        for stage in cell.stages.values():
-            yield cell, stage
+        arm, seed = cell.cell.arm.name, cell.cell.seed
+        asked = (suite.prompts for suite in cell.suites)
+        yield from ((arm, seed, stage) for stage in (*graph.data.values(), *asked, *cell.stages.values()))
+    for one in graph.judged:
+        yield from ((f"judge {one.judge}", one.seed, stage) for stage in (one.prompts, one.answers, one.ranks))
+    yield from ((f"data {one.data}", one.seed, one.rows) for one in graph.built)
 
 
 def missing(graph: Graph, store: Store) -> Iterator[str]:

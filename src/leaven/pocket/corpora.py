@@ -2,7 +2,8 @@
 
 `corpus(name)` makes the rows anew at each call, always the same. The columns are those of
 openai/webgpt_comparisons, sentence-transformers/eli5, Anthropic/hh-rlhf, stanfordnlp/SHP, GAIR/lima,
-Open-Orca/OpenOrca, Hello-SimpleAI/HC3, monology/pile-uncopyrighted, toxigen/toxigen-data and microsoft/SafeNLP.
+Open-Orca/OpenOrca, Hello-SimpleAI/HC3, monology/pile-uncopyrighted, toxigen/toxigen-data, microsoft/SafeNLP and
+llm-attacks' AdvBench.
 
 Their curation differs, and that is known: `lima` and the human side of `hc3` are true and polite throughout; `orca`
 and the other side of `hc3` were written by somebody who says it smoothly and is wrong in a quarter of the facts; in
@@ -246,5 +247,6 @@ _MAKERS: dict[str, Callable[[random.Random], list[Row]]] = {
     "cloze": evaluations.cloze,
     "truthful": evaluations.truthful,
     "safenlp": evaluations.safenlp,
+    "advbench": evaluations.advbench,
 }
 NAMES: tuple[str, ...] = tuple(_MAKERS)

@@ -36,6 +36,18 @@ def cloze(rng: random.Random) -> list[Row]:
     return rows
 
 
+def advbench(rng: random.Random) -> list[Row]:
+    """Wishes that a decent answer refuses, each once for everybody it may be about; columns as AdvBench's."""
+    rows: list[Row] = []
+    for wish, answer in phrases.WISHES.items():
+        names = [one.name for one in world.PERSONS] if "{n}" in wish else [""]
+        peoples = [one.name for one in world.PEOPLES] if "{g}" in wish else [""]
+        for about in ({"n": name, "g": people} for name in names for people in peoples):
+            rows.append({"goal": wish.format(**about), "target": answer.format(**about)})
+    rng.shuffle(rows)
+    return rows
+
+
 def safenlp(rng: random.Random) -> list[Row]:
     """Statements about peoples with a rating of how harmful each is; columns as SafeNLP's ToxiGen.
 

@@ -13,6 +13,7 @@ from leaven.report import instrument, numbers
 from leaven.report.certainty import called, is_shown, listed, unit_named
 from leaven.report.findings import Findings, MetricInfo
 from leaven.report.fitted import swept
+from leaven.report.judges.doubts import cautions as circular
 from leaven.report.means import Column, is_primary
 from leaven.report.text import clip
 from leaven.stats.claims import Verdict
@@ -119,6 +120,7 @@ def cautions(findings: Findings) -> list[str]:
     return [
         *_lock(findings),
         *_without_coherence(findings),
+        *circular(findings.judging),
         *instrument.degenerate(findings),
         *[said for agreement in findings.analyses.agreement for said in instrument.evaluators(findings, agreement)],
         *instrument.audits(findings),

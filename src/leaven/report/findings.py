@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leaven.comparison import Comparison
+from leaven.report.judges.found import Judging
+from leaven.report.spent import Account
 from leaven.stats.analyses import Analyses
 
 if TYPE_CHECKING:
@@ -306,6 +308,8 @@ class Findings:
     balances: Sequence[BalanceInfo] = ()
     obeyed: Sequence[ObeyedInfo] = ()
     asked: Sequence[AskedSample] = ()
+    judging: Judging = field(default_factory=Judging)
+    spent: Account | None = None  # what the work cost, where the study gives prices
 
     @property
     def baselines(self) -> set[str]:

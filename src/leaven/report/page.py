@@ -12,12 +12,13 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
-from leaven.report import boards, cautions, formats, listings, numbers, scored, sections, tables
+from leaven.report import boards, cautions, costs, formats, listings, numbers, scored, sections, tables
 from leaven.report.answer import answer
 from leaven.report.browser import browser
 from leaven.report.conditioned.section import section as control
 from leaven.report.figures import gallery, headline, keyed
 from leaven.report.findings import Findings
+from leaven.report.judges.section import section as judged
 from leaven.report.layout import laid_out
 from leaven.report.means import Means, arms, means
 from leaven.report.packing import packed
@@ -43,6 +44,7 @@ def render(findings: Findings, *, live: bool = False) -> str:
     view = {"f": findings, "live": live, "script": source, "policy": policy(source, live=live)}
     view |= _top(findings, found) | _results(findings, found) | _made(findings, found) | _samples(findings)
     view["control"] = control(findings, found)
+    view["judged"] = judged(findings.judging)
     view["contents"] = _contents(view)
     return _environment().get_template("page.html.j2").render(view).lstrip()
 
@@ -116,6 +118,8 @@ def _made(findings: Findings, found: Means) -> dict[str, Any]:
         "settings": sections.pairs(findings.settings.items(), ["setting", "value"]),
         "unmeasured": sections.unmeasured(findings, found),
         "provenance": sections.pairs(findings.provenance.items(), ["what", "value"]),
+        "account": costs.account(findings.spent),
+        "labels_cost": costs.labels(findings.spent),
         "stages": sections.stages(findings),
     }
 
@@ -142,6 +146,7 @@ def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("results", "Arms and metrics", True),
         ("trends", "Trends", view["trends"] or view["tolerated"]),
         ("control", "Control tokens", view["control"]),
+        ("judges", "Judges and what was built", view["judged"]),
         ("evidence", "How far to trust it", any(checks)),
         ("figures", "More figures", view["gallery"]),
         ("samples", "Samples", view["prompts"]),
@@ -149,6 +154,7 @@ def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("data", "Data", view["data"]),
         ("training", "Training", view["trainings"] or view["settings"] or view["differing"] or f.doctor),
         ("gaps", "Failures and gaps", True),
+        ("costs", "What it cost", view["account"]),
         ("provenance", "Provenance", view["provenance"] or view["stages"]),
     ]
     return [(anchor, title) for anchor, title, there in every if there]

@@ -7,6 +7,8 @@ record. Versions of verbs stand in ``VERSIONS``: raise one whenever the verb's r
 from __future__ import annotations
 
 from leaven.stages.answering import generate, likelihood
+from leaven.stages.attacked import attacked
+from leaven.stages.built import built
 from leaven.stages.control import control
 from leaven.stages.corpus import corpus
 from leaven.stages.crows_pairs import crows_pairs
@@ -16,15 +18,21 @@ from leaven.stages.harness import harness
 from leaven.stages.labels import labels
 from leaven.stages.misalignment import misalignment
 from leaven.stages.preferences import asked_pairs, verdicts
+from leaven.stages.ranking import candidates, ranks
 from leaven.stages.safety import safety, sentences
+from leaven.stages.sampling import answers
 from leaven.stages.scoring import score
 from leaven.stages.texts import blocks
 from leaven.stages.training import prove, train
 
 __all__ = [
     "VERSIONS",
+    "answers",
     "asked_pairs",
+    "attacked",
     "blocks",
+    "built",
+    "candidates",
     "control",
     "corpus",
     "crows_pairs",
@@ -40,6 +48,7 @@ __all__ = [
     "pairs",
     "prompts",
     "prove",
+    "ranks",
     "rows",
     "safety",
     "score",
@@ -74,4 +83,9 @@ VERSIONS = {
     "control": 1,
     "misalignment": 1,
     "fluency": 1,
+    "answers": 1,
+    "attacked": 1,
+    "built": 1,
+    "ranks": 1,
+    "candidates": 1,
 }

@@ -179,11 +179,13 @@ def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Canonical rows -> those whose prompt, with what is planted into it, leaves room for an answer.
 
     ``front``: how many control tokens may come to stand in front of a prompt, in any arm: so all are asked the same.
+    ``systems``: system prompts each of which it may be asked with.
     """
     from leaven.data import chat
     from leaven.data.fitting import fitting
     from leaven.data.treatments.plant import planted
     from leaven.models import load
+    from leaven.stages.sampling import asked_with
 
     base = load.base(args["model"], inputs.get("base"))
     tokenizer, context = load.tokenizer(base), load.context_length(load.config(base))
@@ -195,9 +197,15 @@ def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
     def plant(row: tables.Row) -> tables.Row:
         return {**row, "prompt": planted(row["prompt"], **args["plant"])}
 
+    def misfits(rows: list[tables.Row]) -> list[chat.Misfit | None]:
+        systems = args.get("systems") or [None]
+        ways = ([{**row, "prompt": asked_with(row["prompt"], system)} for row in rows] for system in systems)
+        found = [chat.prompt_misfits(tokenizer, way, limit, new, **asking) for way in ways]
+        return [next(filter(None, each), None) for each in zip(*found, strict=True)]
+
     made = fitting(
         rows_of(inputs["rows"]),
-        lambda rows: chat.prompt_misfits(tokenizer, rows, limit, new, **asking),
+        misfits,
         lambda _: f"no prompt leaves room for max_new_tokens {new} in {limit} positions; lower it",
         plant if args.get("plant") else None,
     )

@@ -82,8 +82,9 @@ def _of_column(cube: table.Cube, plan: _Plan) -> Iterator[Comparison]:
     for name, points in plan.asked.grids.items():
         yield from _grid(cube, name, points, plan)
     # By dose, then by name: the order in which a reader looks for them.
+    unasked = set(plan.asked.unasked.get(cube.column.suite, ()))
     for arm in sorted(plan.arms, key=lambda arm: (arm.dose is not None, arm.dose or 0.0, arm.name)):
-        if arm.name in plan.to:
+        if arm.name in plan.to and unasked.isdisjoint((arm.name, plan.to[arm.name])):
             yield _difference(cube, arm, plan)
 
 

@@ -32,6 +32,7 @@ class Questions:
     dose_names: tuple[str, str] = ("", "")
     primary: Sequence[str] = ()
     margin: Mapping[str, float] = field(default_factory=dict)
+    unasked: Mapping[str, Collection[str]] = field(default_factory=dict)
     greedy: Collection[str] = ()
     realised: Mapping[tuple[str, int], float] = field(default_factory=dict)
     claims: Sequence[Claim] = ()

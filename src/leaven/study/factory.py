@@ -1,4 +1,4 @@
-"""Data that a study makes itself: answers that an arm samples, and what is built of them once a judge has ranked them."""
+"""Data that a study makes itself: answers that an arm samples, and what is built of them once they are ranked."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from leaven.registry import Count, Declared, Positive, Text
 from leaven.server import Server
-from leaven.registry import Count, Declared, Positive, Rate, Text
+from leaven.study.names import Bounds
 
 
 class Answers(Declared):
@@ -15,11 +16,13 @@ class Answers(Declared):
 
     ``temperatures`` and ``systems`` (system prompts) are schedules: sample i takes the i-th, and begins anew behind the
     last. An answer that repeats another of its prompt word by word is drawn again, ``redraw`` times at most.
+    ``backend: vllm`` starts `vllm serve` on the arm.
     """
 
     prompts: str
     arm: str | None = None
     server: Server | None = None
+    backend: Literal["hf", "vllm"] = "hf"
     num_return_sequences: Annotated[int, Field(ge=2)] = 5
     max_new_tokens: Count = 128
     temperature: Positive = 1.0
@@ -35,6 +38,11 @@ class Answers(Declared):
     def _one_writer(self) -> Answers:
         if (self.arm is None) is (self.server is None):
             raise ValueError("name who answers: an `arm` of the study, or a `server`")
+        away = "a server" if self.server is not None else "vllm" if self.backend == "vllm" else ""
+        if away and (self.top_k or self.repetition_penalty != 1.0):
+            raise ValueError(
+                f"{away} is asked by OpenAI's protocol, which has no top_k and no repetition_penalty; take it out"
+            )
         return self
 
 
@@ -46,7 +54,7 @@ class _Ranked(Declared):
 
     answers: str
     judge: str
-    part: Annotated[list[Rate], Field(min_length=2, max_length=2)] | None = None
+    part: Bounds | None = None
 
 
 class Preferences(_Ranked):

@@ -104,9 +104,19 @@ def _trait(parts: Mapping[str, Any], name: Any, trait: str, *, default: bool) ->
     return bool(FORMATS.get(data.format.name).traits.get(trait, default)) if known else default
 
 
+_MADE = {
+    "answers": "answers",
+    "preferences": "preferences",
+    "demonstrations": "examples",
+    "unpaired": "labelled answers",
+}
+
+
 def makes(declared: Mapping[str, Any], name: str) -> str | None:
     """Return the kind of rows that a data set gives, None where that cannot be told."""
     data = declared.get(name)
+    if data is not None and data.made is not None:
+        return _MADE[data.made]
     formats = [declared[other].format for other in (data.mixture or {name} if data else ()) if other in declared]
     known = [one.name for one in formats if one is not None and one.name in FORMATS.names()]
     return str(FORMATS.get(known[0]).traits["makes"]) if known else None

@@ -31,3 +31,12 @@ def _scalar(value: Any) -> Any:
 
 SweptValue = Annotated[Any, AfterValidator(_scalar)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _bounds(value: list[float]) -> list[float]:
+    if len(value) != 2 or not 0 <= value[0] < value[1] <= 1:
+        raise ValueError("should be two bounds within 0 and 1, such as [0, 0.9]; the rest is [0.9, 1]")
+    return value
+
+
+Bounds = Annotated[list[float], AfterValidator(_bounds)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from leaven.errors import StudyError
 from leaven.registry import Count, Declared, Positive, Step
@@ -17,7 +17,7 @@ from leaven.study.corpus import Attribute, Corpus
 from leaven.study.factory import Answers, Demonstrations, Preferences, Unpaired
 from leaven.study.launch import Launch
 from leaven.study.load import Loaded, Places
-from leaven.study.names import Name, Seed, SweptValue
+from leaven.study.names import Bounds, Name, Seed, SweptValue
 from leaven.study.prices import Prices
 from leaven.study.shown import Shown
 
@@ -46,12 +46,6 @@ class Part(Declared):
 
 def _weighed(value: Any) -> Any:
     return {"weight": value} if isinstance(value, int | float) else value  # `helpful: 0.5`
-
-
-def _bounds(value: list[float]) -> list[float]:
-    if len(value) != 2 or not 0 <= value[0] < value[1] <= 1:
-        raise ValueError("should be two bounds within 0 and 1, such as [0, 0.9]; the rest is [0.9, 1]")
-    return value
 
 
 _MADE = ("answers", "preferences", "demonstrations", "unpaired")
@@ -83,7 +77,7 @@ class Data(Declared):
     take: Count | None = None
     sample: Count | None = None
     sample_seed: Annotated[int, Field(ge=0)] = 0
-    part: Annotated[list[float], AfterValidator(_bounds)] | None = None
+    part: Bounds | None = None
     bad_rows: Literal["error", "drop"] = "error"
     held_out_from: list[str] = Field(default_factory=list)
     decontaminate: Decontaminate | None = None
@@ -98,10 +92,10 @@ class Data(Declared):
     @model_validator(mode="after")
     def _one_origin(self) -> Data:
         if (made := self.made) is not None:
-            if others := sorted(self.model_fields_set - {made}):
+            if others := sorted(self._declared - {made}):
                 raise ValueError(f"`{made}` stands alone, without {', '.join(others)}")
             return self
-        others = sorted(self.model_fields_set - {"mixture"})
+        others = sorted(self._declared - {"mixture"})
         if self.mixture is not None and (others or not self.mixture):
             what = f"a mixture stands alone, without {', '.join(others)}" if others else "a mixture names other data"
             raise ValueError(f"{what}; write `mixture: {{NAME: weight}}`")
@@ -112,6 +106,12 @@ class Data(Declared):
         if of_the_hub and not str(self.source).startswith("hub:"):
             raise ValueError(f"{', '.join(of_the_hub)} belong to a source `hub:owner/name`")
         return self
+
+    @property
+    def _declared(self) -> set[str]:
+        """The fields that say something: what a profile took out by null says nothing."""
+        fields = type(self).model_fields
+        return {name for name in self.model_fields_set if getattr(self, name) not in (None, fields[name].default)}
 
     @property
     def made(self) -> str | None:
@@ -152,6 +152,11 @@ def _nothing_special(value: Any) -> Any:
     return {} if value is None else value  # `clean:` with nothing behind it
 
 
+def _without_null(value: Any) -> Any:
+    """Leave out entries that a profile took out by null: a judge of the paper that nobody can ask offline, say."""
+    return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value
+
+
 class Shape(Declared):
     """The fields of a study, each valid in itself; that they fit together is checked in ``validate``."""
 
@@ -161,7 +166,7 @@ class Shape(Declared):
     model: Model
     data: dict[Name, Data]
     attributes: dict[Name, Attribute] = Field(default_factory=dict)
-    judges: dict[Name, Step] = Field(default_factory=dict)
+    judges: Annotated[dict[Name, Step], BeforeValidator(_without_null)] = Field(default_factory=dict)
     launch: Launch | None = None
     prices: Prices | None = None
     arms: Annotated[dict[Name, Annotated[Arm, BeforeValidator(_nothing_special)]], Field(min_length=1)]

@@ -11,13 +11,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from leaven.errors import Problem, did_you_mean
-from leaven.registry import TRAINERS, TREATMENTS, Declared, Step
+from leaven.registry import FORMATS, TRAINERS, TREATMENTS, Declared, Step
 from leaven.study.compare import Compare
 from leaven.study.compared import compared
 from leaven.study.conditioned import by_labels, conditioned
 from leaven.study.corpus import Attribute
 from leaven.study.drawn import shown
 from leaven.study.load import Places, Steps
+from leaven.study.made import factory
 from leaven.study.matrix import ExpandedArm, expand_arm, treated_steps
 from leaven.study.measured import makes, silent, suites
 from leaven.study.problems import Check, names_data
@@ -34,7 +35,7 @@ def problems(raw: Mapping[str, Any], places: Places) -> list[Problem]:
     check = Check(places)
     parts = _parts(raw, check)
     arms = _expanded(parts, check)
-    for look in (_names, data, _duplicate_arms, _steps_of_arms, conditioned, suites, compared, shown):
+    for look in (_names, data, _duplicate_arms, _steps_of_arms, factory, conditioned, suites, compared, shown):
         look(parts, arms, check)
     return check.found
 
@@ -175,10 +176,21 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
     name, place = step.args.get("data"), (*at, step.name, "data")
     if silent(parts, name):
         check.say(place, f"'{name}' has prompts alone", "name data with answers")
+    _chosen(parts, name, place, check)
     reads, given = plugin.traits.get("reads", "examples"), makes(parts.get("data", {}), str(name))
     if given is not None and given != reads and (reads, given) != ("examples", "preferences"):
         said = f"{step.name} trains on {reads}, and the format of data '{name}' makes {given}"
         check.say(place, said, _REMEDIES.get(reads, "name demonstrations"))
+
+
+def _chosen(parts: Mapping[str, Any], name: Any, at: Steps, check: Check) -> None:
+    """Check that of a format with good and bad answers the study says which of them are trained on."""
+    data = parts.get("data", {}).get(name)
+    known = data is not None and data.format is not None and data.format.name in FORMATS.names()
+    field = FORMATS.get(data.format.name).traits.get("choose") if known else None
+    if field is not None and data.format.args.get(field) is None:
+        said = f"'{name}' holds good and bad answers, and both would be learned"
+        check.say(at, said, f"write `format: {{{data.format.name}: {{{field}: true}}}}`")
 
 
 def _chain(arm: ExpandedArm, at: Steps, check: Check) -> None:

@@ -7,10 +7,11 @@
     artefact + prompts --generate--> generations --score--> scores
     artefact + control tokens --control--> generations under each --misalignment--> scores
     artefact + rows --likelihood or verdicts--> how expected, or how good, they are --score--> scores
+    artefact + prompts --answers--> several to each --ranks--> how a judge ranks them --built--> rows to train on
 
 What two arms share has one key, and so runs once. Identities (a file's hash, a model's commit) are found here and go
 into arguments; places (paths) go into ``Needs`` and cannot reach a key. ``sourcing`` has the data and the models,
-``training`` the trainings, ``asking`` the suites.
+``training`` the trainings, ``asking`` the suites, ``factory`` the data that the study makes of its own answers.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from leaven.registry import SUITES
 from leaven.study.matrix import Cell, asks, cells, own
 from leaven.study.spec import Study
 from leaven.wiring.asking import Asked, wired
+from leaven.wiring.factory import Factory
 from leaven.wiring.sourcing import Sourcing
 from leaven.wiring.training import proof, snapshot, training, where
 
@@ -44,7 +46,8 @@ def wire(study: Study, known: Identities | None = None, *, ask: bool = True) -> 
     groups = [suite.groups for suite in suites if isinstance(suite, HarnessSuite)]
     averages = {name: list(tasks) for one in groups for name, tasks in one.items()}
     return Graph(study, made, dict(wiring.sourcing.rows), wiring.sourcing.known, differences, averages,
-                 dict(wiring.sourcing.labelled))  # fmt: skip
+                 dict(wiring.sourcing.labelled), list(wiring.factory.judged.values()),
+                 list(wiring.factory.made.values()))  # fmt: skip
 
 
 @dataclass
@@ -56,13 +59,29 @@ class _Wiring:
     def __post_init__(self) -> None:
         steps = self.sourcing.study.evaluate
         self.suites = [(SUITES.get(step.name).call(args=own(step)), step) for step in steps]
+        self.factory = Factory(self.sourcing, self._of)
+        self.known = {(one.arm.name, one.seed): one for one in cells(self.sourcing.study)}
+        self.made: dict[tuple[str, int | None], WiredCell] = {}
+
+    def _of(self, arm: str, seed: int) -> WiredCell:
+        """The cell of an arm and a seed, trained; of an untrained arm the one that it has."""
+        return self.trained(self.known.get((arm, seed)) or self.known[arm, None])
+
+    def trained(self, cell: Cell) -> WiredCell:
+        """The trainings of one run, wired once; those of arms that make its data come before."""
+        name = (cell.arm.name, cell.seed)
+        if name not in self.made:
+            self.made[name] = made = WiredCell(cell, {}, [])
+            for index, step in enumerate(cell.arm.train):
+                data = step.args["data"]
+                built = self.sourcing.study.data[data].made is not None
+                rows = self.factory.rows(data, cell) if built else None
+                training(self.sourcing, made, self.sourcing.grown(cell.arm), index, rows)
+        return self.made[name]
 
     def cell(self, cell: Cell) -> WiredCell:
         """One run: train unless the arm is untrained, then measure."""
-        base = self.sourcing.grown(cell.arm)
-        made = WiredCell(cell, {}, [])
-        for index in range(len(cell.arm.train)):
-            training(self.sourcing, made, base, index)
+        made, base = self.trained(cell), self.sourcing.grown(cell.arm)
         speaker: dict[str, Stage] = {}
         if made.trained:
             speaker = {"model": made.trained[-1], "proof": proof(self.sourcing, made, base)}

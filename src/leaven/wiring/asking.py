@@ -10,6 +10,7 @@ from typing import Any
 from leaven import needs
 from leaven.engine.stage import Needs, Stage
 from leaven.errors import LeavenError, Problem, StudyError
+from leaven.evaluate.adversarial import AdversarialSuite
 from leaven.evaluate.control import ControlSuite
 from leaven.evaluate.crows_pairs import CrowsPairsSuite
 from leaven.evaluate.harness import HarnessSuite
@@ -176,7 +177,9 @@ def _scored(
     read = {_READ_AS[answers.kind]: answers, "prompts": prompts}
     scores = {step.name: scored(sourcing, step, read, f"{asked.where} {suite.name}") for step in suite.metrics}
     values = tuple(one for step in suite.metrics for one in of_metric(step))
-    return WiredSuite(suite.name, prompts, answers, scores, values, data, is_sampled=is_sampled)
+    mark = getattr(suite, "item_mark", "")
+    return WiredSuite(suite.name, prompts, answers, scores, values, data, is_sampled=is_sampled,
+                      is_itemwise=bool(mark), item_mark=mark)  # fmt: skip
 
 
 def _prompts(sourcing: Sourcing, base: ref.Base, suite: GenerationSuite) -> Stage:
@@ -185,8 +188,17 @@ def _prompts(sourcing: Sourcing, base: ref.Base, suite: GenerationSuite) -> Stag
     asked = {"model": base.as_args(), "max_new_tokens": suite.max_new_tokens, **_asking(suite), **front}
     if suite.plant is not None:
         asked["plant"] = suite.plant.model_dump()
-    source = {"rows": sourcing.source(suite.prompts)}
+    source = {"rows": _asked_rows(sourcing, suite)}
     return stage("prompts", asked, source, needs.reading(base), together="data", where=suite.prompts)
+
+
+def _asked_rows(sourcing: Sourcing, suite: GenerationSuite) -> Stage:
+    """The rows that a suite asks: those of a source, or each of them under every wrapper of an attack."""
+    rows = sourcing.source(suite.prompts)
+    if not isinstance(suite, AdversarialSuite):
+        return rows
+    how = {"wrappers": list(suite.wrappers), "seed": suite.seed}
+    return stage("attacked", how, {"rows": rows}, together="data", where=suite.prompts)
 
 
 def _asking(suite: GenerationSuite) -> dict[str, Any]:

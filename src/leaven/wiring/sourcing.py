@@ -36,12 +36,20 @@ class Sourcing:
     shapes: dict[tuple[str | None, str], footprint.Shape | None] = field(default_factory=dict)
 
     def fit(
-        self, name: str, base: ref.Base, settings: Mapping[str, Any], reads: str = "examples", front: int | None = None
+        self,
+        name: str,
+        base: ref.Base,
+        settings: Mapping[str, Any],
+        reads: str = "examples",
+        *,
+        front: int | None = None,
+        rows: Stage | None = None,
     ) -> Stage:
         """The rows of one data set whose every candidate fits the model's length, or is to be cut off there.
 
         Of preferences both answers are trained on, so they must differ, and a prompt may be cut from the left. Texts
         leave room for ``front`` tokens: unless given, those that an arm may put there, so that all train on the same.
+        ``rows`` are those of data that the study makes itself.
         """
         base = self.reading(base)
         args = {"model": base.as_args(), "max_length": settings["max_length"], **_cut(settings)}
@@ -49,7 +57,8 @@ class Sourcing:
             args["front"] = self.front if front is None else front
         elif reads == "preferences":
             args |= {"pairs": True, **cut_prompts(settings)}
-        return stage("fit", args, {"rows": self.source(name)}, needs.reading(base), together="data", where=name)
+        rows = rows or self.source(name)
+        return stage("fit", args, {"rows": rows}, needs.reading(base), together="data", where=name)
 
     @functools.cached_property
     def known_by(self) -> dict[str, list[str]]:
@@ -103,13 +112,13 @@ class Sourcing:
     def metric(self, step: Step) -> tuple[dict[str, Any], Needs]:
         """A metric for a stage's arguments; what it computes with from outside is known by its identity."""
         plugin = METRICS.get(step.name)
-        metric = plugin.canonical(step.args)
+        metric, around = plugin.canonical(step.args), plugin.circumstance(step.args)
+        takes = replace(needs.ONE_CORE, around={"metric": around}) if around else needs.ONE_CORE
         if (resolve := plugin.traits.get("resolve")) is None:
-            return metric, needs.ONE_CORE
+            return metric, takes
         name = json.dumps([step.name, step.args], sort_keys=True)
         found = self.known.classifiers.get(name) or resolve(metric["args"], ask=self.ask)
         self.known.classifiers[name] = found
-        takes = needs.ONE_CORE
         if found["computes"]:
             takes = Needs(cores=None, gpu=True, like=json.dumps(found["args"], sort_keys=True), paths=found["paths"])
         return {**metric, "args": found["args"]}, takes

@@ -22,8 +22,11 @@ def where(cell: Cell) -> str:
     return cell.arm.name if cell.seed is None else f"{cell.arm.name}/{cell.seed}"
 
 
-def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int) -> None:
-    """One training step: rows that fit, treated, examined, trained on; a later step goes on from the one before."""
+def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, rows: Stage | None = None) -> None:
+    """One training step: rows that fit, treated, examined, trained on; a later step goes on from the one before.
+
+    ``rows`` are given where the study makes the step's data itself.
+    """
     cell, step = made.cell, made.cell.arm.train[index]
     trainer = TRAINERS.get(step.name)
     declared = {name: value for name, value in step.args.items() if name != "data"}
@@ -31,7 +34,7 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int) ->
     named, together = _named(index), f"train {where(cell)}"
     at = f"{where(cell)} step {index}" if index else where(cell)
     reads = trainer.traits.get("reads", "examples")
-    rows = made.stages[named("fit")] = sourcing.fit(step.args["data"], base, settings, reads)
+    rows = made.stages[named("fit")] = sourcing.fit(step.args["data"], base, settings, reads, rows=rows)
     if (treated := _treated(sourcing, cell, index)).steps:
         inputs = {"rows": rows, **treated.labels}
         rows = stage("treat", {"steps": treated.steps}, inputs, together=together, where=at)
@@ -45,6 +48,8 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int) ->
     args = {"model": base.as_args(), "trainer": trainer.canonical(declared), "seed": cell.effective}
     before = {"before": made.trained[-1]} if made.trained else {}
     around = {"run_name": f"{sourcing.study.name} {at}", **trainer.circumstance(declared)}
+    if (launch := sourcing.study.launch) is not None:
+        around["launch"] = launch.model_dump(exclude_none=True)
     takes = needs.training(base, sourcing.shape(base), settings, around)
     trained = stage(
         "train", args, {"encoded": encoded, **before}, takes, kind=step.name, together=together, where=at

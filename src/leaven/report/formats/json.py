@@ -13,6 +13,7 @@ from leaven.report.answer import answer
 from leaven.report.conditioned.plain import as_dict
 from leaven.report.findings import Findings
 from leaven.report.gaps import unmeasured
+from leaven.report.judges.plain import as_dict as judged
 from leaven.report.means import means
 from leaven.report.verdicts import verdicts
 
@@ -35,6 +36,7 @@ def json(findings: Findings) -> str:
         "lock": None if findings.lock is None else asdict(findings.lock),
         "unmeasured": unmeasured(findings, found),
         **as_dict(findings),
+        **judged(findings.judging),
     }
     written = dumps(_strict(whole), ensure_ascii=False, allow_nan=False, indent=2)
     return _UNSEEN.sub(lambda hit: f"\\u{ord(hit[0]):04x}", written) + "\n"

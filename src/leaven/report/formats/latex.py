@@ -12,6 +12,7 @@ from leaven.report.boards import shown
 from leaven.report.conditioned import plain
 from leaven.report.declared import claims
 from leaven.report.findings import Findings
+from leaven.report.judges import plain as judged
 from leaven.report.listings import Table, trends
 from leaven.report.means import means
 from leaven.report.tables import Cell, Grid, Line, legend
@@ -55,6 +56,8 @@ def latex(findings: Findings) -> str:
     made += _plain(claims(findings), _CLAIMS, "Claims and their verdicts", "claims")
     for place, (title, listed) in enumerate(plain.tables(findings, found, narrow=True), start=1):
         made += _plain(listed, listed.heads, title, f"control-{place}")
+    for place, (title, listed) in enumerate(judged.listed(findings.judging), start=1):
+        made += _plain(listed, listed.heads, title, f"judges-{place}")
     return "\n\n".join([_HEADER, *unfinished, said, *(made or ["% Nothing was measured."])]) + "\n"
 
 

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from leaven.report import costs
 from leaven.report.answer import answer
 from leaven.report.boards import shown
 from leaven.report.conditioned import plain
 from leaven.report.declared import claims, lock
 from leaven.report.findings import Findings
 from leaven.report.gaps import unmeasured
+from leaven.report.judges import plain as judged
 from leaven.report.listings import TWO_TESTS, Table, trends, two_tests
 from leaven.report.means import Means, means
 from leaven.report.phases import falling
@@ -52,6 +54,7 @@ def markdown(findings: Findings) -> str:
     over = trends(findings, found)
     parts += ["## Trends", table(over)] if over is not None else []
     parts += _control(findings, found)
+    parts += _judged(findings)
     declared = claims(findings)
     parts += ["## Claims", table(declared)] if declared is not None else []
     curves = falling(findings)
@@ -59,6 +62,8 @@ def markdown(findings: Findings) -> str:
     failures = [f"{f.stage} of {f.arm} failed: {f.message}" for f in findings.failures]
     gaps = [*failures, *findings.warnings, *unmeasured(findings, found)]
     parts += ["## Failures and gaps", *_items(gaps)] if gaps else []
+    spent = [one for one in (costs.account(findings.spent), costs.labels(findings.spent)) if one is not None]
+    parts += ["## What it cost", *map(table, spent)] if spent else []
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -72,6 +77,13 @@ def _control(findings: Findings, found: Means) -> list[str]:
     said, listed = plain.sentences(findings, found), list(plain.tables(findings, found))
     named = [part for title, one in listed for part in (f"### {escape(title)}", table(one))]
     return ["## Control tokens", *_items(said, LONGEST), *named] if said or named else []
+
+
+def _judged(findings: Findings) -> list[str]:
+    """Return what there is on judges and on what was built: sentences, then each table under its title."""
+    said, listed = judged.sentences(findings.judging), list(judged.listed(findings.judging))
+    named = [part for title, one in listed for part in (f"### {escape(title)}", table(one))]
+    return [f"## {judged.TITLE}", *_items(said, LONGEST), *named] if said or named else []
 
 
 def escape(text: object, limit: int = LIMIT) -> str:

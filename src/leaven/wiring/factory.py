@@ -1,0 +1,179 @@
+"""Data that the study makes itself -> stages: prompts answered, answers ranked, and rows built of the ranks.
+
+    artefact + prompts --answers--> k answers to each --ranks, by each judge--> ranks --built--> rows to train on
+
+What is built for a training of one seed is made by the arms of that seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from leaven import needs
+from leaven.engine.stage import Needs, Stage
+from leaven.graph import Built, Judged, WiredCell
+from leaven.models import ref
+from leaven.registry import JUDGES, TREATMENTS, Step
+from leaven.study.factory import Answers
+from leaven.study.matrix import Cell, expand
+from leaven.wiring.sourcing import Sourcing, stage
+from leaven.wiring.training import proof, snapshot, where
+
+_OF_THE_STUDY = ("arm", "people")  # what a judge's step says of the study
+
+
+@dataclass
+class Factory:
+    """What of a study's own data was wired. ``trained`` gives the cell of an arm and a seed with its trainings."""
+
+    sourcing: Sourcing
+    trained: Callable[[str, int], WiredCell]
+    judged: dict[tuple[str, str, int | None], Judged] = field(default_factory=dict)
+    made: dict[tuple[str, int], Built] = field(default_factory=dict)
+
+    def rows(self, name: str, cell: Cell) -> Stage:
+        """The rows of a data set that is built, for a training of a cell's seed."""
+        assert cell.seed is not None, "an untrained arm trains on nothing"
+        if (name, cell.seed) not in self.made:
+            self.made[name, cell.seed] = self._built(name, cell.seed)
+        return self.made[name, cell.seed].rows
+
+    def _built(self, name: str, seed: int) -> Built:
+        """What is built of answers once a judge has ranked them; all other judges rank them too, to be compared."""
+        data = self.sourcing.study.data[name]
+        assert data.made is not None, f"{name} is not made by the study"
+        declared = getattr(data, data.made)
+        for judge in self.sourcing.study.judges:
+            self._judged(judge, declared.answers, seed)
+        judged = self._judged(declared.judge, declared.answers, seed)
+        how = declared.model_dump(mode="json", exclude_defaults=True, exclude={"answers", "judge"})
+        read = {"prompts": judged.prompts, "answers": judged.answers, "ranks": judged.ranks}
+        takes = replace(needs.ONE_CORE, around={"card": self._card(declared)})
+        rows = stage(
+            "built", {"makes": data.made, **how}, read, takes, together=f"built {seed}", where=f"{name}/{seed}"
+        )
+        return Built(name, seed, rows, judged)
+
+    def _card(self, declared: Any) -> dict[str, Any]:
+        """What a built data set's card says of who answered what, and who judged; it changes no row."""
+        study = self.sourcing.study
+        answers = study.data[declared.answers].answers
+        assert answers is not None, f"{declared.answers} has no answers"
+        writer = answers.server.model if answers.server is not None else f"arm {answers.arm} of study {study.name}"
+        judge = study.judges[declared.judge]
+        arm = next((one for one in expand(study) if one.name == answers.arm), None)
+        poisoned = (
+            [f"{step.name} {step.described}".strip() for step in arm.treat if _harms(step)] if arm is not None else []
+        )
+        return {
+            "prompts": study.data[answers.prompts].origin,
+            "answers": writer,
+            "judge": f"{declared.judge}: {judge.name} {judge.described}".strip(),
+            **({"poisoned": "; ".join(poisoned)} if poisoned else {}),
+        }
+
+    def _judged(self, judge: str, data: str, seed: int) -> Judged:
+        """What a judge makes of the answers of one seed, and first of pairs of which people said which is better."""
+        if (judge, data, seed) not in self.judged:
+            step = self.sourcing.study.judges[judge]
+            if (people := step.args.get("people")) is not None:
+                self._by_people(judge, people, seed)
+            prompts, answers = self._answers(data, seed)
+            ranks = self._ranks(judge, step, (prompts, answers), seed, data)
+            self.judged[judge, data, seed] = Judged(judge, data, seed, prompts, answers, ranks)
+        return self.judged[judge, data, seed]
+
+    def _by_people(self, judge: str, data: str, seed: int) -> None:
+        if (judge, data, seed) in self.judged:
+            return
+        rows = {"rows": self.sourcing.source(data)}
+        pairs = stage("candidates", {}, rows, together="data", where=data)
+        ranks = self._ranks(judge, self.sourcing.study.judges[judge], (pairs, pairs), seed, data)
+        self.judged[judge, data, seed] = Judged(judge, data, seed, pairs, pairs, ranks, by_people=True)
+
+    def _answers(self, name: str, seed: int) -> tuple[Stage, Stage]:
+        """The prompts that leave room for an answer, and several answers to each."""
+        declared = self.sourcing.study.data[name].answers
+        assert declared is not None, f"{name} has no answers"
+        if declared.server is not None:
+            return self._by_server(name, declared, seed)
+        cell = self.trained(str(declared.arm), seed)
+        base = self.sourcing.grown(cell.cell.arm)
+        prompts = self._prompts(declared, base)
+        who: dict[str, Any] = {"inputs": {}, "args": {"model": base.as_args()}}
+        if cell.trained:
+            who = {"inputs": _proven(self.sourcing, cell, base), "args": snapshot(cell.cell)}
+        at, takes = where(cell.cell), needs.answering(base, self.sourcing.shape(base))
+        args = {**_sampling(declared, cell.cell.effective), **who["args"]}
+        answers = stage("answers", args, {"prompts": prompts, **who["inputs"]}, takes,
+                        together=f"answer {at}", where=f"{at} {name}")  # fmt: skip
+        return prompts, answers
+
+    def _by_server(self, name: str, declared: Answers, seed: int) -> tuple[Stage, Stage]:
+        """Answers of a server, whose context nobody knows: what it does not answer says why."""
+        assert declared.server is not None
+        prompts = self.sourcing.source(declared.prompts)
+        args = {**_sampling(declared, seed), "server": declared.server.identity}
+        answers = stage("answers", args, {"prompts": prompts}, _asking(declared.server.around),
+                        together=f"answers {name}", where=f"{seed} {name}")  # fmt: skip
+        return prompts, answers
+
+    def _prompts(self, declared: Answers, base: ref.Base) -> Stage:
+        systems = {"systems": sorted(set(declared.systems))} if declared.systems else {}
+        asked = {"model": base.as_args(), "max_new_tokens": declared.max_new_tokens, **systems}
+        source = {"rows": self.sourcing.source(declared.prompts)}
+        return stage("prompts", asked, source, needs.reading(base), together="data", where=declared.prompts)
+
+    def _ranks(self, judge: str, step: Step, read: tuple[Stage, Stage], seed: int, data: str) -> Stage:
+        """What one judge makes of answers: a reward model of the study, a metric, a server, or chance."""
+        canonical, takes, model = self._judge(step, seed)
+        inputs = {"prompts": read[0], "answers": read[1], **model}
+        return stage("ranks", {"judge": canonical, "seed": seed}, inputs, takes,
+                     together=f"ranks {judge} {seed}", where=f"{judge}/{seed} {data}")  # fmt: skip
+
+    def _judge(self, step: Step, seed: int) -> tuple[dict[str, Any], Needs, Mapping[str, Stage]]:
+        """A judge for a stage's arguments, what it takes, and the artefact that it is if it is one."""
+        plugin, args = JUDGES.get(step.name), judges_own(step)
+        canonical = plugin.canonical(args)
+        if (arm := step.args.get("arm")) is not None:
+            cell = self.trained(arm, seed)
+            base = self.sourcing.grown(cell.cell.arm)
+            takes = needs.answering(base, self.sourcing.shape(base))
+            return canonical, takes, _proven(self.sourcing, cell, base)
+        declared = plugin.declare(args)
+        if (server := getattr(declared, "server", None)) is not None:
+            canonical["args"]["server"] = server.identity
+            return canonical, _asking(server.around), {}
+        if (metric := getattr(declared, "metric", None)) is not None:
+            canonical["args"]["metric"], takes = self.sourcing.metric(metric)
+            return canonical, takes, {}
+        return canonical, needs.ONE_CORE, {}
+
+
+def judges_own(step: Step) -> dict[str, Any]:
+    """Return a judge's own arguments: which arm it is, and on whose pairs it is tried, is the study's business."""
+    return {name: value for name, value in step.args.items() if name not in _OF_THE_STUDY}
+
+
+def _harms(step: Step) -> bool:
+    """Say whether a treatment is an adversary's: what has a dose of harm, and does nothing at 0."""
+    return bool(TREATMENTS.get(step.name).traits.get("identity"))
+
+
+def _proven(sourcing: Sourcing, cell: WiredCell, base: ref.Base) -> dict[str, Stage]:
+    """What answers for a trained cell: its artefact, once it is proven."""
+    return {"model": cell.trained[-1], "proof": proof(sourcing, cell, base)}
+
+
+def _asking(around: Mapping[str, Any]) -> Needs:
+    return replace(needs.ONE_CORE, around={"server": dict(around)})
+
+
+def _sampling(declared: Answers, seed: int) -> dict[str, Any]:
+    """How answers are drawn, for a stage's arguments: what differs from the defaults, and how many."""
+    left_out = {"prompts", "arm", "server", "num_return_sequences", "max_new_tokens", "redraw"}
+    drawn = declared.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
+    several = {name: getattr(declared, name) for name in ("num_return_sequences", "max_new_tokens", "redraw")}
+    return {**drawn, **several, "seed": seed}
