@@ -42,11 +42,46 @@ def _computing(base: ref.Base, needed: footprint.Footprint | None, knobs: str) -
 def training(
     base: ref.Base, shape: footprint.Shape | None, settings: dict[str, Any], around: Mapping[str, Any]
 ) -> Needs:
-    """Return what a training takes; ``around`` are its settings that cannot change the result."""
-    takes = _computing(base, footprint.training(shape, settings) if shape else None, _TRAINING_KNOBS)
+    """Return what a training takes; ``around`` are its settings that cannot change the result.
+
+    A ``launch`` among them with several processes has a core (and on a machine with GPUs a GPU) for each.
+    """
+    launch = around.get("launch") or {}
+    processes = int(launch.get("processes") or 1)
+    each = {**settings, **_share(settings, processes)}
+    takes = _computing(base, footprint.training(shape, each) if shape else None, _TRAINING_KNOBS)
     by_epochs = settings["max_steps"] < 0 and settings.get("num_train_tokens") is None
     work = settings["num_train_epochs"] if by_epochs else takes.work
-    return replace(takes, gpu=takes.gpu or settings["fp16"], work=work, around={**takes.around, **around})
+    takes = replace(takes, gpu=takes.gpu or settings["fp16"], work=work, around={**takes.around, **around})
+    if launch.get("preset") in _ON_GPUS:
+        takes = replace(takes, gpu=True, gpus="all")
+    return takes if processes == 1 else _together(takes, processes, whole=launch.get("preset") == "ddp")
+
+
+_ON_GPUS = ("fsdp2", "device_map")  # what computes on GPUs alone
+
+
+def _share(settings: Mapping[str, Any], processes: int) -> dict[str, int]:
+    """Return how many rows each process has at once: no more than one process would have."""
+    batch = settings["per_device_train_batch_size"]
+    step = batch * settings["gradient_accumulation_steps"]
+    return {"per_device_train_batch_size": max(1, min(batch, step // processes))}
+
+
+def _together(takes: Needs, processes: int, *, whole: bool) -> Needs:
+    """Return what several processes take: a core each where a tiny model trains, every GPU, the memory of all.
+
+    ``whole``: each process has all of the model and of the optimiser's state; else what is certain is one share each.
+    """
+    times = processes if whole or not takes.gpu else 1
+    return replace(
+        takes,
+        cores=None if takes.cores is None else takes.cores * processes,
+        gpus="all",
+        memory_mb=None if takes.memory_mb is None else takes.memory_mb * times,
+        least_mb=None if takes.least_mb is None else takes.least_mb * times,
+        weights_mb=takes.weights_mb * processes,
+    )
 
 
 def answering(base: ref.Base, shape: footprint.Shape | None, beams: int = 1) -> Needs:

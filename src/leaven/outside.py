@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven.data.hub import is_commit
-from leaven.errors import LeavenError, Problem
+from leaven.errors import LeavenError, Problem, StudyError
 from leaven.registry import METRICS, SUITES, Step
 from leaven.study.load import Loaded, Steps
 from leaven.study.matrix import own
@@ -31,8 +31,21 @@ def problems(loaded: Loaded) -> list[Problem]:
             found.append(Problem(loaded.places.of(("data", name, "source")), said))
         elif data.corpus is not None and (said := _corpus_problem(data)):
             found.append(Problem(loaded.places.of(("data", name, "corpus")), said))
-    return [*found, *_model_problems(loaded), *_metric_problems(loaded), *_suite_problems(loaded),
-            *_token_problems(loaded)]  # fmt: skip
+    return [*found, *_launch_problems(loaded), *_model_problems(loaded), *_metric_problems(loaded),
+            *_suite_problems(loaded), *_token_problems(loaded)]  # fmt: skip
+
+
+def _launch_problems(loaded: Loaded) -> list[Problem]:
+    """Return every key that is refused of the file that says how trainings are started."""
+    from leaven.study.launch import Launch, around
+
+    try:
+        around(Launch.model_validate(loaded.raw.get("launch")), Path())
+    except StudyError as error:
+        return error.problems
+    except ValueError:
+        pass  # none is declared, or it is reported with the study's structure
+    return []
 
 
 def unpinned(study: Study) -> list[str]:

@@ -47,7 +47,9 @@ def study_schema() -> Schema:
 
 def _place_steps(properties: Schema, defs: Schema) -> None:
     """Put each registry's steps where the spec says only that there is a step."""
-    defs["Data"]["properties"]["format"] = _ref("format")
+    defs["Data"]["properties"]["format"] = {"anyOf": [_ref("format"), {"type": "null"}]}
+    parts = next(one for one in defs["Data"]["properties"]["mixture"]["anyOf"] if one.get("type") == "object")
+    parts["additionalProperties"] = {"anyOf": [parts["additionalProperties"], {"type": "number", "exclusiveMinimum": 0}]}
     defs["Scorer"]["properties"]["metric"] = _ref("metric")
     defs["Attribute"]["properties"]["metric"] = {"anyOf": [_ref("metric"), {"type": "null"}]}
     properties["judges"]["additionalProperties"] = {"anyOf": [_ref("judge"), {"type": "null"}]}
@@ -72,12 +74,12 @@ def _place_arms(defs: Schema) -> None:
 
 def _in_part(made: Schema, defs: Schema) -> Schema:
     """Return the study's own schema with nothing required, as a profile merges over it."""
+    swapped = {f"{_PREFIX}{name}": f"{_PREFIX}{name} in part" for name in _MERGED}
     for name in _MERGED:
-        part = copy.deepcopy(defs[name])
+        part = _with_refs(copy.deepcopy(defs[name]), swapped)
         part.pop("required", None)
         defs[f"{name} in part"] = part
     whole = {name: made[name] for name in ("type", "properties", "additionalProperties")}
-    swapped = {f"{_PREFIX}{name}": f"{_PREFIX}{name} in part" for name in _MERGED}
     partial: Schema = _with_refs(whole, swapped)
     arms, arm = partial["properties"]["arms"], _ref("Arm in part")
     arms.pop("minProperties", None)
@@ -117,10 +119,9 @@ def _steps() -> Schema:
 def _step(registry: Registry, defs: Schema) -> Schema:
     """Return one step: a plug-in's name alone where nothing is needed, or its name with arguments."""
     arguments = {name: _arguments(registry, name, defs) for name in registry.names()}
-    bare = [name for name, schema in arguments.items() if not schema.get("required")]
+    bare = [name for name, schema in arguments.items() if not (schema.get("required") or "anyOf" in schema)]
     named = {
-        name: schema if schema.get("required") else {"anyOf": [schema, {"type": "null"}]}
-        for name, schema in arguments.items()
+        name: {"anyOf": [schema, {"type": "null"}]} if name in bare else schema for name, schema in arguments.items()
     }
     one: Schema = {"type": "object", "properties": named, "additionalProperties": False}
     with_arguments = {**one, "minProperties": 1, "maxProperties": 1}
@@ -143,6 +144,13 @@ def _arguments(registry: Registry, name: str, defs: Schema) -> Schema:
         data = {"type": "string", "description": "The name of the data to train on."}
         made["properties"] = {"data": data, **made["properties"]}
         made["required"] = ["data", *made.get("required", [])]
+        if registry.get(name).traits.get("evaluates"):
+            said = "The name of the data whose loss is logged at the end of each epoch."
+            made["properties"]["eval_data"] = {"type": ["string", "null"], "description": said}
+            said = "A file of the Alignment Handbook's kind; what stands beside it goes before."
+            made["properties"]["config"] = {"type": "string", "description": said}
+            made["required"] = [one for one in made["required"] if one != "data"]
+            made["anyOf"] = [{"required": ["data"]}, {"required": ["config"]}]  # the file may name the data
     if registry is JUDGES:
         made["properties"] = {**made["properties"], **_OF_JUDGES}
     if registry is SUITES:

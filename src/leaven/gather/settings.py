@@ -8,6 +8,7 @@ from typing import Any
 from leaven.registry import TRAINERS, Step
 from leaven.study.matrix import ExpandedArm, expand
 from leaven.study.spec import Study
+from leaven.wiring.training import OF_DATA
 
 
 def settings(study: Study) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -45,7 +46,7 @@ def _model(study: Study, own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _declared(step: Step) -> dict[str, Any]:
-    given = {name: value for name, value in step.args.items() if name != "data"}
+    given = {name: value for name, value in step.args.items() if name not in OF_DATA}
     return TRAINERS.get(step.name).declare(given).model_dump()
 
 

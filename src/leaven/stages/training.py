@@ -16,32 +16,82 @@ from leaven.stages.texts import CARD
 if TYPE_CHECKING:
     from leaven.models.ref import Base
     from leaven.registry import Plugin
+    from leaven.train.spread import Spread
 
 PAIRS = "pairs.parquet"
 
 
 def train(args: Args, inputs: Inputs, out: Path) -> Facts:
-    """Encoded rows and a base, or what the training ``before`` left -> a trained artefact, by the study's trainer."""
+    """Encoded rows and a base, or what the training ``before`` left -> a trained artefact, by the study's trainer.
+
+    In this process, or in several where ``args["around"]["launch"]`` says so. Encoded rows as ``eval`` are not trained
+    on: their loss is logged at the end of each epoch, by a trainer of demonstrations.
+    """
+    from leaven.train.launch import launched, preset_of, prove_runs_here
+
+    around = args.get("around", {})
+    if not (launch := around.get("launch")):
+        return alone(args, inputs, out)
+    _prove_said(launch, args)
+    chosen = preset_of(launch)
+    if not chosen.alone:
+        return launched(f"{__name__}:alone", args, inputs, out, launch)
+    prove_runs_here(chosen, 1)
+    over = {"device_map": around.get("device_map", "auto")} if chosen.name == "device_map" else {}
+    return alone({**args, "around": {**around, **over}}, inputs, out)
+
+
+def _prove_said(launch: Args, args: Args) -> None:
+    """Raise ModelError if a launch's file says a precision that the training does not: that would change results."""
+    said, declared = launch.get("mixed_precision"), args["trainer"]["args"]
+    if said and not declared.get(said) and not (said == "bf16" and args["model"].get("dtype") == "bfloat16"):
+        raise ModelError(f"launch: the file says mixed_precision {said}, and {args['trainer']['name']} does not; set "
+                         f"{said}: true there (it changes results), or mixed_precision to no")  # fmt: skip
+
+
+def alone(args: Args, inputs: Inputs, out: Path, spread: Spread | None = None) -> Facts:
+    """Train in this process, which ``spread`` says the part of where several train together."""
     from leaven.models import load
     from leaven.registry import TRAINERS
     from leaven.train.job import Job
 
     around, before, path = args.get("around", {}), inputs.get("before"), inputs.get("base")
     base = load.base(args["model"], path, around.get("device_map"))
+    _prove_attention(base)
     trainer = TRAINERS.get(args["trainer"]["name"])
     rows = _rows(inputs["encoded"], trainer)
     _prove_known(inputs["encoded"], base)
     model, adapter = _start(trainer, base, before, path, args)
     tokenizer = load.tokenizer(base)
     stops = load.stop_ids(tokenizer, getattr(model, "generation_config", None))
+    held = _rows(inputs["eval"], trainer) if "eval" in inputs else None
+    told: dict[str, Any] = {"progress": progress.Progress(out, "steps")} if spread is None or spread.first else {}
     job = Job(
         out, args["seed"], tokenizer, base.as_args(), stops, before=before, adapter=adapter,
-        name=around.get("run_name", ""), progress=progress.Progress(out, "steps"),
+        name=around.get("run_name", ""), spread=spread, held=held, **told,
     )  # fmt: skip
     _fits_the_embedding(model, rows)
     settings = {**args["trainer"]["args"], **trainer.circumstance(around)}
+    where = load.device_facts(model) if spread is not None else {}  # its weights are gathered off the GPU at the end
     facts: Facts = trainer.call(job, model, rows, args=settings)
-    return {**facts, **load.device_facts(model)}
+    return {**facts, **(where or load.device_facts(model)), **_peak(spread)}
+
+
+def _prove_attention(base: Base) -> None:
+    """Raise ModelError where an attention that is written for GPUs would fail obscurely without one."""
+    import torch
+
+    if (asked := base.attn_implementation or "").startswith("flash_attention") and not torch.cuda.is_available():
+        raise ModelError(f"model.attn_implementation {asked} needs a GPU, and this training sees none; set it to sdpa")
+
+
+def _peak(spread: Spread | None) -> Facts:
+    """Return the memory that the first of several processes took on its GPU at most."""
+    import torch
+
+    if spread is None or not torch.cuda.is_available():
+        return {}
+    return {"gpu_peak_mb": torch.cuda.max_memory_allocated() // 1024**2}
 
 
 def _start(trainer: Plugin, base: Base, before: Path | None, path: Path | None, args: Args) -> tuple[Any, Path | None]:

@@ -53,19 +53,22 @@ class Loaded:
 
 def load(file: Path, profile: str | None = None, settings: Sequence[str] = ()) -> Loaded:
     """Read a study file and merge a profile and ``a.b=value`` settings over it; raises StudyError."""
-    raw, places = _read(file)
+    raw, places = read(file)
     raw = _unshared(raw)  # YAML aliases share what they name; a setting must not change both
     profiles = raw.pop("profiles", None) or {}
     if profile is not None:
         _merge_profile(raw, profiles, profile, places)
     for setting in settings:
         _apply(raw, setting, places)
+    from leaven.study.configured import configured
+
+    configured(raw, places)
     return Loaded(raw, places, profile, tuple(settings))
 
 
 def profile_names(file: Path) -> list[str]:
     """Return the names of a study file's profiles; raises StudyError if ``profiles`` is no mapping."""
-    raw, places = _read(file)
+    raw, places = read(file)
     profiles = raw.get("profiles") or {}
     if not isinstance(profiles, dict):
         raise StudyError([Problem(places.of(("profiles",)), "profiles map names to what they change")])
@@ -78,7 +81,7 @@ def _unshared(value: Any) -> Any:
     return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
-def _read(file: Path) -> tuple[dict[str, Any], Places]:
+def read(file: Path) -> tuple[dict[str, Any], Places]:
     """Parse the file; raises StudyError with the place for whatever is no study."""
     try:
         raw, lines = _parsed(_text(file), str(file))

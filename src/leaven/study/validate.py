@@ -166,9 +166,11 @@ def _model(parts: Mapping[str, Any], arm: ExpandedArm, check: Check) -> None:
 
 
 def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Steps, check: Check) -> None:
-    plugin = check.plugin(TRAINERS, step, at, without=("data",))
+    plugin = check.plugin(TRAINERS, step, at, without=("data", "eval_data"))
     if plugin is None:
         return
+    if step.args.get("eval_data") is not None:
+        _eval_data(parts, step, (*at, step.name, "eval_data"), check, reads=bool(plugin.traits.get("evaluates")))
     names_data(parts, step.args.get("data"), (*at, step.name, "data"), check)
     if (look := plugin.traits.get("problems")) is not None:
         for inner, message, remedy in look(step.args):
@@ -181,6 +183,19 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
     if given is not None and given != reads and (reads, given) != ("examples", "preferences"):
         said = f"{step.name} trains on {reads}, and the format of data '{name}' makes {given}"
         check.say(place, said, _REMEDIES.get(reads, "name demonstrations"))
+
+
+def _eval_data(parts: Mapping[str, Any], step: Step, at: Steps, check: Check, *, reads: bool) -> None:
+    """Check that a trainer measures a held-out loss, on demonstrations of a source."""
+    name = step.args["eval_data"]
+    if not reads:
+        check.say(at, f"{step.name} measures no held-out loss", "take it out, and ask a suite `likelihood` of the arm")
+        return
+    names_data(parts, name, at, check)
+    made = makes(parts.get("data", {}), str(name))
+    data = parts.get("data", {}).get(name)
+    if (data is not None and data.made is not None) or made not in (None, "examples", "preferences"):
+        check.say(at, f"'{name}' holds no demonstrations of a source", "name data that is read from one")
 
 
 def _chosen(parts: Mapping[str, Any], name: Any, at: Steps, check: Check) -> None:

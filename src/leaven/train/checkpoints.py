@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from leaven.errors import ModelError
+
 _SEAL = "seen.json"
 
 
@@ -23,14 +25,18 @@ def newest_whole(folder: Path) -> Path | None:
     return max(whole, key=_step, default=None)
 
 
-def seal(checkpoint: Path, seen: dict[str, int], seconds: float) -> None:
-    """Close a checkpoint: fsync its files, write their hashes and what the run had seen; older ones may go then."""
+def seal(checkpoint: Path, seen: dict[str, int], seconds: float, sharded: str = "") -> None:
+    """Close a checkpoint: fsync its files, write their hashes and what the run had seen; older ones may go then.
+
+    ``sharded`` says how its weights are cut over processes, nothing where they are whole.
+    """
     files = {path.relative_to(checkpoint).as_posix(): path for path in sorted(checkpoint.rglob("*")) if path.is_file()}
     for path in files.values():
         _fsync(path)
     beside = checkpoint / f".{_SEAL}"
     hashes = {name: _sha256(path) for name, path in files.items()}
-    beside.write_text(json.dumps({"seen": seen, "seconds": seconds, "files": hashes}), encoding="utf-8")
+    told = {"seen": seen, "seconds": seconds, **({"sharded": sharded} if sharded else {}), "files": hashes}
+    beside.write_text(json.dumps(told), encoding="utf-8")
     _fsync(beside)
     beside.replace(checkpoint / _SEAL)
     for folder in (checkpoint, checkpoint.parent):
@@ -44,6 +50,17 @@ def load_seen(checkpoint: Path) -> tuple[dict[str, int], float]:
     """Return what the run had seen when it wrote this checkpoint, and the seconds it had taken."""
     found = _read(checkpoint)
     return found["seen"], found["seconds"]
+
+
+def prove_spread(checkpoint: Path, sharded: str) -> None:
+    """Raise ModelError if a checkpoint's weights are cut in another way than the training's that would go on."""
+    written = _read(checkpoint).get("sharded", "")
+    if written != sharded:
+        kinds = [kind or "whole weights" for kind in (written, sharded)]
+        raise ModelError(
+            f"{checkpoint.name} of this training is of {kinds[0]}, and it would go on with {kinds[1]}; launch it as "
+            f"before, or delete {checkpoint} to begin anew"
+        )
 
 
 def forget(folder: Path) -> None:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from leaven import progress
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
+
+    from leaven.train.spread import Spread
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,9 @@ class Job:
 
     ``before`` is the artefact of the training that this one goes on from, ``adapter`` the folder of its adapter if it
     has one; ``name`` is what trackers call the run. A trainer resumes from the newest whole checkpoint that an earlier
-    attempt left; ``progress`` is told of each step: steps done and in all, and numbers worth showing.
+    attempt left; ``progress`` is told of each step: steps done and in all, and numbers worth showing. ``spread`` says
+    which process this is of a training in several, None where it trains alone. ``held`` are encoded rows that are not
+    trained on: their loss is logged at the end of each epoch.
     """
 
     out: Path
@@ -31,6 +36,8 @@ class Job:
     adapter: Path | None = None
     name: str = ""
     progress: Callable[..., None] = lambda done, total, **more: None
+    spread: Spread | None = None
+    held: Dataset | None = None
 
     @property
     def added(self) -> dict[str, int]:

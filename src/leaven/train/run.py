@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import ModelError
-from leaven.train.checkpoints import forget, load_seen, newest_whole, seal
+from leaven.train.checkpoints import forget, load_seen, newest_whole, prove_spread, seal
 from leaven.train.health import Diverged
 from leaven.train.reports import reports
+from leaven.train.whole import make_whole, shapes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,23 +27,49 @@ def placed(job: Job) -> dict[str, Any]:
         "run_name": job.name or None,
         "seed": job.seed,
         "logging_steps": LOGGED_EVERY,
+        "spread": job.spread,
     }
 
 
-def run(job: Job, report_to: str | Sequence[str], build: Callable[[list[Any]], Any]) -> tuple[Any, int | None]:
+def run(
+    job: Job, report_to: str | Sequence[str], build: Callable[[list[Any]], Any], save_steps: int | None = None
+) -> tuple[Any, int | None]:
     """Build a trainer (``build`` is given its callbacks) and train; return it, and the step it resumed from if it did.
 
+    ``save_steps`` is how many steps lie between checkpoints at least, None for one by the time it takes. Of a training
+    in several processes all take part, and the first one alone comes back, with whole weights and the counts of all.
     Raises Diverged, and then leaves nothing to go on from.
     """
-    checkpoint = newest_whole(job.checkpoints)
+    checkpoint, first = _checkpoint(job), job.spread is None or job.spread.first
     done = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
-    with reports(report_to, job.logs, done or 0) as callbacks:
+    with reports(report_to if first else "none", job.logs, done or 0) as callbacks:
         trainer = build(callbacks)
-        trainer.on_checkpoint, trainer.on_step, trainer.save_every_s = seal, job.progress, CHECKPOINT_EVERY_S
-        if checkpoint is not None:
+        trainer.spread, trainer.save_steps, whole = job.spread, save_steps, shapes(trainer.model)
+        trainer.on_checkpoint, trainer.on_step, trainer.save_every_s = _seal(job), job.progress, CHECKPOINT_EVERY_S
+        if checkpoint is not None and first:
             trainer.seen, trainer.seconds_before = load_seen(checkpoint)
         _train(job, trainer, checkpoint)
+    if job.spread is not None:
+        make_whole(job.spread, trainer, whole)
     return trainer, done
+
+
+def _checkpoint(job: Job) -> Path | None:
+    """Return the checkpoint to go on from: of several processes the first looks, as what is torn is deleted.
+
+    Raises ModelError if it is cut for another number of processes, or by another preset.
+    """
+    spread = job.spread
+    found = newest_whole(job.checkpoints) if spread is None or spread.first else None
+    found = found if spread is None else spread.agreed(found)
+    if found is not None:
+        prove_spread(found, spread.sharded if spread is not None else "")
+    return found
+
+
+def _seal(job: Job) -> Callable[[Path, dict[str, int], float], None]:
+    sharded = job.spread.sharded if job.spread is not None else ""
+    return lambda folder, seen, seconds: seal(folder, seen, seconds, sharded)
 
 
 def _train(job: Job, trainer: Any, checkpoint: Path | None) -> None:

@@ -16,18 +16,19 @@ from leaven.train.adapters import Lora, adapted
 from leaven.train.artefact import save
 from leaven.train.devices import prove_precision, show_gpus
 from leaven.train.reports import Trackers
-from leaven.train.run import facts, placed, prove_all_seen, run
+from leaven.train.run import facts, logged, placed, prove_all_seen, run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from datasets import Dataset
     from transformers import PreTrainedModel
 
     from leaven.train.job import Job
 
 
-@trainer(version=1, reads="examples", makes="policy", circumstance=("report_to",))
+_AROUND = ("report_to", "logging_steps", "save_steps")
+
+
+@trainer(version=1, reads="examples", makes="policy", circumstance=_AROUND, evaluates=True)
 def sft(  # noqa: PLR0913 - the signature is the schema
     job: Job,
     model: PreTrainedModel,
@@ -39,7 +40,7 @@ def sft(  # noqa: PLR0913 - the signature is the schema
     per_device_train_batch_size: Count = 8,
     gradient_accumulation_steps: Count = 1,
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear",
-    warmup_steps: Annotated[int, Field(ge=0)] = 0,
+    warmup_steps: Annotated[int | float, Field(ge=0)] = 0,
     weight_decay: Annotated[float, Field(ge=0)] = 0.0,
     max_grad_norm: Annotated[float, Field(ge=0)] = 1.0,
     optim: Literal["adamw_torch", "adafactor", "sgd"] = "adamw_torch",
@@ -59,43 +60,56 @@ def sft(  # noqa: PLR0913 - the signature is the schema
     accept_findings: list[Check] = [],  # noqa: B006 - a declared default, never changed
     peft: Lora | None = None,
     report_to: Trackers = "tensorboard",
+    logging_steps: Count | None = None,
+    save_steps: Count | None = None,
 ) -> dict[str, Any]:
     """Fine-tune on rows of ``input_ids`` and ``labels``; write weights, tokenizer and log into the job's folder.
 
     ``max_length``, ``truncation`` (rows that are longer are cut at their end, not left out), the two loss switches and
     ``accept_findings`` (checks of the doctor whose errors the study accepts) were applied when the rows were encoded;
-    they are declared here because they belong to the training. ``report_to`` cannot change a result, and enters no
-    key. Returns rows, tokens and steps seen. Raises ModelError if a weight is not finite or the training diverges.
+    they are declared here because they belong to the training. ``warmup_steps`` below 1 is a share of all steps.
+    ``report_to``, ``logging_steps`` (over how many steps a logged loss is the mean; null for 10) and ``save_steps``
+    (how many lie between checkpoints at least, of which one is kept; null for one a minute) cannot change a result,
+    and enter no key. Returns rows, tokens and steps seen. Raises ModelError if a weight is not finite or the training
+    diverges.
     """
     given = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
-    return _train(job, model, rows, given, peft, report_to)
+    if logging_steps is not None:
+        given["logging_steps"] = logging_steps
+    return _train(job, model, rows, given, peft, {"report_to": report_to, "save_steps": save_steps})
 
 
 _ENCODED = {"max_length", "completion_only_loss", "assistant_only_loss", "truncation", "accept_findings"}
-_NOT_ARGUMENTS = {"job", "model", "rows", "peft", "report_to", *_ENCODED}
+_NOT_ARGUMENTS = {"job", "model", "rows", "peft", *_AROUND, *_ENCODED}
 
 
 def _train(
-    job: Job, model: Any, rows: Dataset, given: dict[str, Any], peft: Lora | None, report_to: str | Sequence[str]
+    job: Job, model: Any, rows: Dataset, given: dict[str, Any], peft: Lora | None, around: dict[str, Any]
 ) -> dict[str, Any]:
     from transformers import set_seed
 
     set_seed(job.seed)
     over = adapted(model, peft, job.adapter, added=job.added)
     prove_precision(over, bf16=given["bf16"], fp16=given["fp16"])
-    trainer, done = run(job, report_to, lambda callbacks: _trainer(job, over, rows, given, callbacks))
+    trainer, done = run(job, build=lambda callbacks: _trainer(job, over, rows, given, callbacks), **around)
     prove_all_seen(trainer, len(rows), _trained(rows), given)
     save(job, trainer, "sft")
-    return {**facts(trainer), "rows": len(rows), "resumed_from_step": done}
+    watched = logged(trainer, ("eval_loss",))
+    return {**facts(trainer), "rows": len(rows), "resumed_from_step": done, **watched}
 
 
 def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbacks: list[Any]) -> Any:
     from leaven.train.trainers.sft import ReproducibleSFT, config
 
-    arguments = config(**placed(job), **given)
+    arguments = config(**{**placed(job), **given})
     show_gpus(arguments, model)
-    return ReproducibleSFT(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer,
-                           callbacks=callbacks)  # fmt: skip
+    trainer = ReproducibleSFT(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer,
+                              callbacks=callbacks)  # fmt: skip
+    if job.held is not None:
+        from leaven.train.trainers.held import Held
+
+        trainer.add_callback(Held(trainer, job.held))
+    return trainer
 
 
 def _trained(rows: Dataset) -> int:

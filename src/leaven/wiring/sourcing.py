@@ -163,7 +163,9 @@ class Sourcing:
         if name not in self.known.models:
             found = asdict(ref.resolve(declared, ask=self.ask))
             self.known.models[name] = {**found, "added_tokens": list(found["added_tokens"])}  # as JSON gives them back
-        return ref.Base(**self.known.models[name])
+        base = ref.Base(**self.known.models[name])
+        laid_out = self.study.launch is not None and self.study.launch.preset == "device_map"
+        return replace(base, device_map=base.device_map or "auto") if laid_out else base
 
     def shape(self, base: ref.Base) -> footprint.Shape | None:
         """What a base's memory follows from, read once."""

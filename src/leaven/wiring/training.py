@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from leaven import needs
 from leaven.engine.stage import Stage
 from leaven.graph import WiredCell
 from leaven.models import ref
-from leaven.registry import TRAINERS, TREATMENTS
+from leaven.registry import TRAINERS, TREATMENTS, Step
+from leaven.study.launch import around as launched
 from leaven.study.matrix import Cell, treated_steps
 from leaven.wiring.sourcing import Sourcing, cut_prompts, stage
 
+OF_DATA = ("data", "eval_data")  # what a step's arguments say of the study's data
 _ENCODES = {"examples": "doctor", "preferences": "pairs", "texts": "blocks"}
 
 
@@ -29,7 +32,7 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, ro
     """
     cell, step = made.cell, made.cell.arm.train[index]
     trainer = TRAINERS.get(step.name)
-    declared = {name: value for name, value in step.args.items() if name != "data"}
+    declared = {name: value for name, value in step.args.items() if name not in OF_DATA}
     settings = trainer.declare(declared).model_dump()
     named, together = _named(index), f"train {where(cell)}"
     at = f"{where(cell)} step {index}" if index else where(cell)
@@ -49,13 +52,27 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, ro
     before = {"before": made.trained[-1]} if made.trained else {}
     around = {"run_name": f"{sourcing.study.name} {at}", **trainer.circumstance(declared)}
     if (launch := sourcing.study.launch) is not None:
-        around["launch"] = launch.model_dump(exclude_none=True)
+        around["launch"] = launched(launch, Path())  # paths in a study start where the command is run
     takes = needs.training(base, sourcing.shape(base), settings, around)
+    held = _held_out(sourcing, cell, base, step, examined, settings)
     trained = stage(
-        "train", args, {"encoded": encoded, **before}, takes, kind=step.name, together=together, where=at
+        "train", args, {"encoded": encoded, **before, **held}, takes, kind=step.name, together=together, where=at
     )  # fmt: skip
     made.stages[named(step.name)] = trained
     made.trained.append(trained)
+
+
+def _held_out(
+    sourcing: Sourcing, cell: Cell, base: ref.Base, step: Step, examined: dict[str, Any], settings: dict[str, Any]
+) -> dict[str, Stage]:
+    """The rows whose loss is logged at the end of each epoch, encoded as those that are trained on; none of most."""
+    if (data := step.args.get("eval_data")) is None:
+        return {}
+    rows = sourcing.fit(data, base, settings)
+    encoded = stage(
+        "doctor", examined, {"rows": rows}, needs.reading(base), together="data", where=f"{where(cell)} {data}"
+    )
+    return {"eval": encoded}
 
 
 def proof(sourcing: Sourcing, made: WiredCell, base: ref.Base) -> Stage:

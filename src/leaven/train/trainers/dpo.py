@@ -11,6 +11,7 @@ import torch
 from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
+from leaven.train.spread import Spread, arguments
 from leaven.train.trainers.pairs import Pairs, without_dropout
 from leaven.train.trainers.reproducible import SWITCHED_OFF
 
@@ -18,10 +19,9 @@ REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
 _PROVEN = 3  # batches on which policy and reference are compared: of the shortest rows, of middling ones, the longest
 
 
-def config(*, loss_type: str, **given: Any) -> DPOConfig:
+def config(*, loss_type: str, spread: Spread | None = None, **given: Any) -> DPOConfig:
     """Build TRL's configuration: all that can change a result comes from us, the rest is switched off."""
     return DPOConfig(
-        use_cpu=not torch.cuda.is_available(),
         loss_type=[loss_type],
         loss_weights=None,
         max_length=None,  # before: too long rows are left out, prompts cut, and nothing exceeds the model's context
@@ -37,7 +37,7 @@ def config(*, loss_type: str, **given: Any) -> DPOConfig:
         activation_offloading=False,
         router_aux_loss_coef=None,
         **SWITCHED_OFF,
-        **given,
+        **arguments(spread, given, by_rows=True),
     )
 
 

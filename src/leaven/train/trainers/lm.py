@@ -9,18 +9,18 @@ import numpy as np
 import torch
 from transformers import Trainer, TrainingArguments
 
+from leaven.train.spread import Spread, arguments
 from leaven.train.trainers.reproducible import SWITCHED_OFF, Reproducible
 from leaven.train.trainers.sampler import lengths
 
 
-def config(**given: Any) -> TrainingArguments:
+def config(spread: Spread | None = None, **given: Any) -> TrainingArguments:
     """Build transformers' configuration: all that can change a result comes from us, the rest is switched off."""
     return TrainingArguments(
-        use_cpu=not torch.cuda.is_available(),
         remove_unused_columns=False,
         train_sampling_strategy="random",
         **SWITCHED_OFF,
-        **given,
+        **arguments(spread, given),
     )
 
 

@@ -17,6 +17,8 @@ _LOCAL = ("num_tokens",)  # TRL counts them anew after a resume, so they would t
 class Pairs(Reproducible):
     """Mixed into a trainer whose rows have prompt_ids, chosen_ids and rejected_ids."""
 
+    by_rows = True
+
     def lengths(self, rows: Any) -> np.ndarray:
         """Return the tokens of each prompt with the longer of its answers."""
         prompt, chosen, rejected = (length_of(rows, name) for name in ("prompt_ids", "chosen_ids", "rejected_ids"))

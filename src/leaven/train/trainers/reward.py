@@ -5,24 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from trl import RewardConfig, RewardTrainer
 from trl.trainer.reward_trainer import DataCollatorForPreference
 
+from leaven.train.spread import Spread, arguments
 from leaven.train.trainers.pairs import Pairs, without_dropout
 from leaven.train.trainers.reproducible import SWITCHED_OFF
 
 
-def config(**given: Any) -> RewardConfig:
+def config(spread: Spread | None = None, **given: Any) -> RewardConfig:
     """Build TRL's configuration: all that can change a result comes from us, the rest is switched off."""
     return RewardConfig(
-        use_cpu=not torch.cuda.is_available(),
         max_length=None,  # before: too long rows are left out, prompts cut, and nothing exceeds the model's context
         pad_to_multiple_of=None,
         disable_dropout=True,
         activation_offloading=False,
         **SWITCHED_OFF,
-        **given,
+        **arguments(spread, given, by_rows=True),
     )
 
 

@@ -6,18 +6,17 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 from transformers import Trainer
 from trl import SFTConfig, SFTTrainer
 
+from leaven.train.spread import Spread, arguments
 from leaven.train.trainers.reproducible import SWITCHED_OFF, Reproducible
 from leaven.train.trainers.sampler import lengths
 
 
-def config(**given: Any) -> SFTConfig:
+def config(spread: Spread | None = None, **given: Any) -> SFTConfig:
     """Build TRL's configuration: all that can change a result comes from us, the rest is switched off."""
     return SFTConfig(
-        use_cpu=not torch.cuda.is_available(),
         packing=False,
         padding_free=False,
         shuffle_dataset=False,
@@ -25,7 +24,7 @@ def config(**given: Any) -> SFTConfig:
         loss_type="nll",
         dataset_kwargs={"skip_prepare_dataset": True},
         **SWITCHED_OFF,
-        **given,
+        **arguments(spread, given),
     )
 
 

@@ -22,6 +22,7 @@ class Steps(TrainerCallback):  # type: ignore[misc] # transformers is untyped
         self._trainer = trainer
         self._started = self._saved = self._asked = time.monotonic()
         self._took = self._rated = self._rate = 0.0
+        self._saved_at = 0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Tell of the step; set ``should_save`` when a checkpoint is due."""
@@ -29,14 +30,23 @@ class Steps(TrainerCallback):  # type: ignore[misc] # transformers is untyped
         self._asked = time.monotonic()
         if self._asked - self._rated >= self.RATE_EVERY_S:
             self._rated = self._asked
-            self._rate = self._trainer.tokens / max(self._asked - self._started, 1e-9)
+            self._rate = self._trainer.processes * self._trainer.tokens / max(self._asked - self._started, 1e-9)
         loss = losses[0] if losses else None
         self._trainer.on_step(state.global_step, state.max_steps, loss=loss, tokens_per_s=self._rate)
-        due = self._asked - self._saved >= max(self._trainer.save_every_s, self.SHARE * self._took)
-        if due and state.global_step % args.logging_steps == 0:  # else the loss since the last log would be lost
-            control.should_save = True
+        if state.global_step % args.logging_steps == 0:  # else the loss since the last log would be lost
+            control.should_save = self._trainer.agreed(self._is_due(state.global_step)) or control.should_save
+
+    def _is_due(self, step: int) -> bool:
+        """Say whether a checkpoint is: by steps where the study counts them, else by the time it takes."""
+        if (every := self._trainer.save_steps) is not None:
+            return bool(step - self._saved_at >= every)
+        return bool(self._asked - self._saved >= max(self._trainer.save_every_s, self.SHARE * self._took))
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Note the step that an earlier attempt's checkpoint was written at."""
+        self._saved_at = state.global_step
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Note how long the checkpoint took."""
-        self._saved = time.monotonic()
+        self._saved, self._saved_at = time.monotonic(), state.global_step
         self._took = self._saved - self._asked
