@@ -49,7 +49,8 @@ def _place_steps(properties: Schema, defs: Schema) -> None:
     """Put each registry's steps where the spec says only that there is a step."""
     defs["Data"]["properties"]["format"] = {"anyOf": [_ref("format"), {"type": "null"}]}
     parts = next(one for one in defs["Data"]["properties"]["mixture"]["anyOf"] if one.get("type") == "object")
-    parts["additionalProperties"] = {"anyOf": [parts["additionalProperties"], {"type": "number", "exclusiveMinimum": 0}]}
+    weight: Schema = {"type": "number", "exclusiveMinimum": 0}  # `helpful: 0.5`
+    parts["additionalProperties"] = {"anyOf": [parts["additionalProperties"], weight]}
     defs["Scorer"]["properties"]["metric"] = _ref("metric")
     defs["Attribute"]["properties"]["metric"] = {"anyOf": [_ref("metric"), {"type": "null"}]}
     properties["judges"]["additionalProperties"] = {"anyOf": [_ref("judge"), {"type": "null"}]}
@@ -102,6 +103,10 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"{_PREFIX}{name}"}
 
 
+_AT: Schema = {
+    "description": "Which training step's data it treats, from 0; needed where there are several.",
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "array", "items": {"type": "integer", "minimum": 0}}],
+}
 _OF_JUDGES: Schema = {
     "arm": {"type": ["string", "null"], "description": "The arm of the study whose rewards are read."},
     "people": {"type": ["string", "null"], "description": "Preferences by people that it is tried on."},
@@ -151,6 +156,8 @@ def _arguments(registry: Registry, name: str, defs: Schema) -> Schema:
             made["properties"]["config"] = {"type": "string", "description": said}
             made["required"] = [one for one in made["required"] if one != "data"]
             made["anyOf"] = [{"required": ["data"]}, {"required": ["config"]}]  # the file may name the data
+    if registry is TREATMENTS:
+        made["properties"] = {**made["properties"], "at": _AT}
     if registry is JUDGES:
         made["properties"] = {**made["properties"], **_OF_JUDGES}
     if registry is SUITES:
