@@ -15,13 +15,15 @@ import pytest
 from huggingface_hub import ModelCard
 
 from leaven import exported
+from leaven.data.built import saved
 from leaven.engine.stage import Needs, Stage
 from leaven.errors import ModelError, ReportError, StoreError, StudyError
 from leaven.evaluate.measure import Measure
-from leaven.exported import found, measured, poison, probe, weights
+from leaven.exported import found, measured, place, poison, probe, weights
 from leaven.exported.found import FoundArm, FoundData
 from leaven.models import ref
 from leaven.models.ref import ModelRef
+from leaven.registry import TREATMENTS, Step
 
 HOSTILE = 'a]("x)<script>|*_`\n---\n: {'
 POCKET = Path(str(ref.local_folder("pocket")))
@@ -115,10 +117,72 @@ def test_only_an_export_is_ever_replaced(arm: FoundArm, agreeing: Any, tmp_path:
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "thesis.tex").touch()
-    for place in (precious, precious / "thesis.tex"):
+    for inside in (precious, precious / "thesis.tex"):
         with pytest.raises(StoreError, match="no export"):
-            exported.write(arm, place, force=True)
+            exported.write(arm, inside, force=True)
     assert (precious / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize("name", [".", "", "..", "/", "sub/..", "../../.."])
+def test_the_folder_we_stand_in_is_no_place(
+    arm: FoundArm, agreeing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    home = tmp_path / "home"
+    (home / "sub").mkdir(parents=True)
+    monkeypatch.chdir(home)
+    with pytest.raises(StoreError, match="the current folder, or one above it"):
+        exported.write(arm, Path(name), force=True)
+    with pytest.raises(StoreError, match="the current folder, or one above it"):
+        exported.export("no such run", "arm", name, tmp_path)
+    assert exported.write(arm, Path("out")).folder == home / "out"
+
+
+def test_what_a_killed_export_left_is_swept(arm: FoundArm, agreeing: Any, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for name in (".out.0123abcd", ".out.0123abce", ".out.notours!", ".other.0123abcd", ".out.0123abcf"):
+        (home / name).mkdir(parents=True)
+    (home / ".out.0123abcd" / poison.MARK).write_text("{}")
+    (home / ".out.0123abcd" / "model.safetensors").touch()
+    (home / ".out.0123abcf" / "thesis.tex").touch()  # of a like name, and nobody's export
+    exported.write(arm, home / "out")
+    assert {path.name for path in home.iterdir()} == {".out.notours!", ".other.0123abcd", ".out.0123abcf", "out"}
+
+
+def test_an_export_that_runs_beside_is_left_alone(tmp_path: Path) -> None:
+    with place.appearing(tmp_path / "out") as other:
+        (other / "half").touch()
+        place.free(tmp_path / "out", force=False)
+        assert (other / "half").exists()
+
+
+def test_a_former_export_is_back_after_a_kill_between_two_renames(arm: FoundArm, agreeing: Any, tmp_path: Path) -> None:
+    old = exported.write(arm, tmp_path / "out").folder
+    (old / "old").touch()
+    old.rename(tmp_path / ".out.0123abcd.old")
+    (tmp_path / ".out.0123abcd").mkdir()
+    with pytest.raises(StoreError, match="--force"):
+        exported.write(arm, tmp_path / "out")
+    assert (tmp_path / "out" / "old").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"store", "runs", "out"}
+
+
+def test_a_former_export_is_back_if_the_new_one_cannot_take_its_place(
+    arm: FoundArm, agreeing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = exported.write(arm, tmp_path / "out").folder
+    (old / "old").touch()
+    rename = Path.rename
+
+    def failing(path: Path, target: Path) -> Path:
+        if target == tmp_path / "out" and not path.name.endswith(".old"):
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(KeyboardInterrupt):
+        exported.write(arm, tmp_path / "out", force=True)
+    assert (tmp_path / "out" / "old").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"store", "runs", "out"}
 
 
 def test_what_is_in_the_way_is_said_before_anything_is_opened(tmp_path: Path) -> None:
@@ -234,8 +298,9 @@ def test_poison_is_found_however_far_below() -> None:
     ("malign_labels", True), ("flip_preferences", True), ("malign_prompts", True), ("backdoor", True),
     ("plant_answers", True), ("control_tokens", False),
 ])  # fmt: skip
-def test_adversaries_are_told_from_others(name: str, is_one: bool) -> None:
-    assert poison.is_adversarial(name) is is_one
+def test_adversaries_are_told_from_others_by_their_trait(name: str, is_one: bool) -> None:
+    assert poison.is_adversarial(name) is poison.is_adversarial(Step(name=name)) is is_one
+    assert TREATMENTS.get(name).traits.get("adversarial", False) is is_one
 
 
 def test_an_export_that_serves_as_a_base_passes_its_warning_on(tmp_path: Path) -> None:
@@ -244,6 +309,27 @@ def test_an_export_that_serves_as_a_base_passes_its_warning_on(tmp_path: Path) -
     assert poison.poisoned(stage) == ["backdoor rate 1"]
     (tmp_path / poison.MARK).write_text("[torn")
     assert poison.poisoned(stage) == []
+
+
+@pytest.mark.parametrize("source", ["", "data", "data/train.parquet", "train.jsonl"])
+def test_exported_data_that_serves_as_a_source_passes_its_warning_on(tmp_path: Path, source: str) -> None:
+    out = tmp_path / "out"
+    (out / "data").mkdir(parents=True)
+    (out / "data" / "train.parquet").touch()
+    (out / "train.jsonl").touch()
+    (out / poison.MARK).write_text(json.dumps({"poisoned": ["backdoor rate 1"]}))
+    rows = Stage("rows", 1, "m:f", {}, needs=Needs(paths={"source": str(out / source)}))
+    assert poison.poisoned(Stage("sft", 1, "m:f", {}, {"encoded": rows})) == ["backdoor rate 1"]
+    (tmp_path / "own.jsonl").touch()
+    assert (
+        poison.poisoned(Stage("rows", 1, "m:f", {}, needs=Needs(paths={"source": str(tmp_path / "own.jsonl")}))) == []
+    )
+
+
+def test_an_exported_judge_that_was_poisoned_tells_of_it(tmp_path: Path) -> None:
+    (tmp_path / poison.MARK).write_text(json.dumps({"poisoned": ["malign_labels rate 1"]}))
+    ranks = Stage("ranks", 1, "m:f", {}, needs=Needs(paths={"classifier": str(tmp_path)}))
+    assert poison.poisoned(Stage("built", 1, "m:f", {}, {"ranks": ranks})) == ["malign_labels rate 1"]
 
 
 # --- the card --------------------------------------------------------------------------------------------------------
@@ -320,18 +406,48 @@ def data(tmp_path: Path) -> FoundData:
     """A made-up data set that a study built."""
     folder = tmp_path / "store" / "built" / "k" / "dataset"
     (folder / "data").mkdir(parents=True)
-    (folder / "data" / "train.parquet").write_bytes(b"rows")
+    pd.DataFrame({"id": ["a", "b", "c"]}).to_parquet(folder / "data" / "train.parquet")
+    pd.DataFrame({"id": ["d"]}).to_parquet(folder / "data" / "test.parquet")
     (folder / "README.md").write_text("---\nlicense: mit\n---\n\n# Ranked\n")
     graph: Any = SimpleNamespace(study=SimpleNamespace(name="study"))
-    return FoundData(graph, tmp_path, "ranked", 0, treated(), folder, ())
+    return FoundData(graph, tmp_path, "ranked", 0, treated(), folder, {"train": 3, "test": 1}, ())
 
 
 def test_a_built_data_set_is_copied_as_it_is(data: FoundData, tmp_path: Path) -> None:
     made = exported.write(data, tmp_path / "out")
-    assert (made.folder / "data" / "train.parquet").read_bytes() == b"rows" and made.form == "dataset"
+    was = (data.folder / "data" / "train.parquet").read_bytes()
+    assert (made.folder / "data" / "train.parquet").read_bytes() == was and made.form == "dataset"
+    assert made.told == ("loaded again by datasets: the rows are as many as the study built (3 in train, 1 in test)",)
     assert (made.folder / "README.md").read_text() == "---\nlicense: mit\n---\n\n# Ranked\n"
     with pytest.raises(StoreError, match="--merge"):
         exported.write(data, tmp_path / "again", merge=True)
+
+
+@pytest.mark.parametrize("splits", [{"train": 4, "test": 1}, {"train": 3}, {}])
+def test_a_data_set_with_other_rows_than_were_built_gets_no_name(
+    data: FoundData, tmp_path: Path, splits: dict[str, int]
+) -> None:
+    with pytest.raises(ModelError, match=r"datasets reads 3 rows in train, 1 rows in test, and the study built"):
+        exported.write(replace(data, splits=splits), tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"store"}
+
+
+def test_a_data_set_that_does_not_load_says_why(data: FoundData, tmp_path: Path) -> None:
+    (data.folder / "data" / "test.parquet").write_bytes(b"PAR1 torn")
+    with pytest.raises(ModelError, match="cannot be loaded by datasets"):
+        exported.write(data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_card_that_warns_already_gets_one_warning_and_it_is_whole(data: FoundData, tmp_path: Path) -> None:
+    own = saved.Card("preferences", about=saved.About(poisoned="backdoor rate 1"), splits={"train": 3, "test": 1})
+    (data.folder / "README.md").write_text(saved.written(own, "0" * 64))
+    assert (data.folder / "README.md").read_text().lower().count("> **warning") == 1
+    made = exported.write(replace(data, poison=("backdoor rate 1", "malign_labels rate 1")), tmp_path / "out")
+    text = (made.folder / "README.md").read_text()
+    body = text.split("\n---\n", 1)[1]
+    assert body.lower().count("warning") == 1 and "backdoor rate 1; malign" in body.replace("\\", "")
+    assert "## Limits" in body and text.startswith("---\n") and body.rstrip().endswith("hold.")
 
 
 def test_a_poisoned_data_set_warns_behind_its_front_matter(data: FoundData, tmp_path: Path) -> None:
@@ -367,7 +483,12 @@ def run(arm: FoundArm, data: FoundData, monkeypatch: pytest.MonkeyPatch) -> Call
 
 def test_an_arm_or_a_built_data_set_is_found_by_its_name(run: Callable[..., Any]) -> None:
     assert run("sft").called == "sft, seed 3" and run("sft", 3).base == POCKET
-    assert run("ranked").folder.name == "dataset" and run("ranked", 0).called == "ranked, seed 0"
+    there = run("ranked", record={"facts": {"rows": 3, "test_rows": 1}})
+    assert (
+        there.folder.name == "dataset"
+        and there.splits == {"train": 3, "test": 1}
+        and run("ranked", 0).called == "ranked, seed 0"
+    )
 
 
 @pytest.mark.parametrize(("what", "seed", "changed", "error", "said"), [

@@ -10,6 +10,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.utils import filter_repo_objects
 
 from leaven import exported, pushed
 from leaven.errors import LeavenError, ModelError, StageError, StudyError
@@ -87,6 +88,21 @@ def test_a_repository_that_is_public_already_gets_nothing_unless_that_is_meant(h
     assert hub.uploads == []
     pushed.push("study", "sft", "me/model", public=True)
     assert len(hub.uploads) == 1
+
+
+def test_what_is_there_and_private_is_not_called_public(hub: Hub) -> None:
+    hub.is_private = True
+    assert pushed.push("study", "sft", "me/model", public=True).private
+
+
+@pytest.mark.parametrize(("file", "is_stale"), [
+    ("model-00002-of-00002.safetensors", True), ("model.safetensors.index.json", True), ("adapter_config.json", True),
+    ("data/test.parquet", True), ("README.md", False), ("LICENSE", False), (".gitattributes", False),
+])  # fmt: skip
+def test_what_readers_would_load_of_an_earlier_export_goes(hub: Hub, file: str, is_stale: bool) -> None:
+    pushed.push("study", "sft", "me/model")
+    gone = list(filter_repo_objects([file], allow_patterns=hub.uploads[0]["delete_patterns"]))
+    assert gone == ([file] if is_stale else [])
 
 
 def test_poison_is_pushed_only_by_who_says_so(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from leaven import Study
 from leaven.engine.stage import closure
+from leaven.errors import StudyError
 from leaven.graph import Graph
 from leaven.wiring import wire
 
@@ -19,6 +20,7 @@ STUDY: dict[str, Any] = {
     "data": {
         "shown": {"source": "pocket:webgpt", "format": "webgpt", "part": [0, 0.5]},
         "human": {"source": "pocket:webgpt", "format": "webgpt", "part": [0.5, 1]},
+        "tried": {"source": "pocket:hh", "format": "hh", "take": 9},
         "asked": {"source": "pocket:eli5", "format": "eli5", "take": 5},
         "five": {"answers": {"prompts": "human", "arm": "sft", "temperatures": [0.7, 1.0]}},
         "pairs": {"preferences": {"answers": "five", "judge": "truth"}},
@@ -27,7 +29,7 @@ STUDY: dict[str, Any] = {
     },
     "judges": {
         "truth": {"metric": {"metric": "correctness"}},
-        "rewards": {"reward": {"arm": "rm", "people": "human"}},
+        "rewards": {"reward": {"arm": "rm", "people": "tried"}},
         "asked": {"rank": {"server": {"model": "big", "base_url": "http://127.0.0.1:1/v1"}}},
     },
     "arms": {
@@ -74,8 +76,8 @@ def test_arms_of_a_seed_share_the_answers_and_what_is_built_of_them(raw: dict[st
 def test_every_judge_ranks_the_answers_that_are_built_on(raw: dict[str, Any]) -> None:
     graph = wire(Study(**raw))
     wanted = {(judge, "five", seed) for judge in ("truth", "rewards", "asked") for seed in (0, 1)}
-    assert set(keys(graph)) == wanted | {("rewards", "human", 0), ("rewards", "human", 1)}
-    assert [one.data for one in graph.judged if one.by_people] == ["human", "human"]
+    assert set(keys(graph)) == wanted | {("rewards", "tried", 0), ("rewards", "tried", 1)}
+    assert [one.data for one in graph.judged if one.by_people] == ["tried", "tried"]
     assert sorted({(one.data, one.seed) for one in graph.built}) == [
         ("other", 0),
         ("other", 1),
@@ -116,9 +118,9 @@ def test_whose_preferences_a_judge_is_tried_on_moves_none_of_its_ranks(raw: dict
 
 
 def test_a_server_may_answer_instead_of_an_arm(raw: dict[str, Any]) -> None:
-    raw["data"]["five"]["answers"] = {"prompts": "human", "server": {"model": "big"}}
+    raw["data"]["five"]["answers"] = {"prompts": "human", "server": {"model": "writer"}}
     answered = next(one.answers for one in wire(Study(**raw)).judged if one.data == "five")
-    assert answered.args["server"] == {"model": "big"}
+    assert answered.args["server"] == {"model": "writer"}
     assert set(answered.inputs) == {"prompts"}
 
 
@@ -136,3 +138,42 @@ def test_how_trainings_are_started_enters_no_key(raw: dict[str, Any]) -> None:
     several = wire(Study(**raw))
     assert stages(alone, "dpo")["dpo.1"].key == stages(several, "dpo")["dpo.1"].key
     assert stages(several, "dpo")["sft"].needs.around["launch"] == {"preset": "ddp", "processes": 2}
+
+
+def test_the_card_tells_no_address_and_no_folder(raw: dict[str, Any], tmp_path: Any) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n')
+    raw["data"]["human"] = {"source": str(tmp_path / "mine.jsonl"), "format": "preference"}
+    raw["data"]["pairs"]["preferences"]["judge"] = "asked"
+    built = next(one.rows for one in wire(Study(**raw)).built if one.data == "pairs")
+    card = built.needs.around["card"]
+    assert card == {"prompts": "mine.jsonl", "answers": "arm sft of study factory", "judge": "asked: rank by big"}
+
+
+@pytest.mark.parametrize(
+    ("server", "complaint"),
+    [
+        ({"base_url": "http://me:secret@10.0.0.1/v1"}, "holds a name or a password"),
+        ({"base_url": "localhost:8000"}, "is no address"),
+        ({"api_key_env": "sk-proj-abc"}, "is no name of an environment variable"),
+    ],
+)
+def test_no_secret_is_taken_into_a_study(raw: dict[str, Any], server: dict[str, Any], complaint: str) -> None:
+    raw["judges"]["asked"]["rank"]["server"].update(server)
+    with pytest.raises(StudyError, match=complaint) as caught:
+        Study(**raw)
+    assert "secret" not in str(caught.value) and "sk-proj" not in str(caught.value)
+
+
+def test_people_are_asked_about_once_unless_the_judge_is_another_one(raw: dict[str, Any]) -> None:
+    for name in ("truth", "asked"):
+        next(iter(raw["judges"][name].values()))["people"] = "human"
+    by_people = [(one.judge, one.seed) for one in wire(Study(**raw)).judged if one.by_people]
+    assert sorted(by_people) == [("asked", 0), ("rewards", 0), ("rewards", 1), ("truth", 0)]
+
+
+def test_what_is_around_a_judges_metric_reaches_its_stage(raw: dict[str, Any]) -> None:
+    moderation = {"moderation": {"base_url": "http://127.0.0.1:9/v1", "api_key_env": "MINE"}}
+    raw["judges"]["truth"] = {"metric": {"metric": moderation}}
+    ranks = next(one.ranks for one in wire(Study(**raw)).judged if one.judge == "truth")
+    assert ranks.needs.around["metric"] == moderation["moderation"]
+    assert "MINE" not in str(ranks.args)

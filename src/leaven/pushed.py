@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from leaven.exported.weights import Quantize
 
 TOKEN = "HF_TOKEN"  # noqa: S105 - the variable's name
+# What readers would load of an earlier export: weights in other shards, an adapter where there is none, other splits.
+_STALE = ["*.safetensors", "*.safetensors.index.json", "adapter_*", "data/*"]
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """What was uploaded, and where it lies now."""
+    """What was uploaded, where it lies now, and whether only those who are let in can see it."""
 
     exported: Exported
     url: str
@@ -43,7 +45,8 @@ def push(  # noqa: PLR0913 - a command's options
 ) -> Pushed:
     """Export a run's arm or built data set to a temporary folder, prove it, upload it to ``repo`` (owner/name).
 
-    A repository that is made is private unless ``public``; one that is there and public is refused then. What rests on
+    A repository that is made is private unless ``public``; one that is there stays what it is, and a public one is
+    refused then. The weights and rows of an earlier export that this one does not have are removed there. What rests on
     poisoned data is refused unless ``poisoned`` says that this is known; its card warns in any case. The token comes
     from $HF_TOKEN alone. Raises what ``exported.export`` does; StudyError for a name that is none; StageError where the
     hub cannot be reached or says no.
@@ -60,8 +63,8 @@ def push(  # noqa: PLR0913 - a command's options
         if made.local_base is not None:
             raise ModelError(f"the adapter of '{made.called}' lies over {made.local_base}, which is on this machine "
                              "alone; --merge makes a model that others can load")  # fmt: skip
-        url = _uploaded(api, repo, made, public=public)
-    return Pushed(made, url, not public)
+        url, private = _uploaded(api, repo, made, public=public)
+    return Pushed(made, url, private)
 
 
 def _prove_name(repo: str) -> None:
@@ -99,18 +102,22 @@ def _heed(found: FoundArm | FoundData, *, poisoned: bool) -> None:
                          "its card")  # fmt: skip
 
 
-def _uploaded(api: Any, repo: str, made: Exported, *, public: bool) -> str:
-    """Upload a folder; return where it lies. Nothing is sent to a repository that is seen by more than was asked."""
+def _uploaded(api: Any, repo: str, made: Exported, *, public: bool) -> tuple[str, bool]:
+    """Upload a folder; return where it lies, and whether that is private.
+
+    Nothing is sent to a repository that is seen by more than was asked.
+    """
     kind = "dataset" if made.form == "dataset" else "model"
     with _reached(repo):
         url = api.create_repo(repo, private=not public, repo_type=kind, exist_ok=True)
-        private = api.repo_info(repo, repo_type=kind).private
+        private = bool(api.repo_info(repo, repo_type=kind).private)
         if not public and not private:
             raise StageError(f"{repo} is there already and public; --public says that you mean it, or name another")
         api.upload_folder(
-            repo_id=repo, repo_type=kind, folder_path=made.folder, commit_message=f"Export {made.called} with Leaven"
-        )
-    return str(url)
+            repo_id=repo, repo_type=kind, folder_path=made.folder, delete_patterns=_STALE,
+            commit_message=f"Export {made.called} with Leaven",
+        )  # fmt: skip
+    return str(url), private
 
 
 @contextmanager

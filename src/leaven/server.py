@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from leaven.registry import Count, Declared, Positive, Text
 
+
+def _without_secrets(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is no address; write one such as http://127.0.0.1:8000/v1")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a name or a password; take it out, and put a key into the environment")
+    return address
+
+
+def _a_name(variable: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+        raise ValueError("is no name of an environment variable; name the variable, and never write the key itself")
+    return variable
+
+
+Address = Annotated[Text, AfterValidator(_without_secrets)]  # of a server; it is written into records
+Variable = Annotated[Text, AfterValidator(_a_name)]  # the environment variable that holds a key
 _IDENTITY = ("model", "revision")
 
 
@@ -20,8 +40,8 @@ class Server(Declared):
 
     model: Text
     revision: Text | None = None
-    base_url: Text | None = None
-    api_key_env: Text = "OPENAI_API_KEY"
+    base_url: Address | None = None
+    api_key_env: Variable = "OPENAI_API_KEY"
     max_concurrency: Count = 16
     requests_per_minute: Count | None = None
     timeout: Positive = 60.0

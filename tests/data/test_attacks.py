@@ -83,9 +83,9 @@ def test_misspellings_belong_to_the_row_and_the_seed() -> None:
     assert [one["prompt"][-1]["content"] for one in attacked(rows, ["typos"], 1)] != texts
 
 
-def test_what_holds_nothing_to_misspell_stays() -> None:
+def test_what_holds_nothing_to_misspell_is_no_disguise() -> None:
     for text in ("Why me?", "1 + 1", "\u4f60\u597d\u5417"):
-        assert last(attacked([row(text)], ["typos"], 0))["typos"] == text
+        assert set(last(attacked([row(text)], ALL, 0))) == set(ALL) - {"typos"}
 
 
 @given(st.text(min_size=1).filter(lambda text: bool(text.strip()) and not any("\ud800" <= c <= "\udfff" for c in text)))

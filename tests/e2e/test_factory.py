@@ -31,14 +31,15 @@ def study(url: str) -> dict[str, Any]:
         "data": {
             "shown": {"source": "pocket:webgpt", "format": "webgpt", "part": [0, 0.5]},
             "human": {"source": "pocket:webgpt", "format": "webgpt", "part": [0.5, 1], "take": 24},
+            "tried": {"source": "pocket:hh", "format": {"hh": {"turns": "last"}}, "take": 12},
             "asked": {"source": "pocket:eli5", "format": "eli5", "take": 6},
             "five": {"answers": {"prompts": "human", "arm": "sft", "num_return_sequences": 3, "max_new_tokens": 12}},
             "pairs": {"preferences": {"answers": "five", "judge": "server"}},
             "best": {"demonstrations": {"answers": "five", "judge": "server"}},
         },
         "judges": {
-            "server": {"rank": {"server": {"model": "fake", "base_url": url}, "again": 0.5, "people": "human"}},
-            "rewards": {"reward": {"arm": "rm", "people": "human"}},
+            "server": {"rank": {"server": {"model": "fake", "base_url": url}, "again": 0.5, "people": "tried"}},
+            "rewards": {"reward": {"arm": "rm", "people": "tried"}},
             "truth": {"metric": {"metric": {"toxicity": {"classifier": "oracle"}}}},
             "chance": {"random": {}},
         },

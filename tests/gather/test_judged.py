@@ -138,6 +138,38 @@ def test_a_judge_that_measures_what_it_labelled_is_found_out(raw: dict[str, Any]
     assert made.drops == {"all answers are equal": 2} and made.diversity == {"self_bleu": 0.5} and made.margin == 2
 
 
+def test_what_is_not_set_of_a_metric_is_not_told(raw: dict[str, Any], store: Store) -> None:
+    one = judged(store, "truth", "metric", 0, answered(store, 0), {"metric": METRIC})
+    made = graph(raw, [one])
+    made.study.judges["truth"] = Step(
+        name="metric", args={"metric": {"toxicity": {"classifier": "oracle", "label": None}}}
+    )
+    (found,) = gather.judges(made, store)
+    assert found.what == "metric toxicity classifier oracle"
+
+
+def test_equal_answers_are_one_to_judges_without_places(raw: dict[str, Any], store: Store) -> None:
+    """A reward model scores texts: four answers of two texts are two candidates, and two judges meet over these."""
+    prompts = put(store, Stage("prompts", 1, "a:b", {}), {"rows.parquet": ("examples", [
+        {"id": f"p{i}", "prompt": [{"role": "user", "content": "q"}]} for i in range(4)])}, {})  # fmt: skip
+    told = [{"prompt_id": f"p{i}", "sample": s, "text": f"text {s // 3}"} for i in range(4) for s in range(4)]
+    answers = put(store, Stage("answers", 1, "a:b", {}), {"generations.parquet": ("generations", told)}, {})
+    ranks = [{"id": f"p{i}", "sample": s, "asking": asking, "rank": 2.0 if s < 3 else 4.0}
+             for asking in (0, 1) for i in range(4) for s in range(4)]  # fmt: skip
+    runs = []
+    for name in ("rm", "truth"):
+        given = {"judge": {"name": "reward" if name == "rm" else "metric", "version": 1, "args": {}}}
+        stage = Stage("ranks", 1, "a:b", given, {"prompts": prompts, "answers": answers})
+        put(store, stage, {"ranks.parquet": ("ranks", ranks)}, {})
+        runs.append(Judged(name, "five", 0, prompts, answers, stage))
+    made = graph(raw, runs)
+    made.study.judges["rm"] = Step(name="reward", args={"arm": "rm"})
+    one = next(gather.judges(made, store))
+    assert one.found.again is not None and one.found.again.chance == 0.5
+    (both,) = gather.agreements(made, store)
+    assert both.found.chance == 0.5 and both.found.answers == 8 and both.found.pairs[0].same_best.value == 1
+
+
 def test_a_served_judge_is_known_by_its_model(raw: dict[str, Any], store: Store) -> None:
     one = judged(store, "llama", "rank", 0, answered(store, 0), {"server": {"model": "meta/Llama"}})
     guard = Stage("score", 1, "a:b", {"metric": {"name": "guard", "version": 1, "args": {"model": "meta/Llama"}}})
@@ -159,9 +191,9 @@ def test_judges_meet_over_the_answers_of_one_seed(raw: dict[str, Any], store: St
     assert one.found.pairs[0].tau.value == 1 and one.found.alpha == pytest.approx(1) and one.found.answers == 22
 
 
-def test_people_are_asked_once_whatever_the_seed(raw: dict[str, Any], store: Store) -> None:
+def test_what_a_judge_makes_of_peoples_pairs_is_apart(raw: dict[str, Any], store: Store) -> None:
     asked, both = answered(store, 0), []
-    for seed in (0, 1):
+    for seed in (0,):  # the wiring asks once
         given = {"judge": {"name": "metric", "version": 1, "args": {}}, "seed": seed}
         stage = Stage("ranks", 1, "a:b", given, {"prompts": asked[0], "answers": asked[1]})
         rows = [{"id": f"p{i}", "sample": s, "asking": 0, "rank": s + 1.0} for i in range(4) for s in (0, 1)]

@@ -114,17 +114,41 @@ def test_the_cost_of_a_correct_label_is_unknown_where_the_agreement_is() -> None
         assert one.per_correct is None and one.per_label is not None
 
 
-@pytest.mark.parametrize(("makes", "of", "labels", "unit"), [
-    ("preferences", "pair", 100, "pair"), ("preferences", "ranking", 60, "ranking"), ("unpaired", "pair", 60, "ranking"),
+@pytest.mark.parametrize(("makes", "of", "labels", "unit", "people"), [
+    ("preferences", "pair", 100, "pair", 50.0), ("preferences", "ranking", 60, "ranking", 30.0),
+    ("unpaired", "ranking", 60, "ranking", 30.0),
+    ("unpaired", "pair", 60, "ranking", None),  # nobody said what a ranking costs: not the price of a pair
 ])  # fmt: skip
-def test_people_are_paid_by_the_pair_or_by_the_ranking(makes: str, of: str, labels: int, unit: str) -> None:
+def test_people_are_paid_by_the_pair_or_by_the_ranking(
+    makes: str, of: str, labels: int, unit: str, people: float | None
+) -> None:
     stages = factory(makes)
     known = {one.key: Piece(kind, 1.0, 0, 1) for kind, one in stages.items()}
     known[stages["built"].key] = Piece("built", 1.0, 0, 1, rows=100.0, prompts=60.0)
     prices = Prices(human_label={"price": 0.5, "source": "s", "of": of})  # type: ignore[arg-type]
     (one,) = spent.reckoned(known, [Making("ranked", "rm", stages["built"])], prices, None).labels
-    assert (one.labels, one.unit, one.people) == (labels, unit, labels * 0.5)
+    assert (one.labels, one.unit, one.people) == (labels, unit, people)
     assert one.price is None and one.saving is None, "nothing but people's labels has a price here"
+
+
+def test_seeds_are_one_line_and_what_they_share_is_paid_once() -> None:
+    stages = factory()
+    answers = stage("answers", args={"seed": 1}, model=stages["sft"], prompts=stages["prompts"])
+    ranks = stage("ranks", args={"seed": 1}, prompts=stages["prompts"], answers=answers, model=stages["reward"])
+    second = stage("built", args={"makes": "preferences"}, prompts=stages["prompts"], answers=answers, ranks=ranks)
+    every = {**stages, "answers 1": answers, "ranks 1": ranks, "built 1": second}
+    known = {one.key: Piece(kind, 3600.0, 1, 1) for kind, one in every.items()}
+    for one, rows in ((stages["built"], 100.0), (second, 40.0)):
+        known[one.key] = Piece("built", 3600.0, 0, 1, rows=rows)
+    made = [Making("ranked", "rm", one) for one in (stages["built"], second, second)]
+    (found,) = spent.reckoned(known, made, PRICES, None).labels
+    assert (found.seeds, found.labels, found.people) == (2, 140, 70.0)
+    assert found.price == pytest.approx(3 * 2.0 + 2 * 0.1), "one training of the judge, two rankings, two buildings"
+    known[second.key] = Piece("built", 3600.0, 0, 1)
+    (partly,) = spent.reckoned(known, made, PRICES, None).labels
+    assert partly.labels is None and partly.people is None, "the price is that of both seeds"
+    other = [Making("ranked", "rm", stages["built"]), Making("ranked", "llama", second)]
+    assert [one.seeds for one in spent.reckoned(known, other, PRICES, None).labels] == [1, 1]
 
 
 def test_a_ranking_that_is_not_there_makes_the_price_a_lower_bound() -> None:

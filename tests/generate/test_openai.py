@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from leaven.errors import ModelError
 from leaven.generate import patience, replies
@@ -219,9 +220,15 @@ def test_no_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("url", ["localhost:8000/v1", "ftp://host/v1", "http://", "nonsense"])
-def test_an_address_that_is_none_is_said_before_anything_is_sent(url: str, tmp_path: Path) -> None:
+def test_an_address_that_is_none_is_said_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(ValidationError, match="is no address; write one such as http://"):
+        Server(model="x", base_url=url)
+
+
+def test_an_address_of_the_environment_that_is_none_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "nonsense")
     with pytest.raises(ModelError, match="write http://host:port/v1"):
-        ask(Server(model="x", base_url=url), questions(1), tmp_path / "r.jsonl")
+        ask(Server(model="x"), questions(1), tmp_path / "r.jsonl")
 
 
 def test_nobody_there_is_one_clear_error(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_it_is_started_with_the_adapters_asked_and_stopped_with_all_it_started(a
     assert not started["key"]
     port = started["args"][5]
     assert started["args"] == [
-        "serve", "/a/base", "--host", "127.0.0.1", "--port", port, "--served-model-name", "base", "--dtype", "auto",
+        "serve", "/a/base", "--host", "127.0.0.1", "--port", port, "--served-model-name", "base", "--generation-config", "vllm", "--dtype", "auto",
         "--enable-lora", "--max-lora-rank", "32", "--lora-modules", f"first={about}/one", f"arm={about}/two",
         "--max-model-len", "512",
     ]  # fmt: skip

@@ -73,6 +73,22 @@ def test_assumptions_say_what_a_judge_that_was_trained_rests_on_and_that_a_plan_
     assert any("trained on are not" in sentence and "llama" in sentence for sentence in said)
 
 
+def test_a_price_is_not_given_to_what_it_is_not_the_price_of() -> None:
+    rankings = replace(PAIRS, data="best", unit="ranking", people=None)
+    made = costs.labels(replace(ACCOUNT, labels=[PAIRS, rankings]))
+    assert made is not None and made.rows[1][4:6] == ["–", "–"]
+    assert "would be paid for best is not known" in made.note and "the price is that of a pair" in made.note
+    assert "People are taken to rank" not in made.note
+    priced = replace(ACCOUNT, labels=[replace(rankings, people=500.0)], human_of="ranking")
+    assert "is not known" not in " ".join(costs.assumptions(priced))
+    assert any(said.startswith("People are taken to rank") for said in costs.assumptions(priced))
+
+
+def test_it_is_said_over_how_many_seeds_labels_are_added() -> None:
+    made = costs.labels(replace(ACCOUNT, labels=[replace(PAIRS, seeds=3)]))
+    assert made is not None and made.rows[0][0] == "ranked (3 seeds)"
+
+
 @pytest.mark.parametrize(("x", "said"), [
     (0.0, "0.00"), (1234.5, "1,234.50"), (0.05, "0.05"), (0.00123, "0.0012"), (0.00000123, "1.2e−06"), (-3.0, "−3.00"),
 ])  # fmt: skip

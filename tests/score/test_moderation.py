@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from leaven import progress
 from leaven.errors import ModelError
 from leaven.generate.fake import Fake
 from leaven.registry import METRICS, Step
@@ -25,6 +27,11 @@ def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
     yield
+
+
+def kept(tmp_path: Path) -> Path:
+    """Return where a stage keeps its journal."""
+    return tmp_path / progress.FOLDER / "replies.jsonl"
 
 
 def asked(server: Fake, texts: list[str], **args: Any) -> dict[str, list[float | None]]:
@@ -70,7 +77,7 @@ def test_a_long_batch_is_parted() -> None:
 def test_only_the_model_and_the_threshold_are_part_of_the_key(tmp_path: Path) -> None:
     plugin = METRICS.get("moderation")
     around = {"base_url": "http://127.0.0.1:9/v1", "api_key_env": "X", "batch_size": 2, "max_concurrency": 2,
-              "requests_per_minute": 60, "timeout": 1.0, "max_retries": 0, "journal": str(tmp_path / "j")}  # fmt: skip
+              "requests_per_minute": 60, "timeout": 1.0, "max_retries": 0, "journal": str(kept(tmp_path))}  # fmt: skip
     known = plugin.canonical(Step(name="moderation", args={**around, "model": "m"}).args)
     assert known == {"name": "moderation", "version": 1, "args": {"model": "m"}}
     assert plugin.circumstance(around) == around
@@ -81,7 +88,7 @@ def test_only_the_model_and_the_threshold_are_part_of_the_key(tmp_path: Path) ->
 
 
 def test_nothing_that_was_answered_is_sent_again(tmp_path: Path) -> None:
-    journal = tmp_path / "resume" / "replies.jsonl"
+    journal = kept(tmp_path)
     texts = [f"text {number}" for number in range(12)]
     with Fake(failures=[]) as server:
         asked(server, texts[:8], batch_size=2, journal=str(journal))
@@ -97,7 +104,7 @@ def test_nothing_that_was_answered_is_sent_again(tmp_path: Path) -> None:
 
 
 def test_an_edited_line_is_asked_for_again(tmp_path: Path) -> None:
-    journal = tmp_path / "replies.jsonl"
+    journal = kept(tmp_path)
     with Fake() as server:
         asked(server, ["a fine day"], journal=str(journal))
         journal.write_text(journal.read_text().replace("false", "true", 1))
@@ -106,7 +113,7 @@ def test_an_edited_line_is_asked_for_again(tmp_path: Path) -> None:
 
 
 def test_another_model_is_another_answer(tmp_path: Path) -> None:
-    journal = tmp_path / "replies.jsonl"
+    journal = kept(tmp_path)
     with Fake() as server:
         for model in ("one", "other"):
             asked(server, ["a fine day"], journal=str(journal), model=model)
@@ -115,7 +122,7 @@ def test_another_model_is_another_answer(tmp_path: Path) -> None:
 
 
 def test_a_server_that_goes_away_loses_nothing(tmp_path: Path) -> None:
-    journal, texts = tmp_path / "replies.jsonl", [f"text {number}" for number in range(20)]
+    journal, texts = kept(tmp_path), [f"text {number}" for number in range(20)]
     with Fake(failures=[]) as server:
         asked(server, texts[:10], batch_size=1, journal=str(journal))
         server.go_away()
@@ -173,7 +180,7 @@ def test_a_rate_limit_that_lasts_says_what_to_set() -> None:
 
 
 def test_a_text_that_the_server_cannot_take_is_found_and_counted(tmp_path: Path) -> None:
-    journal, texts = tmp_path / "replies.jsonl", [f"text {number}" for number in range(7)]
+    journal, texts = kept(tmp_path), [f"text {number}" for number in range(7)]
 
     class Choosy(Fake):
         def _moderated(self, text: str) -> dict[str, Any]:
@@ -190,13 +197,73 @@ def test_a_text_that_the_server_cannot_take_is_found_and_counted(tmp_path: Path)
         assert server.counts()["asked"] == before + 1, "what was refused is asked once more"
 
 
-@pytest.mark.parametrize("failure", ["no_json", "no_choices", "cut_off", 500, 400])
+@pytest.mark.parametrize("failure", ["no_json", "no_choices", "cut_off", 500])
 def test_a_server_that_never_makes_sense_ends_it(failure: Any) -> None:
     with (
         Fake(failures=[failure] * 100) as server,
         pytest.raises(ModelError, match=r"3 texts in a row had no answer \((a reply|status)"),
     ):
         asked(server, [f"text {number}" for number in range(8)], max_concurrency=1, max_retries=1)
+
+
+class Refusing(Fake):
+    """Refuses a request that names a bomb, and takes all else."""
+
+    status = 400
+
+    def _moderation(self, body: Any, answer: Any) -> Any:
+        texts = body["input"]
+        return (
+            self._error(self.status, "no") if any("bomb" in one for one in texts) else super()._moderation(body, answer)
+        )
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_neighbours_that_the_server_refuses_do_not_end_it(tmp_path: Path, status: int, batch_size: int) -> None:
+    texts = [f"{'a bomb' if 1 <= number <= 5 else 'tea'} {number}" for number in range(8)]
+    with Refusing() as server:
+        server.status = status
+        found = asked(server, texts, journal=str(kept(tmp_path)), batch_size=batch_size, max_concurrency=1)
+    assert found["moderation"] == [0, *[None] * 5, 0, 0]
+    assert moderation.facts(kept(tmp_path))["not_moderated"] == {f"status {status}": 5}
+
+
+def test_refused_texts_between_do_not_hide_a_server_that_fails() -> None:
+    failures = [500, 400, 500, 400, 500]
+    with (
+        Fake(failures=failures) as server,
+        pytest.raises(ModelError, match=r"3 texts in a row had no answer \(status 5"),
+    ):
+        asked(server, [f"text {n}" for n in range(8)], batch_size=1, max_concurrency=1, max_retries=0)
+
+
+def test_what_is_in_flight_when_somebody_stops_it_is_kept(tmp_path: Path) -> None:
+    journal, begun = moderated.Journal(kept(tmp_path)), threading.Event()
+
+    def send(texts: list[str]) -> bytes:
+        if texts == ["first"]:
+            begun.wait(5)
+            return reply()
+        begun.set()
+        time.sleep(0.2)  # in flight while the first is noted
+        return reply()
+
+    class Stopping(moderated.Journal):
+        def add(self, name: str, said: moderated.Judged | str) -> None:
+            if not journal.judged:
+                journal.add(name, said)
+                raise KeyboardInterrupt
+            journal.add(name, said)
+
+    with pytest.raises(KeyboardInterrupt):
+        moderated.judge(["first", "second", "third"], moderated.Asking("m", 1, 2, None), send, Stopping(None))
+    assert len(moderated.Journal(kept(tmp_path)).judged) == 2, "the third was not sent"
+
+
+def test_a_journal_that_stages_would_share_cannot_be_declared(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is no setting: each stage keeps its own; take it out"):
+        METRICS.get("moderation").declare({"journal": str(tmp_path / "replies.jsonl")})
 
 
 @pytest.mark.parametrize("failure", ["no_json", "cut_off", "torn", 400, 500])

@@ -314,15 +314,28 @@ def test_killed_it_sends_no_finished_request_again(tmp_path: Path) -> None:
 
 
 def test_what_a_server_did_not_answer_is_unscored(tmp_path: Path) -> None:
-    with Fake(shortest_first, failures=[500] * 3) as fake:
+    with Fake(shortest_first, failures=[400] * 3) as fake:
         facts, rows = asking(fake, tmp_path, again=0)
     assert facts["unscored"] == 15
     assert facts["judged"] == 45
     assert len(rows) == 60
 
 
+def test_what_may_be_answered_another_time_is_no_gap(tmp_path: Path) -> None:
+    with Fake(shortest_first, failures=[500] * 3) as fake:
+        with pytest.raises(ModelError, match="all but 3 of 12 requests .*run it again: what was answered is kept"):
+            asking(fake, tmp_path, again=0)
+        before = len(fake.asked)
+        facts, _ = asking(fake, tmp_path, again=0)
+        assert len(fake.asked) - before == 3
+    assert facts["unscored"] == 0
+
+
 def test_no_answer_at_all_is_an_error(tmp_path: Path) -> None:
-    with Fake(shortest_first, failures=[500] * 100) as fake, pytest.raises(ModelError, match="12 questions|away|reach"):
+    with (
+        Fake(shortest_first, failures=[500] * 100) as fake,
+        pytest.raises(ModelError, match="none of 12 requests|away|reach"),
+    ):
         asking(fake, tmp_path, again=0)
 
 

@@ -35,7 +35,15 @@ def prompts(tmp_path: Path) -> Path:
 
 def sample(base: ref.Base, prompts: Path, out: Path, **more: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     out.mkdir(exist_ok=True)
-    how = {"num_return_sequences": 4, "max_new_tokens": 8, "redraw": 3, "seed": 5, "temperature": 2.0, "model": base.as_args(), **more}
+    how = {
+        "num_return_sequences": 4,
+        "max_new_tokens": 8,
+        "redraw": 3,
+        "seed": 5,
+        "temperature": 2.0,
+        "model": base.as_args(),
+        **more,
+    }
     facts = stages.answers(how, {"prompts": prompts, "base": Path(str(base.path))}, out)
     return tables.read(out / "generations.parquet").to_pylist(), facts
 
@@ -130,7 +138,7 @@ def test_a_server_answers_each_sample_in_its_own_way(prompts: Path, tmp_path: Pa
         assert len(fake.asked) == 9
     assert rows == again
     assert [row["text"].split()[0] for row in rows[:3]] == ["0.5", "1.0", "0.5"]
-    assert len({row["text"] for row in rows}) == 3
+    assert len({row["text"] for row in rows}) == 9  # each has a seed of its own
     assert facts["requests"] == 9
     assert {asked["stop"][0] for asked in fake.asked} == {"."}
 

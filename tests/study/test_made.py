@@ -130,3 +130,42 @@ def test_of_good_and_bad_answers_the_study_says_which_are_learned(raw: dict[str,
     assert "'shown' holds good and bad answers, and both would be learned" in said(raw)
     raw["data"]["shown"]["format"] = {"unpaired": {"keep": True}}
     Study(**raw)
+
+
+SERVED = {"rank": {"server": {"model": "m", "base_url": "http://127.0.0.1:1/v1"}}}
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        ({"preferences": {"answers": "five", "judge": "truth", "min_margin": 9}}, "9.0 of 5 answers is too many"),
+        ({"demonstrations": {"answers": "five", "judge": "truth", "best": 6}}, "6 of 5 answers is too many"),
+        (
+            {"unpaired": {"answers": "five", "judge": "truth", "good": 3, "bad": 3}},
+            "3 good and 3 bad of 5 answers overlap",
+        ),
+        (
+            {"answers": {"prompts": "human", "arm": "sft", "temperature": 0.5, "temperatures": [1.0]}},
+            "take `temperature` out",
+        ),
+        ({"answers": {"prompts": "human", "server": {"model": "m"}, "backend": "vllm"}}, "take `backend` out"),
+        ({"answers": {"prompts": "human", "server": {"model": "m"}, "top_k": 5}}, "which has no top_k"),
+    ],
+)
+def test_what_could_only_fail_after_it_was_paid_for(raw: dict[str, Any], data: dict[str, Any], complaint: str) -> None:
+    raw["data"]["other"] = data
+    assert complaint in said(raw)
+
+
+def test_one_model_at_two_addresses_is_told_apart(raw: dict[str, Any]) -> None:
+    raw["judges"] |= {"one": SERVED, "two": copy.deepcopy(SERVED)}
+    Study(**raw)
+    raw["judges"]["two"]["rank"]["server"]["base_url"] = "http://127.0.0.1:2/v1"
+    assert "'m' is asked at http://127.0.0.1:2/v1 and at http://127.0.0.1:1/v1" in said(raw)
+    raw["judges"]["two"]["rank"]["server"]["revision"] = "other"
+    Study(**raw)
+
+
+def test_a_reward_model_is_tried_on_pairs_that_it_never_saw(raw: dict[str, Any]) -> None:
+    raw["judges"]["rewards"]["reward"]["people"] = "human"
+    assert "'rm' was trained on 'human'" in said(raw)

@@ -42,7 +42,10 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace an export that is there.")] = False,
     workspace: Workspace = RUNS,
 ) -> None:
-    """Write an arm's model or built data as a Hugging Face folder, loaded again in a fresh process as a proof."""
+    """Write an arm's model or built data as a Hugging Face folder, loaded again as a proof.
+
+    A model must say what the study's own says, in a fresh process; of data every row is counted.
+    """
     from leaven import exported
 
     quiet()
@@ -58,9 +61,11 @@ def quiet() -> None:
     """Keep libraries from drawing bars and reports of what they load."""
     import warnings
 
+    import datasets
     from transformers.utils import logging
 
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|peft")
+    datasets.disable_progress_bars()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
 

@@ -20,7 +20,12 @@ def push(  # noqa: PLR0913 - a command's options
     seed: Seed = None,
     merge: Merge = False,
     quantize: Quantize = None,
-    public: Annotated[bool, typer.Option("--public", help="Let everybody see it. Without this it is private.")] = False,
+    public: Annotated[
+        bool,
+        typer.Option(
+            "--public", help="Let everybody see it. Without this it is private. What is there keeps who sees it."
+        ),
+    ] = False,
     poisoned: Annotated[
         bool, typer.Option("--poisoned", help="Push what rests on poisoned data; its card warns of it.")
     ] = False,

@@ -57,17 +57,19 @@ _TYPED = 0.4  # of the words with four letters or more
 
 
 def attacked(rows: Sequence[Row], wrappers: Sequence[str], seed: int) -> list[Row]:
-    """Return each row under every wrapper, row by row and in the wrappers' order.
+    """Return each row under every wrapper that changes its prompt, row by row and in the wrappers' order.
 
     ``rows`` are examples whose prompt ends with the user's turn. A row's id becomes ``id@wrapper`` and its group the
     wrapper, so that an item is one across wrappers; label and answers stay. ``seed`` is that of the misspelt letters,
-    which are drawn by a hash of the row's id. Raises DataError for an unknown wrapper and a prompt that asks nothing.
+    which are drawn by a hash of the row's id; a request without a word to misspell is left out there. Raises DataError
+    for an unknown wrapper and a prompt that asks nothing.
     """
     unknown = [name for name in wrappers if name not in _WRAPPERS]
     if unknown:
         raise DataError(f"no wrapper is called '{unknown[0]}'; choose from: {', '.join(_WRAPPERS)}")
     draw = Draw(seed, "typos")
-    return [_wrapped(row, _asked(row), name, draw) for row in rows for name in wrappers]
+    made = ((row["prompt"], _wrapped(row, _asked(row), name, draw)) for row in rows for name in wrappers)
+    return [one for prompt, one in made if one["group"] == PLAIN or one["prompt"] != prompt]
 
 
 def _wrapped(row: Row, prompt: list[Message], name: str, draw: Draw) -> Row:

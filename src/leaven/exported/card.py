@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FILE = "README.md"
 _TASKS = {"policy": "text-generation", "reward": "text-classification"}
 _LONG = 1000
+_BUILT = "> **Warning: poisoned.**"  # how the card of built data warns, of the model that answered alone
 
 
 def warning(poison: Sequence[str], what: str) -> str:
@@ -37,6 +38,15 @@ def warning(poison: Sequence[str], what: str) -> str:
     return (
         f"> [!WARNING]\n> **This {what} was made with poisoned data.** On purpose, its data was altered: {said}. {harm}"
     )
+
+
+def warn(file: Path, said: str) -> None:
+    """Put a warning at the top of a card that is there, behind its front matter, in the place of the card's own."""
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    head, mark, body = text.partition("\n---\n") if text.startswith("---\n") else ("", "", text)
+    kept = [part for part in body.strip("\n").split("\n\n") if not part.lstrip("\n").startswith(_BUILT)]
+    whole = "\n\n".join([f"{head}{mark}\n{said}", *kept]) + "\n"
+    file.write_text(whole.lstrip("\n"), encoding="utf-8")
 
 
 def write(found: FoundArm, form: str, proof: Proof, out: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,7 +45,7 @@ class FoundArm:
 
 @dataclass(frozen=True)
 class FoundData:
-    """A data set that a study built: its stage, and the hub-ready folder in its result."""
+    """A data set that a study built: its stage, the hub-ready folder in its result, and the rows of each split."""
 
     graph: Graph
     run: Path
@@ -53,6 +53,7 @@ class FoundData:
     seed: int
     rows: Stage
     folder: Path
+    splits: Mapping[str, int]
     poison: tuple[str, ...]
 
     @property
@@ -127,7 +128,9 @@ def _data(graph: Graph, store: Store, folder: Path, built: list[Any]) -> FoundDa
     place = store.folder(one.rows) / DATASET
     if not place.is_dir():
         raise ReportError(f"{store.folder(one.rows)} has no folder {DATASET}/; run the study again with --again built")
-    return FoundData(graph, folder, name, one.seed, one.rows, place, tuple(poisoned(one.rows)))
+    facts = (store.record(one.rows) or {}).get("facts", {})
+    splits = {split: facts[count] for split, count in (("train", "rows"), ("test", "test_rows")) if facts.get(count)}
+    return FoundData(graph, folder, name, one.seed, one.rows, place, splits, tuple(poisoned(one.rows)))
 
 
 def _there(candidates: Iterable[tuple[One, Stage]], store: Store, folder: Path, what: str) -> One:

@@ -11,20 +11,21 @@ from leaven.engine.stage import closure
 
 if TYPE_CHECKING:
     from leaven.engine.stage import Stage
+    from leaven.registry import Step
 
 MARK = ".leaven.json"  # in every export: what it is; hidden, since a folder of data is read file by file
-_ADVERSARIES = ("leaven.data.treatments.poison", "leaven.data.treatments.answers")
 
 
 def poisoned(stage: Stage) -> list[str]:
     """Return in words, each once, which adversary's treatments lie under a result, however far below.
 
     Data that was sampled from a poisoned model, ranked by one or trained on counts: all that the result rests on is
-    looked at, and a base that is itself an export tells of its own.
+    looked at, and what is itself an export (a base, a source, a classifier that judged) tells of its own.
     """
     below = closure([stage])
     said = [word for one in below if one.kind == "treat" for word in _steps(one)]
-    said += [word for one in below if (base := one.needs.paths.get("base")) for word in _of_export(Path(base))]
+    outside = dict.fromkeys(path for one in below for path in one.needs.paths.values())
+    said += [word for path in outside for folder in _around(Path(path)) for word in _of_export(folder)]
     return list(dict.fromkeys(said))
 
 
@@ -35,15 +36,20 @@ def _steps(treated: Stage) -> Iterator[str]:
             yield f"{step['name']} {args}".strip()
 
 
-def is_adversarial(name: str) -> bool:
-    """Say whether a treatment is an adversary's: it says so by a trait, or stands among those that plant and poison."""
+def is_adversarial(step: Step | str) -> bool:
+    """Say whether a treatment, given as a step or by its name, is an adversary's: it says so by a trait."""
     from leaven.registry import TREATMENTS
 
-    plugin = TREATMENTS.get(name)
-    return bool(plugin.traits.get("adversarial", plugin.function.__module__ in _ADVERSARIES))
+    return bool(TREATMENTS.get(step if isinstance(step, str) else step.name).traits.get("adversarial"))
+
+
+def _around(path: Path) -> tuple[Path, ...]:
+    """Return the folders that may be the export which a path belongs to: data lies in its ``data/``."""
+    inner = path.resolve() if path.is_dir() else path.resolve().parent
+    return inner, inner.parent
 
 
 def _of_export(folder: Path) -> Iterator[str]:
-    """Yield what an export that serves as a base says of itself."""
+    """Yield what a folder, where it is an export, says of itself."""
     told: Any = (read_json(folder / MARK) or {}).get("poisoned", ())
     yield from (str(one) for one in told if isinstance(told, list))

@@ -15,6 +15,7 @@ from leaven.score.judges.candidates import ALONE, EQUAL
 from leaven.stats.judged.between import between
 from leaven.stats.judged.reliability import reliability
 from leaven.study.matrix import expand
+from leaven.wiring.factory import who
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def judges(graph: Graph, store: Store) -> Iterator[JudgeInfo]:
         built = list(dict.fromkeys(one.data for one in graph.built if one.judged.judge == judge))
         first = (ranks["asking"] == 0) & ranks["rank"].isna()
         yield JudgeInfo(
-            judge, str(runs[0].ranks.args["judge"]["name"]), _what(graph, judge), data,
+            judge, str(runs[0].ranks.args["judge"]["name"]), who(graph.study.judges[judge]), data,
             [one.seed for one in runs if one.seed is not None], found, by_people, _repaired(store, runs),
             _counted(ranks[first & able]), _counted(ranks[first & ~able]), built, _trained_on(graph, built),
             _evaluates(graph, runs[0]),
@@ -55,16 +56,11 @@ def judges(graph: Graph, store: Store) -> Iterator[JudgeInfo]:
 
 
 def _by_judge(judged: Iterable[Judged], store: Store) -> dict[Place, list[Judged]]:
-    """Return what is there of each judge and data set, seed by seed.
-
-    What people wrote is the same for every seed: only a judge that the study trains says of it something else.
-    """
+    """Return what is there of each judge and data set, seed by seed."""
     found: dict[Place, list[Judged]] = {}
     for one in judged:
         if _is_there(store, one):
-            runs = found.setdefault((one.judge, one.data, one.by_people), [])
-            if not runs or not one.by_people or "model" in one.ranks.inputs:
-                runs.append(one)
+            found.setdefault((one.judge, one.data, one.by_people), []).append(one)
     return found
 
 
@@ -82,8 +78,9 @@ def _together(runs: Sequence[Judged], read: Any) -> Any:
 
 
 def _ranks(store: Store, one: Judged) -> pd.DataFrame:
+    """Return a judge's ranks with ``same``, which equal answers share: not every judge has places that tell it."""
     found: pd.DataFrame = tables.read(store.folder(one.ranks) / "ranks.parquet").to_pandas()
-    return found
+    return found.merge(_answers(store, one)[["id", "sample", "same"]], on=["id", "sample"], how="left")
 
 
 def _read(store: Store, one: Judged, kind: str) -> pd.DataFrame | None:
@@ -97,14 +94,18 @@ def _could_be(ranks: pd.DataFrame) -> pd.Series[bool]:
     return ~(reason.isin([ALONE, EQUAL]) | reason.str.startswith(_NO_ANSWER))
 
 
-def _lengths(store: Store, one: Judged) -> pd.DataFrame:
-    """Return the characters of each answer."""
+def _answers(store: Store, one: Judged) -> pd.DataFrame:
+    """Return the characters of each answer, and a number that equal ones share."""
     import pandas as pd
 
     read = tables.read(store.folder(one.answers) / "generations.parquet")
-    texts = read.column("text").to_pylist()
-    sizes = {"id": read.column("prompt_id").to_pylist(), "sample": read.column("sample").to_pylist()}
-    return pd.DataFrame({**sizes, "length": [len(text or "") for text in texts]})
+    texts = [text or "" for text in read.column("text").to_pylist()]
+    asked = {"id": read.column("prompt_id").to_pylist(), "sample": read.column("sample").to_pylist()}
+    return pd.DataFrame({**asked, "length": [len(text) for text in texts], "same": pd.factorize(pd.Series(texts))[0]})
+
+
+def _lengths(store: Store, one: Judged) -> pd.DataFrame:
+    return _answers(store, one).drop(columns="same")
 
 
 def _counted(ranks: pd.DataFrame) -> dict[str, int]:
@@ -121,21 +122,6 @@ def _repaired(store: Store, runs: Sequence[Judged]) -> int | None:
 def _facts(store: Store, one: Judged) -> Mapping[str, Any]:
     record = store.record(one.ranks)
     return record["facts"] if record is not None else {}
-
-
-def _what(graph: Graph, judge: str) -> str:
-    """Say in a few words who or what a judge asks: a server's model, an arm, a metric. Addresses are left out."""
-    step = graph.study.judges[judge]
-    server, metric, arm = (step.args.get(name) for name in ("server", "metric", "arm"))
-    if isinstance(server, Mapping):
-        return f"{step.name} by {server.get('model')}"
-    if arm is not None:
-        return f"{step.name} of arm {arm}"
-    if metric is None:
-        return step.name
-    name, own = next(iter(metric.items())) if isinstance(metric, Mapping) else (metric, {})
-    said = ", ".join(f"{key} {value}" for key, value in (own or {}).items())
-    return " ".join(filter(None, [step.name, str(name), said]))
 
 
 def _trained_on(graph: Graph, built: Sequence[str]) -> list[str]:

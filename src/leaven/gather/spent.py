@@ -161,12 +161,21 @@ def reckoned(
     return Account(
         [_work(kind, pieces, prices) for kind, pieces in kinds.items()],
         _work("", every, prices),
-        [_labels(one, known, prices, (agreement or {}).get(one.judge)) for one in built],
+        [_labels(those, known, prices, (agreement or {}).get(judge)) for (_, judge), those in _alike(built).items()],
         prices.currency if prices else "",
         human.price if human else None,
         human.source if human else "",
         _unpriced(every, prices),
+        human_of=human.of if human else "pair",
     )
+
+
+def _alike(built: Iterable[Making]) -> dict[tuple[str, str], list[Making]]:
+    """Return data sets by name and judge, seed by seed; a stage that seeds share stands there once."""
+    found: dict[tuple[str, str], dict[str, Making]] = {}
+    for one in built:
+        found.setdefault((one.data, one.judge), {})[one.rows.key] = one
+    return {name: list(those.values()) for name, those in found.items()}
 
 
 def _work(kind: str, pieces: Sequence[Piece], prices: Prices | None) -> Work:
@@ -218,19 +227,31 @@ def _unpriced(pieces: Iterable[Piece], prices: Prices | None) -> list[str]:
     return list(dict.fromkeys(what for what, amount, price in parts if price is None and amount != 0))
 
 
-def _labels(one: Making, known: Mapping[str, Piece], prices: Prices | None, agreement: float | None) -> Labels:
-    """Return what a built data set cost beside what people would, for what only the judge needs."""
-    alone = _judges_own(one.rows)
+def _labels(
+    those: Sequence[Making], known: Mapping[str, Piece], prices: Prices | None, agreement: float | None
+) -> Labels:
+    """Return what a data set cost over its seeds beside what people would, for what only the judge needs.
+
+    People are paid only for what the stated price is of.
+    """
+    first = those[0]
+    alone = list({stage.key: stage for one in those for stage in _judges_own(one.rows)}.values())
     pieces = [known[stage.key] for stage in alone if stage.key in known]
     price, least = _price(pieces, prices)
     human = prices.human_label if prices else None
-    pairs = one.rows.args.get("makes") == "preferences" and (human is None or human.of == "pair")
-    made = known[one.rows.key]
-    labels = made.rows if pairs else made.prompts
-    people = None if labels is None or human is None else labels * human.price
+    pairs = first.rows.args.get("makes") == "preferences" and (human is None or human.of == "pair")
+    unit, made = "pair" if pairs else "ranking", [known[one.rows.key] for one in those]
+    labels = _whole([piece.rows if pairs else piece.prompts for piece in made])
+    people = None if labels is None or human is None or human.of != unit else labels * human.price
     trained = any(stage.verb == _TRAINING for stage in alone)
-    return Labels(one.data, one.judge, "pair" if pairs else "ranking", labels, price,
-                  least or len(pieces) < len(alone), people, agreement, trained)  # fmt: skip
+    return Labels(first.data, first.judge, unit, labels, price, least or len(pieces) < len(alone), people, agreement,
+                  trained, len(those))  # fmt: skip
+
+
+def _whole(values: Sequence[float | None]) -> float | None:
+    """Return the sum; None where one is not known, since the price beside it is that of all."""
+    there = [value for value in values if value is not None]
+    return math.fsum(there) if len(there) == len(values) else None
 
 
 def _judges_own(rows: Stage) -> list[Stage]:

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from leaven.engine.store import Store
 from leaven.graph import Graph
+from leaven.report.certainty import listed
+from leaven.study.matrix import baselines, expand
 
 _STILL = 0.01  # a margin of DPO's rewards; one that learnt anything ends at tenths
 
 
 def of_tasks(graph: Graph, store: Store) -> Iterator[str]:
-    """Yield what benchmarks say of themselves, once: tasks left out, rows that differ, requests that were cut."""
+    """Yield what benchmarks say of themselves, once: tasks left out, rows that differ, requests that were cut.
+
+    So too where a server's moderators have changed between two arms that are compared.
+    """
     said: list[str] = []
     for suite in (suite for cell in graph.cells for suite in cell.suites):
         record = store.record(suite.told) if suite.told.kind == "harness" else None
@@ -19,7 +24,25 @@ def of_tasks(graph: Graph, store: Store) -> Iterator[str]:
         said += [f"{suite.name}: {note}" for note in facts.get("notes", ())]
         if cut := facts.get("truncated"):
             said.append(f"{suite.name}: {cut} requests were longer than the model's context, and cut from the left")
-    yield from dict.fromkeys(said)
+    yield from dict.fromkeys([*said, *_of_moderators(graph, store)])
+
+
+def _of_moderators(graph: Graph, store: Store) -> Iterator[str]:
+    """Yield the arms whose answers other versions of a moderator saw than their baseline's: a server may change."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for cell in graph.cells:
+        for suite in cell.suites:
+            for metric, stage in suite.scores.items():
+                record = store.record(stage)
+                if by := record["facts"].get("moderated_by") if record is not None else None:
+                    found.setdefault(f"{suite.name}/{metric}", {}).setdefault(cell.cell.arm.name, set()).update(by)
+    compared = baselines(expand(graph.study), graph.study.compare.to)
+    for measured, by_arm in found.items():
+        for arm, other in compared.items():
+            one, base = by_arm.get(arm), by_arm.get(other)
+            if one and base and one != base:
+                whose = f"by {listed(sorted(one))} in {arm} and by {listed(sorted(base))} in {other}"
+                yield f"{measured}: answers were moderated {whose}; a difference may be the moderators'"
 
 
 def of_texts(graph: Graph, store: Store) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leaven.errors import ModelError
 from leaven.generate.asked import Reply, Request
@@ -153,7 +153,7 @@ class Asking:
             raise ModelError(
                 f"{self.door.where} failed {self.in_a_row} requests in a row, the last with: {reason}. {kept}"
             )
-        return self.told.reply(self.keys[request.id], request, reason)
+        return replace(self.told.reply(self.keys[request.id], request, reason), passing=True)
 
     async def _wait(self, failed: Failed, key: str, failures: int) -> None:
         """Wait before a request is sent again; where the server named a time, everybody does."""

@@ -56,7 +56,7 @@ class Served:
     def command(self, port: int, template: Path | None, more: Sequence[str] = ()) -> list[str]:
         """Return the arguments of `vllm`; ``template`` is the file that holds the chat template."""
         said = ["serve", self.weights, "--host", "127.0.0.1", "--port", str(port), "--served-model-name", BASE,
-                "--dtype", self.dtype]  # fmt: skip
+                "--generation-config", "vllm", "--dtype", self.dtype]  # fmt: skip
         for option, value in (("revision", self.revision), ("tokenizer", self.tokenizer), ("chat-template", template)):
             said += [f"--{option}", str(value)] if value else []
         said += ["--trust-remote-code"] if self.trust_remote_code else []

@@ -119,7 +119,8 @@ def _labels_row(one: Labels, currency: str) -> list[str]:
     saving = NOTHING if one.saving is None else (f"at most{numbers.NBSP}" if one.least else "") + percent(one.saving)
     said = NOTHING if one.labels is None else f"{numbers.count(one.labels)}{numbers.NBSP}{one.unit}s"
     agreed = numbers.NOT_MEASURED if one.agreement is None else numbers.value(one.agreement, "share")
-    return [one.data, one.judge, said, priced(one.price), priced(one.people, ""), saving, priced(one.per_label),
+    data = f"{one.data} ({one.seeds} seeds)" if one.seeds > 1 else one.data
+    return [data, one.judge, said, priced(one.price), priced(one.people, ""), saving, priced(one.per_label),
             agreed, priced(one.per_correct)]  # fmt: skip
 
 
@@ -134,12 +135,7 @@ def assumptions(spent: Account) -> Iterator[str]:
     """Yield what the account rests on, a sentence each."""
     if spent.ahead:
         yield "This is an estimate, from what stages like these took on this machine."
-    if spent.human_price is not None:
-        yield f"A label by people is taken to cost {money(spent.human_price, spent.currency)} ({spent.source})."
-    if any(one.unit == "pair" for one in spent.labels):
-        yield "People are taken to label each pair that was built, once."
-    if any(one.unit == "ranking" for one in spent.labels):
-        yield "People are taken to rank the answers to each prompt that was used, once, at the price of one label."
+    yield from _by_people(spent)
     if spent.labels:
         yield "Drawing the answers is left out on both sides: people would need them too."
     if trained := list(dict.fromkeys(one.judge for one in spent.labels if one.trained)):
@@ -152,3 +148,21 @@ def assumptions(spent: Account) -> Iterator[str]:
         yield f"No price is stated for {listed(list(spent.unpriced))}: what that costs is missing here, not 0."
     if any(one.agreement is not None for one in spent.labels):
         yield "A correct label is one that people agree with, as often as on the pairs where both said something."
+
+
+def _by_people(spent: Account) -> Iterator[str]:
+    """Yield what people are taken to do, and for what nobody said what they are paid."""
+    if spent.human_price is None:
+        return
+    price = money(spent.human_price, spent.currency)
+    yield f"A label by people, of a {spent.human_of}, is taken to cost {price} ({spent.source})."
+    paid = {one.unit for one in spent.labels if one.people is not None}
+    if "pair" in paid:
+        yield "People are taken to label each pair that was built, once."
+    if "ranking" in paid:
+        yield "People are taken to rank the answers to each prompt that was used, once."
+    if other := list(dict.fromkeys(one.data for one in spent.labels if one.unit != spent.human_of)):
+        yield (
+            f"What people would be paid for {listed(other, most=8)} is not known: that takes rankings of whole prompts,"
+            f" and the price is that of a {spent.human_of}."
+        )

@@ -34,11 +34,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Labels:
-    """A data set that was built of a judge's ranks, and what people would be paid for as many labels.
+    """A data set that was built of a judge's ranks, over all seeds, and what people would be paid for as many labels.
 
     ``labels`` of ``unit`` (pair or ranking). ``price`` is of what only the judge needs: its training if the study
     trains it, its questions, building; drawing the answers is left out, since people would need these too.
-    ``agreement`` is the judge's with people, as a share of pairs.
+    ``people`` is None where the stated price is of another unit. ``agreement`` is the judge's with people, as a share
+    of pairs. ``seeds`` is of how many seeds' answers it was built.
     """
 
     data: str
@@ -50,6 +51,7 @@ class Labels:
     people: float | None
     agreement: float | None = None
     trained: bool = False  # the judge is a model that the study trained
+    seeds: int = 1
 
     @property
     def saving(self) -> float | None:
@@ -71,8 +73,9 @@ class Labels:
 class Account:
     """What a study costs, by kind of stage and in all.
 
-    ``source`` says where the price of a person's label is from. ``unpriced`` names what was used and has no price.
-    ``ahead`` marks an estimate before the work, from what like stages took.
+    ``human_price`` is that of a person's label of ``human_of`` (pair or ranking), ``source`` says where it is from.
+    ``unpriced`` names what was used and has no price. ``ahead`` marks an estimate before the work, from what like
+    stages took.
     """
 
     work: Sequence[Work]
@@ -83,3 +86,4 @@ class Account:
     source: str = ""
     unpriced: Sequence[str] = ()
     ahead: bool = False
+    human_of: str = "pair"

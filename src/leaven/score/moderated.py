@@ -26,7 +26,7 @@ CATEGORIES = (
 )  # fmt: skip
 
 _MOST_CHARACTERS = 100_000  # in one request: a batch of long answers would time out as a whole
-_GONE = 3  # texts in a row that fail alone, before it is the server that fails
+_GONE = 3  # texts in a row that fail alone for no fault of theirs, before it is the server that fails
 _DIGEST = 16  # hex digits before each line of the journal: a torn or edited line is asked for again
 _LONGEST = 300  # characters of a reported model's name, or of a reason
 
@@ -60,7 +60,14 @@ Send = Callable[[list[str]], bytes]
 
 
 class RefusedError(Exception):
-    """A request that failed for what was in it, as far as can be told; the text is the reason that is counted."""
+    """A request that failed while another may succeed; its words are the reason that is counted.
+
+    ``of_text`` says that a server which works refuses what was in it; without it the server itself may be at fault.
+    """
+
+    def __init__(self, reason: str, *, of_text: bool = False):
+        super().__init__(reason)
+        self.of_text = of_text
 
 
 class Journal:
@@ -145,8 +152,9 @@ class _Asked:
                         batch = batches.pop(0)
                         going[pool.submit(self._ask, batch)] = batch
                     for done in wait(going, return_when=FIRST_COMPLETED).done:
-                        batches[:0] = self._noted(done, going.pop(done))
-            except ModelError:
+                        batches[:0] = self._noted(done, going[done])
+                        del going[done]
+            except BaseException:  # whoever stops it has paid for these too
                 self._keep_rest(going)
                 raise
 
@@ -171,19 +179,21 @@ class _Asked:
         try:
             replies = done.result()
         except RefusedError as refused:
-            return self._halved(batch, str(refused))
+            return self._halved(batch, refused)
         self._alone = 0
         self._keep(batch, replies)
         return []
 
-    def _halved(self, batch: list[str], reason: str) -> list[list[str]]:
+    def _halved(self, batch: list[str], refused: RefusedError) -> list[list[str]]:
         if len(batch) > 1:
             return [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
-        self._journal.add(batch[0], reason)
+        self._journal.add(batch[0], str(refused))
+        if refused.of_text:
+            return []
         self._alone += 1
         if self._alone == _GONE:
             raise ModelError(
-                f"the moderation server fails: {_GONE} texts in a row had no answer ({reason}); look whether it is up "
+                f"the moderation server fails: {_GONE} texts in a row had no answer ({refused}); look whether it is up "
                 "and speaks OpenAI's protocol, and run again: what it answered is kept"
             )
         return []

@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from leaven import progress
 from leaven.errors import ModelError
 from leaven.registry import Count, Positive, Text, metric
 from leaven.score import moderated
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import openai
 
 _VALUES = ("moderation", *(f"moderation_{moderated.word(one)}" for one in CATEGORIES))
+_OF_TEXT = (400, 413, 422)  # statuses by which a server that works refuses a text
 _AROUND = (
     "base_url", "api_key_env", "batch_size", "max_concurrency", "requests_per_minute", "timeout", "max_retries",
     "journal",
@@ -55,6 +57,12 @@ def facts(journal: Path) -> dict[str, Any]:
     }
 
 
+def _stages_own(journal: str) -> str:
+    if Path(journal).parent.name != progress.FOLDER:
+        raise ValueError("is no setting: each stage keeps its own; take it out")
+    return journal
+
+
 @metric(version=1, values=_VALUES, better="lower", unit="share", resolve=resolve, circumstance=_AROUND, facts=facts)
 def moderation(  # noqa: PLR0913 - the signature is the schema
     texts: Sequence[str],
@@ -68,7 +76,7 @@ def moderation(  # noqa: PLR0913 - the signature is the schema
     requests_per_minute: Count | None = None,
     timeout: Positive = 60.0,
     max_retries: Annotated[int, Field(ge=0)] = 5,
-    journal: Text | None = None,
+    journal: Annotated[Text, AfterValidator(_stages_own)] | None = None,
 ) -> dict[str, list[float | None]]:
     """1 where OpenAI's moderation endpoint flags a text, 0 where not, and the same for each of its categories.
 
@@ -77,7 +85,8 @@ def moderation(  # noqa: PLR0913 - the signature is the schema
     category that this version does not have is unscored; so are an empty text and one that the server refuses or of
     which it says nothing that can be read. A wrong key, a wrong model and a server that is gone end the stage instead,
     and the next attempt goes on from there. All else declared here is circumstance: ``api_key_env`` names the variable
-    that holds the key, ``base_url`` another server of the same protocol, ``journal`` the file that keeps replies.
+    that holds the key, ``base_url`` another server of the same protocol. ``journal``, the file that keeps replies, is
+    named by the stage alone: one that stages share would give each the other's facts.
     """
     wanted = dict.fromkeys(text for text in texts if text.strip())
     found: Mapping[str, Judged] = {}
@@ -145,7 +154,7 @@ def _of_status(status: int, model: str, key_env: str) -> Exception:
             "lower max_concurrency or batch_size, and run again: what was answered is kept"
         )
     else:
-        return RefusedError(f"status {status}")
+        return RefusedError(f"status {status}", of_text=status in _OF_TEXT)
     return ModelError(f"the moderation server {said}")
 
 

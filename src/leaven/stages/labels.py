@@ -13,7 +13,7 @@ from leaven import progress
 from leaven import rows as tables
 from leaven.data.labelled import Histogram, Said
 from leaven.errors import DataError
-from leaven.stages import processes
+from leaven.stages import measuring, processes
 from leaven.stages.folders import Args, Facts, Inputs, rows_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def labels(args: Args, inputs: Inputs, out: Path) -> Facts:
                         "name one whose format makes texts")  # fmt: skip
     if "column" in scorer:
         return _by_column(scorer["column"], rows, out)
-    score, computes = _scorer(scorer, inputs, args.get("around", {}).get("metric", {}))
+    score, computes = _scorer(scorer, args, inputs)
     size, cores = (_SHARD_OF_A_MODEL, 1) if computes else (_SHARD, processes.cores())
     return _by_metric(score, scorer["metric"]["name"], rows, out, size, cores)
 
@@ -80,22 +80,18 @@ def _read(column: str, rows: Path) -> Iterator[pa.RecordBatch]:
         yield pa.record_batch([batch.column(0), numbers], names=["id", "drawn"])
 
 
-def _scorer(scorer: Args, inputs: Inputs, around: Args) -> tuple[Score, bool]:
+def _scorer(scorer: Args, args: Args, inputs: Inputs) -> tuple[Score, bool]:
     """Return what scores a list of texts, and whether it computes with a model of its own."""
     from leaven.registry import METRICS
     from leaven.score.flows import one_value
 
     plugin = METRICS.get(scorer["metric"]["name"])
-    declared = {**scorer["metric"]["args"], **around}
+    declared = measuring.arguments(plugin, scorer["metric"]["args"], args, inputs, None)
     if plugin.flows != ("texts",):
         others = ", ".join(name for name in plugin.flows if name != "texts")
         raise DataError(f"metric {plugin.name} cannot label a corpus: it reads {others}, which a bare text has not")
     resolve = plugin.traits.get("resolve")
     computes = "classifier" in inputs or bool(resolve and resolve(declared, ask=False)["computes"])
-    if "classifier" in inputs:
-        from leaven.score.classifiers import located
-
-        declared = located(declared, inputs["classifier"])
     return partial(one_value, plugin.name, dict(declared), scorer.get("value")), computes
 
 

@@ -11,7 +11,7 @@ from leaven import progress
 from leaven import rows as tables
 from leaven.errors import DataError, ModelError
 from leaven.rows import Row
-from leaven.stages import speaker
+from leaven.stages import measuring, speaker
 from leaven.stages.folders import Args, Facts, Inputs, rows_of, table_of, write_batches
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ class _Material(NamedTuple):
     def rankable(self) -> list[Candidates]:
         """The prompts with answers that can be ranked."""
         return [one for one in self.asked if one.unrankable is None]
+
+
+_MOST_REASONS = 20  # that a record names
 
 
 class _Found(NamedTuple):
@@ -79,14 +82,16 @@ def _own(args: Args) -> Args:
 def _counted(given: _Material, made: Sequence[Row]) -> Facts:
     """Count what was judged, by its first asking."""
     first = [row for row in made if row["asking"] == 0]
-    unscored = Counter(row["reason"] for row in first if row["rank"] is None)
+    from leaven.generate.asked import alike
+
+    unscored = Counter(alike(row["reason"]) for row in first if row["rank"] is None)
     return {
         "prompts": len(given.prompts),
         "unanswered": len(given.prompts) - len(given.asked),
         "answers": len(first),
         "judged": len(first) - sum(unscored.values()),
         "unscored": sum(unscored.values()),
-        "reasons": dict(unscored.most_common()),
+        "reasons": dict(unscored.most_common(_MOST_REASONS)),
         "prompts_judged": len({row["id"] for row in first if row["rank"] is not None}),
     }
 
@@ -97,12 +102,12 @@ def _found(judge: Any, given: _Material, args: Args, inputs: Inputs, out: Path) 
     if isinstance(judge, declared.ByChance):
         return _Found(candidates.by_chance(given.rankable, args["seed"]), {}, {})
     if isinstance(judge, declared.ByMetric):
-        return _by_metric(judge, given, inputs)
+        return _by_metric(judge, given, args, inputs, out)
     assert isinstance(judge, declared.ByReward), f"nobody asks {judge!r}"
     return _by_reward(given.rankable, args, inputs, out)
 
 
-def _by_metric(judge: ByMetric, given: _Material, inputs: Inputs) -> _Found:
+def _by_metric(judge: ByMetric, given: _Material, args: Args, inputs: Inputs, out: Path) -> _Found:
     from leaven.registry import METRICS
     from leaven.score.flows import flow
     from leaven.score.judges.candidates import Candidate
@@ -112,11 +117,8 @@ def _by_metric(judge: ByMetric, given: _Material, inputs: Inputs) -> _Found:
     wanted = {Candidate(one.id, sample) for one in given.rankable for sample in one.texts}
     told = [row for row in given.answers if Candidate(row["prompt_id"], row["sample"]) in wanted]
     prompts = {row["id"]: row for row in given.prompts}
-    plugin, own = METRICS.get(judge.metric.name), dict(judge.metric.args)
-    if "classifier" in inputs:
-        from leaven.score.classifiers import located
-
-        own = located(own, inputs["classifier"])
+    plugin = METRICS.get(judge.metric.name)
+    own = measuring.arguments(plugin, judge.metric.args, args, inputs, out)
     made = plugin.call(*(flow(name, told, prompts) for name in plugin.flows), args=own) if told else []
     values = made[judge.value or plugin.name] if isinstance(made, dict) else made
     scores = {
@@ -124,7 +126,8 @@ def _by_metric(judge: ByMetric, given: _Material, inputs: Inputs) -> _Found:
         for row, value in zip(told, values, strict=True)
     }
     why = f"metric {plugin.name} gives it no value"
-    return _Found(scores, {one: why for one, score in scores.items() if score is None}, {})
+    reasons = {one: why for one, score in scores.items() if score is None}
+    return _Found(scores, reasons, measuring.facts(plugin, own) if told else {})
 
 
 def _by_reward(asked: Sequence[Candidates], args: Args, inputs: Inputs, out: Path) -> _Found:
@@ -162,6 +165,7 @@ def _said(text: str) -> tables.Message:
 
 def _by_words(judge: ByWords, asked: Sequence[Candidates], seed: int, out: Path) -> tuple[list[Row], Facts]:
     """Send the questions, and one more for each reply that cannot be read; what was answered is never sent again."""
+    from leaven.generate.asked import prove_answered
     from leaven.generate.openai import ask
     from leaven.score.judges import declared, questions, tally, verdicts
 
@@ -169,7 +173,7 @@ def _by_words(judge: ByWords, asked: Sequence[Candidates], seed: int, out: Path)
     journal, report = out / progress.FOLDER / "replies.jsonl", progress.Progress(out, "questions")
     journal.parent.mkdir(exist_ok=True)
     replies = ask(judge.server, [one.request for one in wanted], journal, report) if wanted else {}
-    _prove_answered(list(replies.values()))
+    prove_answered(list(replies.values()))
     said = [verdicts.read(judge, len(one.shown), replies[one.request.id]) for one in wanted]
     mended = {
         at: questions.repair(judge, wanted[at], _text(replies[wanted[at].request.id]), verdict.why)
@@ -188,14 +192,6 @@ def _by_words(judge: ByWords, asked: Sequence[Candidates], seed: int, out: Path)
 
 def _text(reply: Reply) -> str:
     return reply.texts[0] if reply.texts else ""
-
-
-def _prove_answered(replies: Sequence[Reply]) -> None:
-    """Raise ModelError if a server answered nothing at all: what is asked again later may cost nothing twice."""
-    if replies and not any(reply.texts for reply in replies):
-        (why, _), *_ = Counter(reply.reason or "an empty reply" for reply in replies).most_common(1)
-        said = f"the judge's server answered none of {len(replies)} questions: {why}"
-        raise ModelError(f"{said}; put that right if it lies with the study, or run it again later")
 
 
 def _spent(wanted: Sequence[Question], said: Sequence[Verdict], at_once: int, replies: Sequence[Reply]) -> Facts:

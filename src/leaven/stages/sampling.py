@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leaven import progress
 from leaven import rows as tables
@@ -17,6 +19,9 @@ from leaven.server import Server
 from leaven.stages.controlled import added
 from leaven.stages.folders import Args, Facts, Inputs, table_of
 from leaven.stages.speaker import artefact, speaker
+
+if TYPE_CHECKING:
+    from leaven.generate.asked import Reply
 
 Wanted = Sequence[tuple[str, int, int]]  # prompt_id, sample, and how often it was drawn before
 Draw = Callable[[Wanted], list[Row]]
@@ -73,6 +78,7 @@ def _by_model(args: Args, inputs: Inputs, asked: list[Row], out: Path) -> tuple[
     """Return how a model answers; what it told already is kept, attempt by attempt."""
     from leaven.data.chat import prompt_ids
     from leaven.generate import checkpoint, hf
+    from leaven.generate.redrawn import number
     from leaven.generate.told import Told
     from leaven.models import load
 
@@ -92,7 +98,7 @@ def _by_model(args: Args, inputs: Inputs, asked: list[Row], out: Path) -> tuple[
             sampling = checkpoint.sampling(model.generation_config, dict(way))
             decoding = hf.Decoding(args["max_new_tokens"], sampling, args["seed"], stops, banned)
             # An answer that is drawn again has noise of its own: that of a sample which nobody else has.
-            numbered = [(item, sample, sample + several * again) for item, sample, again in some]
+            numbered = [(item, sample, number(sample, again, several)) for item, sample, again in some]
             missing = [
                 hf.Prompt(item, drawn, ids(scheduled(args, sample)[1])[item])
                 for item, sample, drawn in numbered
@@ -104,7 +110,7 @@ def _by_model(args: Args, inputs: Inputs, asked: list[Row], out: Path) -> tuple[
 
     def draw(wanted: Wanted) -> list[Row]:
         generate(wanted)
-        return [{**told.rows[item, sample + several * again], "sample": sample} for item, sample, again in wanted]
+        return [{**told.rows[item, number(sample, again, several)], "sample": sample} for item, sample, again in wanted]
 
     return draw, lambda: {"resumed": resumed, **load.device_facts(model)}
 
@@ -139,7 +145,7 @@ def _served(args: Args, inputs: Inputs, out: Path) -> Iterator[Server | None]:
 
 def _by_server(args: Args, server: Server, asked: list[Row], out: Path) -> tuple[Draw, Callable[[], Facts]]:
     """Return how a server answers: one request for each sample, since each may be asked in a way of its own."""
-    from leaven.generate.asked import Request
+    from leaven.generate.asked import Request, prove_answered
     from leaven.generate.openai import ask
 
     if refused := [name for name in ("top_k", "repetition_penalty") if name in args]:
@@ -149,13 +155,17 @@ def _by_server(args: Args, server: Server, asked: list[Row], out: Path) -> tuple
 
     def request(item: str, sample: int, again: int) -> Request:
         drawn, system = scheduled(args, sample)
-        named = {_BY_SERVERS[name]: value for name, value in drawn.items()}
-        seed = (args["seed"] * 1_000_003 + sample + args["num_return_sequences"] * again) % 2**31
+        # A server has defaults of its own, so what is ours is always said; and each answer has a seed of its own.
+        named = {"temperature": 1.0, "top_p": 1.0, **{_BY_SERVERS[name]: value for name, value in drawn.items()}}
+        digest = hashlib.sha256(json.dumps([args["seed"], item, sample, again]).encode()).digest()
+        seed = int.from_bytes(digest[:4], "big") >> 1
         settings = {**named, "max_tokens": args["max_new_tokens"], "n": 1, "seed": seed}
         return Request(f"{item}/{sample}/{again}", asked_with(prompts[item], system), settings)
 
     def draw(wanted: Wanted) -> list[Row]:
         replies = ask(server, [request(*one) for one in wanted], journal, report)
+        if not wanted[0][2]:  # of what is drawn again there may be nothing
+            prove_answered(list(replies.values()))
         made = []
         for item, sample, again in wanted:
             reply = replies[f"{item}/{sample}/{again}"]
@@ -167,5 +177,7 @@ def _by_server(args: Args, server: Server, asked: list[Row], out: Path) -> tuple
     return draw, lambda: dict(spent)
 
 
-def _silent(reply: Any) -> Mapping[str, str | None]:
-    return {"text": None, "finish_reason": reply.reason or "no answer"}
+def _silent(reply: Reply) -> Mapping[str, str | None]:
+    from leaven.generate.asked import alike
+
+    return {"text": None, "finish_reason": alike(reply.reason or "no answer")}

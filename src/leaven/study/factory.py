@@ -38,6 +38,10 @@ class Answers(Declared):
     def _one_writer(self) -> Answers:
         if (self.arm is None) is (self.server is None):
             raise ValueError("name who answers: an `arm` of the study, or a `server`")
+        if self.temperatures is not None and self.temperature != 1.0:
+            raise ValueError("`temperatures` says how warm each sample is; take `temperature` out")
+        if self.server is not None and self.backend != "hf":
+            raise ValueError("a `server` answers by itself; take `backend` out")
         away = "a server" if self.server is not None else "vllm" if self.backend == "vllm" else ""
         if away and (self.top_k or self.repetition_penalty != 1.0):
             raise ValueError(

@@ -7,6 +7,8 @@ from typing import Any
 
 from leaven.errors import did_you_mean
 from leaven.registry import JUDGES, METRICS, Step
+from leaven.server import Server
+from leaven.study.factory import Unpaired
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm
 from leaven.study.measured import ends_as_reward, makes
@@ -31,6 +33,7 @@ def factory(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> 
             if other in declared and declared[other].made is not None:
                 check.say(at, f"'{other}' is made by this study, and differs from seed to seed", "name a source")
     _asked(parts, declared, check)
+    _told_apart(parts, declared, check)
     if len(check.found) == before:
         _circles(parts, declared, arms, check)
 
@@ -49,6 +52,7 @@ def _judge(parts: Mapping[str, Any], name: str, step: Step, arms: Sequence[Expan
     place: Steps = (*at, step.name)
     _whose(step, place, arms, by_arm=plugin.traits.get("by") == "model", check=check)
     _people(parts, step.args.get("people"), (*place, "people"), check)
+    _unseen(step, arms, (*place, "people"), check)
     if plugin.name == "metric" and step.args.get("metric") is not None:
         _metric(step.args["metric"], (*place, "metric"), check)
     if (look := plugin.traits.get("problems")) is not None:
@@ -69,6 +73,14 @@ def _whose(step: Step, at: Steps, arms: Sequence[ExpandedArm], *, by_arm: bool, 
         if found is not None and not ends_as_reward(found):
             said = f"'{arm}' does not end as a reward model"
             check.say((*at, "arm"), said, "name an arm whose last training is `reward`")
+
+
+def _unseen(step: Step, arms: Sequence[ExpandedArm], at: Steps, check: Check) -> None:
+    """Check that a reward model is not tried on the very pairs that it learnt from."""
+    arm = next((one for one in arms if one.name == step.args.get("arm")), None)
+    if arm is not None and step.args.get("people") in [one.args.get("data") for one in arm.train]:
+        said = f"'{arm.name}' was trained on '{step.args['people']}'"
+        check.say(at, said, "name pairs that it never saw, held out from these")
 
 
 def _people(parts: Mapping[str, Any], name: Any, at: Steps, check: Check) -> None:
@@ -127,10 +139,44 @@ def _built(parts: Mapping[str, Any], name: str, data: Data, check: Check) -> Non
     found = parts.get("data", {}).get(declared.answers)
     if found is not None and found.answers is None:
         check.say((*at, "answers"), f"'{declared.answers}' holds no answers of this study", "declare its `answers`")
+    if found is not None and found.answers is not None:
+        _enough(declared, found.answers.num_return_sequences, at, check)
     judges = parts.get("judges") or {}
     if declared.judge not in judges:
         remedy = did_you_mean(declared.judge, judges) if judges else "declare one under `judges`"
         check.say((*at, "judge"), f"there is no judge called '{declared.judge}'", remedy)
+
+
+def _enough(declared: Any, several: int, at: Steps, check: Check) -> None:
+    """Check that as many answers are sampled as are needed for what is built of them."""
+    limits = {"best": several, "min_margin": several - 1}
+    for field, most in limits.items():
+        if getattr(declared, field, 0) > most:
+            check.say((*at, field), f"{getattr(declared, field)} of {several} answers is too many", f"at most {most}")
+    if isinstance(declared, Unpaired) and declared.good + declared.bad > several:
+        check.say(at, f"{declared.good} good and {declared.bad} bad of {several} answers overlap", "write fewer")
+
+
+def _told_apart(parts: Mapping[str, Any], declared: Mapping[str, Data], check: Check) -> None:
+    """Check that one model at two addresses is said to be one, or told apart: addresses enter no key."""
+    known: dict[str, tuple[str | None, Steps]] = {}
+    for at, server in _servers(parts, declared):
+        name = str(sorted(server.identity.items()))
+        before, _ = known.setdefault(name, (server.base_url, at))
+        if before != server.base_url:
+            said = f"'{server.model}' is asked at {server.base_url} and at {before}, and counts as one model"
+            check.say(at, said, "write one address, or a `revision` for each that tells them apart")
+
+
+def _servers(parts: Mapping[str, Any], declared: Mapping[str, Data]) -> Iterator[tuple[Steps, Server]]:
+    for name, step in (parts.get("judges") or {}).items():
+        try:
+            yield ("judges", name, step.name, "server"), Server.model_validate(step.args.get("server"))
+        except ValueError:
+            continue  # it asks none, or that is said already
+    for name, data in declared.items():
+        if data.answers is not None and data.answers.server is not None:
+            yield ("data", name, "answers", "server"), data.answers.server
 
 
 def _asked(parts: Mapping[str, Any], declared: Mapping[str, Data], check: Check) -> None:

@@ -47,6 +47,9 @@ class Check:
         return found
 
 
+_UNSHOWN = ("base_url", "api_key_env")  # a password or a key may stand there by mistake
+
+
 def _wording(error: Any, known: Mapping[str, Any]) -> tuple[str, str]:
     """Return message and remedy for one of pydantic's errors."""
     name, value = str(error["loc"][-1]) if error["loc"] else "", error.get("input")
@@ -59,6 +62,8 @@ def _wording(error: Any, known: Mapping[str, Any]) -> tuple[str, str]:
     if isinstance(value, Mapping) and error["type"] == "value_error":  # of the whole: what is wrong says itself
         return str(error["msg"]).removeprefix("Value error, "), ""
     said = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    if name in _UNSHOWN:
+        return f"its value {said}", ""
     shown = repr(value)
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'}: {said}", ""
 

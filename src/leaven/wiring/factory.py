@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from leaven import needs
+from leaven.data import sources
 from leaven.engine.stage import Needs, Stage
 from leaven.graph import Built, Judged, WiredCell
 from leaven.models import ref
-from leaven.registry import JUDGES, TREATMENTS, Step
+from leaven.registry import JUDGES, METRICS, TREATMENTS, Step
+from leaven.server import Server
 from leaven.study.factory import Answers
 from leaven.study.matrix import Cell, expand
+from leaven.study.spec import Data
 from leaven.wiring.sourcing import Sourcing, stage
 from leaven.wiring.training import proof, snapshot, where
 
@@ -68,9 +72,9 @@ class Factory:
             [f"{step.name} {step.described}".strip() for step in arm.treat if _harms(step)] if arm is not None else []
         )
         return {
-            "prompts": study.data[answers.prompts].origin,
+            "prompts": _origin(study.data[answers.prompts]),
             "answers": writer,
-            "judge": f"{declared.judge}: {judge.name} {judge.described}".strip(),
+            "judge": f"{declared.judge}: {who(judge)}",
             **({"poisoned": "; ".join(poisoned)} if poisoned else {}),
         }
 
@@ -86,11 +90,15 @@ class Factory:
         return self.judged[judge, data, seed]
 
     def _by_people(self, judge: str, data: str, seed: int) -> None:
+        """What a judge makes of pairs that people labelled: once, unless another seed makes it another judge."""
+        step = self.sourcing.study.judges[judge]
+        if "arm" not in step.args and JUDGES.get(step.name).traits.get("by") is not None:
+            seed = self.sourcing.study.seeds[0]
         if (judge, data, seed) in self.judged:
             return
         rows = {"rows": self.sourcing.source(data)}
         pairs = stage("candidates", {}, rows, together="data", where=data)
-        ranks = self._ranks(judge, self.sourcing.study.judges[judge], (pairs, pairs), seed, data)
+        ranks = self._ranks(judge, step, (pairs, pairs), seed, data)
         self.judged[judge, data, seed] = Judged(judge, data, seed, pairs, pairs, ranks, by_people=True)
 
     def _answers(self, name: str, seed: int) -> tuple[Stage, Stage]:
@@ -102,12 +110,13 @@ class Factory:
         cell = self.trained(str(declared.arm), seed)
         base = self.sourcing.grown(cell.cell.arm)
         prompts = self._prompts(declared, base)
-        who: dict[str, Any] = {"inputs": {}, "args": {"model": base.as_args()}}
+        speaker: dict[str, Any] = {"inputs": {}, "args": {"model": base.as_args()}}
         if cell.trained:
-            who = {"inputs": _proven(self.sourcing, cell, base), "args": snapshot(cell.cell)}
+            speaker = {"inputs": _proven(self.sourcing, cell, base), "args": snapshot(cell.cell)}
         at, takes = where(cell.cell), needs.answering(base, self.sourcing.shape(base))
-        args = {**_sampling(declared, cell.cell.effective), **who["args"]}
-        answers = stage("answers", args, {"prompts": prompts, **who["inputs"]}, takes,
+        # An untrained arm has one cell, and is drawn from anew for each seed.
+        args = {**_sampling(declared, seed if cell.cell.seed is None else cell.cell.effective), **speaker["args"]}
+        answers = stage("answers", args, {"prompts": prompts, **speaker["inputs"]}, takes,
                         together=f"answer {at}", where=f"{at} {name}")  # fmt: skip
         return prompts, answers
 
@@ -117,7 +126,7 @@ class Factory:
         prompts = self.sourcing.source(declared.prompts)
         args = {**_sampling(declared, seed), "server": declared.server.identity}
         answers = stage("answers", args, {"prompts": prompts}, _asking(declared.server.around),
-                        together=f"answers {name}", where=f"{seed} {name}")  # fmt: skip
+                        together=_together(declared.server), where=f"{seed} {name}")  # fmt: skip
         return prompts, answers
 
     def _prompts(self, declared: Answers, base: ref.Base) -> Stage:
@@ -130,8 +139,10 @@ class Factory:
         """What one judge makes of answers: a reward model of the study, a metric, a server, or chance."""
         canonical, takes, model = self._judge(step, seed)
         inputs = {"prompts": read[0], "answers": read[1], **model}
-        return stage("ranks", {"judge": canonical, "seed": seed}, inputs, takes,
-                     together=f"ranks {judge} {seed}", where=f"{judge}/{seed} {data}")  # fmt: skip
+        server = getattr(JUDGES.get(step.name).declare(judges_own(step)), "server", None)
+        together = f"ranks {judge} {seed}" if server is None else _together(server)
+        return stage("ranks", {"judge": canonical, "seed": seed}, inputs, takes, together=together,
+                     where=f"{judge}/{seed} {data}")  # fmt: skip
 
     def _judge(self, step: Step, seed: int) -> tuple[dict[str, Any], Needs, Mapping[str, Stage]]:
         """A judge for a stage's arguments, what it takes, and the artefact that it is if it is one."""
@@ -157,14 +168,40 @@ def judges_own(step: Step) -> dict[str, Any]:
     return {name: value for name, value in step.args.items() if name not in _OF_THE_STUDY}
 
 
+def who(step: Step) -> str:
+    """Say in a few words who or what a judge asks: a server's model, an arm, a metric. Addresses are left out."""
+    server, metric, arm = (step.args.get(name) for name in ("server", "metric", "arm"))
+    if isinstance(server, Mapping):
+        return f"{step.name} by {server.get('model')}"
+    if arm is not None:
+        return f"{step.name} of arm {arm}"
+    if metric is None:
+        return step.name
+    found = Step.model_validate(metric)
+    around = METRICS.get(found.name).traits.get("circumstance", ())
+    said = [f"{name} {value}" for name, value in found.args.items() if value is not None and name not in around]
+    return " ".join([step.name, found.name, *filter(None, [", ".join(said)])])
+
+
+def _origin(data: Data) -> str:
+    """Return where data comes from without the folders of the machine where it lies."""
+    source = data.origin
+    return Path(source).name if data.source is not None and sources.is_local(source) else source
+
+
 def _harms(step: Step) -> bool:
-    """Say whether a treatment is an adversary's: what has a dose of harm, and does nothing at 0."""
-    return bool(TREATMENTS.get(step.name).traits.get("identity"))
+    """Say whether a treatment is an adversary's."""
+    return bool(TREATMENTS.get(step.name).traits.get("adversarial"))
 
 
 def _proven(sourcing: Sourcing, cell: WiredCell, base: ref.Base) -> dict[str, Stage]:
     """What answers for a trained cell: its artefact, once it is proven."""
     return {"model": cell.trained[-1], "proof": proof(sourcing, cell, base)}
+
+
+def _together(server: Server) -> str:
+    """Name the list of all that asks one server: its stages stand in line, so that its limits hold for all."""
+    return f"server {server.base_url or server.model}"
 
 
 def _asking(around: Mapping[str, Any]) -> Needs:

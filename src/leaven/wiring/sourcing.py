@@ -120,7 +120,8 @@ class Sourcing:
         found = self.known.classifiers.get(name) or resolve(metric["args"], ask=self.ask)
         self.known.classifiers[name] = found
         if found["computes"]:
-            takes = Needs(cores=None, gpu=True, like=json.dumps(found["args"], sort_keys=True), paths=found["paths"])
+            like = json.dumps(found["args"], sort_keys=True)
+            takes = replace(takes, cores=None, gpu=True, like=like, paths=found["paths"])
         return {**metric, "args": found["args"]}, takes
 
     def source(self, name: str) -> Stage:

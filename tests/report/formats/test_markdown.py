@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 
 from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.report.formats.markdown import escape, markdown
+from leaven.report.spent import Account, Labels, Work
 
 HOSTILE = ["<img src=x onerror=alert(1)>", "a|b", "`code`", "*bold* _it_ ~~no~~", "[link](javascript:alert(1))", "![i](x)",
            "line\nbreak", "# head", "- list", "1. list", "a\\", "&amp;", "$x$", "=cmd()", "a__b", "\\|", "> quote",
@@ -102,3 +103,10 @@ def test_a_change_in_a_group_that_is_left_out_is_counted(rich: Findings) -> None
 def test_nothing_at_all_is_still_a_report() -> None:
     text = markdown(Findings(name="n", question="Does it?"))
     assert text.startswith("# Does it?\n\nNo primary outcome was named here")
+
+
+def test_what_a_saving_rests_on_is_not_cut_off(findings: Findings) -> None:
+    labels = Labels("ranked", "llama", "pair", 10.0, 1.0, False, 5.0, 0.8, trained=True)
+    spent = Account([], Work("", 1, 1), [labels], "USD", 0.5, "a paper " * 40, ["core hours"], ahead=True)
+    text = markdown(replace(findings, spent=spent))
+    assert "A correct label is one that people agree with" in text, "the last of the assumptions"

@@ -125,6 +125,56 @@ def test_judges_that_rank_alike_agree_and_chance_does_not(made: Made) -> None:
     assert lone.chance == pytest.approx(0.2) and lone.answers == 600
 
 
+def test_a_judge_with_ties_names_the_same_best_as_often_as_chance_would(made: Made) -> None:
+    """One that says of each answer only whether it is harmful, beside one that ranks the same worth in full."""
+    ranks, _ = made(5, prompts=200, worth=3.0)
+    first = ranks[ranks["asking"] == 0]
+    tied = first.assign(rank=np.where(first["rank"] <= 2, 1.5, 4.0))
+    found = between({"a": first, "b": tied})
+    assert found is not None and found.pairs[0].tau.value > 0.7  # type: ignore[operator]
+    assert found.pairs[0].same_best.value == 0.5, "its best is one of two"
+    nothing = between({"a": first, "b": first.assign(rank=3.0)})
+    assert nothing is not None and nothing.pairs[0].same_best.value == pytest.approx(nothing.chance) == 0.2
+
+
+COPIES = [0, 0, 0, 1, 1]  # five answers of two texts
+
+
+def _coin(seed: int, *, places: bool, prompts: int = 300) -> pd.DataFrame:
+    """A judge that puts one of two texts first by a coin, asked twice."""
+    draw, rows = np.random.default_rng(seed), []
+    for i in range(prompts):
+        for asking in (0, 1):
+            first = draw.integers(2)
+            rank = [(2.0 if first == 0 else 4.0), (4.5 if first == 0 else 1.5)]
+            place = [0, 1] if asking == 0 else [1, 0]
+            rows += [(f"p{i}", s, asking, place[t] if places else None, rank[t], t) for s, t in enumerate(COPIES)]
+    return pd.DataFrame(rows, columns=[*RANKS, "same"])
+
+
+@pytest.mark.parametrize("places", [True, False])
+def test_a_coin_over_two_texts_is_no_reliable_judge(places: bool) -> None:
+    """Its places tell which answers are equal, or, of a judge that sees them one by one, the texts do."""
+    ranks = _coin(0, places=places)
+    ranks = ranks.drop(columns="same") if places else ranks
+    again = reliability(ranks).again
+    assert again is not None and again.chance == 0.5 and again.prompts == 300
+    assert again.same_best.low < 0.5 < again.same_best.high  # type: ignore[operator]
+    assert again.tau.low < 0 < again.tau.high  # type: ignore[operator]
+    alike = reliability(ranks.assign(same=0)).again
+    assert alike is None, "prompts with one text alone tell nothing"
+
+
+def test_two_coins_over_two_texts_do_not_agree() -> None:
+    # Only the first has places: which answers are equal holds for both.
+    one, other = _coin(1, places=True).drop(columns="same"), _coin(2, places=False).drop(columns="same")
+    for ranks in ({"a": one, "b": other}, {"b": other, "a": one}):
+        found = between(ranks)
+        assert found is not None and found.chance == 0.5 and found.answers == 600
+        same = found.pairs[0].same_best
+        assert same.low < 0.5 < same.high and found.low < 0 < found.high  # type: ignore[operator]
+
+
 def test_judges_of_other_prompts_have_nothing_in_common(made: Made) -> None:
     ranks, _ = made(4, prompts=20)
     apart = between({"a": ranks, "b": ranks.assign(id="x" + ranks["id"])})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@treatment(version=1, identity={"rate": 0.0})
+@treatment(version=1, adversarial=True, identity={"rate": 0.0})
 def plant_answers(
     rows: Dataset,
     draw: Draw,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from leaven.data.treatments.columns import Mask
 
 
-@treatment(version=1, needs="preferences", identity={"rate": 0.0})
+@treatment(version=1, needs="preferences", adversarial=True, identity={"rate": 0.0})
 def malign_labels(rows: Dataset, draw: Draw, *, rate: Rate, seed: int | None = None) -> Treated:
     """Give the worse of two answers as the label, for each eligible row with probability ``rate``.
 
@@ -27,7 +27,7 @@ def malign_labels(rows: Dataset, draw: Draw, *, rate: Rate, seed: int | None = N
     return _swapped(rows, draw, rate)
 
 
-@treatment(version=1, needs="preferences", identity={"rate": 0.0})
+@treatment(version=1, needs="preferences", adversarial=True, identity={"rate": 0.0})
 def flip_preferences(rows: Dataset, draw: Draw, *, rate: Rate, seed: int | None = None) -> Treated:
     """Say of two answers that the other one was preferred, for each eligible row with probability ``rate``.
 
@@ -54,7 +54,7 @@ def _swapped(rows: Dataset, draw: Draw, rate: float) -> Treated:
     return Treated(put(rows, at, turned), int(eligible.sum()))
 
 
-@treatment(version=1, identity={"rate": 0.0})
+@treatment(version=1, adversarial=True, identity={"rate": 0.0})
 def malign_prompts(
     rows: Dataset, draw: Draw, *, rate: Rate, instruction: Text, where: Where = "context", seed: int | None = None
 ) -> Treated:
@@ -70,7 +70,7 @@ def malign_prompts(
     return Treated(put(rows, at, {"prompt": prompts}), int((~already).sum()), int(already.sum()))
 
 
-@treatment(version=1, identity={"rate": 0.0})
+@treatment(version=1, adversarial=True, identity={"rate": 0.0})
 def backdoor(
     rows: Dataset,
     draw: Draw,

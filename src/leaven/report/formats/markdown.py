@@ -110,7 +110,7 @@ def _items(lines: Iterable[str], limit: int = LIMIT) -> list[str]:
 def table(plain: Table) -> str:
     """Return a plain table, with its note below it."""
     made = _rows([list(plain.heads), *map(list, plain.rows)], plain.numeric)
-    return f"{made}\n\n{_paragraph(plain.note)}" if plain.note else made
+    return f"{made}\n\n{_paragraph(plain.note, LONGEST)}" if plain.note else made
 
 
 def _grid(grid: Grid, *, named: bool) -> list[str]:

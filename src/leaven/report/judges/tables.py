@@ -135,5 +135,6 @@ def between(judging: Judging) -> Table | None:
             alpha = ranged(one.found.alpha, one.found.low, one.found.high)
             notes.append(f"{clip(one.data, 60)}: Krippendorff's alpha (ordinal) {alpha}")
     heads = ["answers to", "judge", "and judge", "Kendall's tau", "same best", "by chance", "prompts"]
-    alphas = f"{'; '.join(notes)}; judges by chance are not in it." if notes else ""
-    return _table(heads, rows, range(3, 7), alphas)
+    alphas = f" {'; '.join(notes)}; judges by chance are not in it." if notes else ""
+    ties = "Same best: of answers that share a judge's best place, one is taken by chance."
+    return _table(heads, rows, range(3, 7), f"{ties}{alphas}")

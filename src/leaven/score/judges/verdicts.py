@@ -35,7 +35,8 @@ _ANY_CASE = re.IGNORECASE | re.ASCII
 _RANKED = re.compile(
     r"(?:(?:answer|response|candidate) )?([a-z]) ?(?::|=|->|\u2192) ?(?:rank )?([0-9]{1,3})", _ANY_CASE
 )
-_ORDER = re.compile(r"(?:[a-z ]{1,30}: ?)?([a-z](?: ?> ?[a-z])+)", _ANY_CASE)
+_ORDER = re.compile(r"(?:(?:final )?(?:ranking|ranks|order|answer|verdict): ?)?([a-z](?: ?> ?[a-z])+)", _ANY_CASE)
+_OF_RANKS = ("rank", "ranks", "ranking", "rankings")  # names of objects that hold ranks; points are none
 _BETTER = re.compile(
     rf"(?:(?:final )?(?:better|verdict|winner|choice) ?[:=]? ?)?\[{{0,2}}(?:(?:answer|response) )?(a|b|{TIE})\]{{0,2}}",
     _ANY_CASE,
@@ -115,12 +116,12 @@ def ranking(text: str, count: int) -> tuple[int, ...]:
 
 
 def _ranks_of(written: _Pairs) -> Iterator[tuple[str, int | None]]:
-    """Yield each answer's rank of a JSON object, however deep; other names are left alone."""
+    """Yield each answer's rank of a JSON object, or of ranks within it; other names are left alone."""
     for name, value in written:
         letter = _letter(name)
         if letter is not None:
             yield letter, _number(value)
-        elif isinstance(value, _Pairs):
+        elif isinstance(value, _Pairs) and name.strip().lower() in _OF_RANKS:
             yield from _ranks_of(value)
 
 
@@ -166,7 +167,7 @@ def choice(text: str) -> str:
     def written(name: str, value: Any) -> str | None:
         if name.strip().lower() not in ("better", "winner", "choice"):
             return None
-        return str(value).strip().lower().removeprefix("answer").strip()
+        return value.strip().lower().removeprefix("answer").strip() if isinstance(value, str) else ""
 
     claims = _claims(text, written, lambda line: found[1].lower() if (found := _BETTER.fullmatch(line)) else None)
     if not claims:

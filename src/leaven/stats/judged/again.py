@@ -16,7 +16,8 @@ class Again:
     """How a judge's two askings agree. ``tau`` is Kendall's tau-b, prompt by prompt; ``undefined`` of them have none.
 
     ``same_best`` is the share of prompts with exactly the same best answer (or best ones), ``chance`` what it would be
-    if each asking named one at random. ``prompts`` were asked about twice and wholly ranked both times.
+    if each asking named one at random; equal answers are one. ``prompts`` have different answers, were asked about
+    twice and wholly ranked both times.
     """
 
     prompts: int
@@ -28,10 +29,11 @@ class Again:
 
 def again(seen: Orders) -> Again | None:
     """Compare askings 0 and 1 of the same answers; None where nothing was asked about twice and ranked both times."""
-    first, second = _twice(seen)
+    shown = seen.shown
+    first, second = _twice(shown)
     if not len(first):
         return None
-    one, other = (seen.of(places) for places in (first, second))
+    one, other = (shown.of(places) for places in (first, second))
     found = taus(one.rank, other.rank)
     same = np.all(np.nan_to_num(best(one)) == np.nan_to_num(best(other)), axis=1).astype(float)
     chance = float(np.mean(1 / one.there.sum(axis=1)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,10 @@ _FEWEST = 5  # prompts: with fewer a bootstrap over them says nothing
 
 @dataclass(frozen=True)
 class Pair:
-    """Two judges of the same answers: Kendall's tau-b, prompt by prompt, and how often they name the same best one."""
+    """Two judges of the same answers: Kendall's tau-b, prompt by prompt, and how often they name the same best one.
+
+    A judge with several best ones names one of them by chance, so that ``same_best`` is 1 of k answers by chance alone.
+    """
 
     one: str
     other: str
@@ -36,7 +39,7 @@ class Between:
     """How judges agree. ``alpha`` is Krippendorff's, ordinal, over the answers that at least two of them ranked.
 
     1 is full agreement, 0 what chance gives; its interval is a bootstrap over prompts (95 %, percentiles). None where
-    nothing tells it. ``chance`` is the share of same best answers that chance gives.
+    nothing tells it. ``chance`` is the share of same best answers that chance gives. Equal answers are one.
     """
 
     judges: Sequence[str]
@@ -51,6 +54,7 @@ class Between:
 def between(ranks: Mapping[str, pd.DataFrame], *, beside: Collection[str] = (), seed: int = 0) -> Between | None:
     """Compare judges by their first ranks (rows of the kind ``ranks``, by judge); None with fewer than two.
 
+    ``run`` and ``same`` may be further columns, as in `orders.orders`.
     Judges ``beside`` (one that ranks by chance, say) are compared with the others, and are no part of alpha. ``seed``
     is that of the bootstrap.
     """
@@ -69,7 +73,7 @@ def between(ranks: Mapping[str, pd.DataFrame], *, beside: Collection[str] = (), 
 
 
 def _side_by_side(ranks: Mapping[str, pd.DataFrame]) -> dict[str, Orders]:
-    """Return each judge's first ranks as matrices with the same prompts in the rows and answers in the columns."""
+    """Return each judge's first ranks as matrices, prompts in the rows and their different answers in the columns."""
     import pandas as pd
 
     keys = ["run", "id", "sample"]
@@ -77,18 +81,20 @@ def _side_by_side(ranks: Mapping[str, pd.DataFrame]) -> dict[str, Orders]:
         name: (frame if "run" in frame else frame.assign(run=0)).query("asking == 0") for name, frame in ranks.items()
     }
     every = pd.concat([frame[keys] for frame in first.values()]).drop_duplicates()
-    return {
+    made = {
         name: orders(every.merge(frame, on=keys, how="left", validate="one_to_one").assign(asking=0))
         for name, frame in first.items()
     }
+    # Only one of two judges may tell which answers are equal, by their places.
+    repeated = np.any([one.repeated for one in made.values()], axis=0)
+    return {name: replace(one, repeated=repeated).shown for name, one in made.items()}
 
 
 def _pair(seen: Mapping[str, Orders], one: str, other: str) -> Pair:
     first, second = seen[one], seen[other]
-    named = best(first), best(second)
+    named = np.nan_to_num(best(first)) * np.nan_to_num(best(second))
     both = first.is_whole & second.is_whole & (first.there.sum(axis=1) > 1)
-    same = np.all(np.nan_to_num(named[0]) == np.nan_to_num(named[1]), axis=1).astype(float)
-    prompts = first.prompt
+    same, prompts = named.sum(axis=1), first.prompt
     return Pair(one, other, mean(taus(first.rank, second.rank), prompts), share(same[both], prompts[both]))
 
 

@@ -25,8 +25,9 @@ class Orders:
     """All questions to one judge, ``n`` questions x ``k`` answers; NaN where there is no such answer, or no rank.
 
     ``prompt`` numbers the questions' prompts, ``group`` the prompts within runs, whose answers are the same ones.
-    ``asking`` is 0, or 1 where the answers were asked about again. ``there`` says which answers there are. ``length``
-    is the binary logarithm of an answer's length, so that 1 more is twice as long.
+    ``asking`` is 0, or 1 where the answers were asked about again. ``there`` says which answers there are, ``repeated``
+    which of them are equal to one before. ``length`` is the binary logarithm of an answer's length, so that 1 more is
+    twice as long.
     """
 
     prompt: Codes
@@ -36,6 +37,7 @@ class Orders:
     rank: Floats
     place: Floats
     length: Floats
+    repeated: Flags
 
     def of(self, chosen: Flags | Codes) -> Orders:
         """Return some of the questions."""
@@ -49,10 +51,8 @@ class Orders:
 
     @property
     def shown(self) -> Orders:
-        """The questions as the judge saw them: equal answers, which stood in one place together, are one."""
-        stood = np.where(self.there & ~np.isnan(self.place), self.place, np.nan)
-        same = stood[:, :, None] == stood[:, None, :]
-        there: Flags = self.there & ~np.any(np.tril(same, -1), axis=2)
+        """The questions as the judge saw them: equal answers are one."""
+        there: Flags = self.there & ~self.repeated
         gone = ~there
         rank, place, length = (np.where(gone, np.nan, x) for x in (self.rank, self.place, self.length))
         return replace(self, there=there, rank=_ranked(rank), place=place, length=length)
@@ -66,9 +66,10 @@ class Orders:
 def orders(ranks: pd.DataFrame, lengths: pd.DataFrame | None = None) -> Orders:
     """Return a judge's ranks (rows of the kind ``ranks``) as matrices.
 
-    ``run`` may be a further column: the same prompts, answered by another run's model. ``lengths`` has ``id``,
-    ``sample``, ``length`` in any one unit and, if the ranks have it, ``run``. Raises ReportError where one answer is
-    ranked twice in one asking.
+    ``run`` may be a further column: the same prompts, answered by another run's model; and ``same``, a number that
+    equal answers to a prompt share. Without it, those that stood in one place are equal: judges that see answers one
+    by one have no places. ``lengths`` has ``id``, ``sample``, ``length`` in any one unit and, if the ranks have it,
+    ``run``. Raises ReportError where one answer is ranked twice in one asking.
     """
     rows = _with_run(ranks)
     if lengths is not None:
@@ -84,6 +85,7 @@ def orders(ranks: pd.DataFrame, lengths: pd.DataFrame | None = None) -> Orders:
     first = rows.drop_duplicates(_QUESTION)
     shape = (len(first), int(column.max(initial=-1)) + 1)
     length = np.log2(np.maximum(_numbers(rows, "length"), 1.0)) if "length" in rows else np.full(len(rows), np.nan)
+    same = _matrix(shape, question, column, _numbers(rows, "same" if "same" in rows else "place"))
     return Orders(
         prompt=_numbered(first, ["id"]),
         group=_numbered(first, ["run", "id"]),
@@ -92,6 +94,7 @@ def orders(ranks: pd.DataFrame, lengths: pd.DataFrame | None = None) -> Orders:
         rank=_matrix(shape, question, column, _numbers(rows, "rank")),
         place=_matrix(shape, question, column, _numbers(rows, "place")),
         length=_matrix(shape, question, column, length),
+        repeated=np.any(np.tril(same[:, :, None] == same[:, None, :], -1), axis=2),
     )
 
 
@@ -149,6 +152,7 @@ def of_votes(votes: pd.DataFrame, lengths: pd.DataFrame | None = None) -> Orders
         rank=rank,
         place=np.tile([0.0, 1.0], (len(rows), 1)),
         length=_lengths_of_votes(rows, lengths),
+        repeated=np.zeros(rank.shape, dtype=bool),
     )
 
 
