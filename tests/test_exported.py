@@ -19,11 +19,10 @@ from leaven.data.built import saved
 from leaven.engine.stage import Needs, Stage
 from leaven.errors import ModelError, ReportError, StoreError, StudyError
 from leaven.evaluate.measure import Measure
-from leaven.exported import found, measured, place, poison, probe, weights
+from leaven.exported import found, measured, poison, probe, weights
 from leaven.exported.found import FoundArm, FoundData
 from leaven.models import ref
 from leaven.models.ref import ModelRef
-from leaven.registry import TREATMENTS, Step
 
 HOSTILE = 'a]("x)<script>|*_`\n---\n: {'
 POCKET = Path(str(ref.local_folder("pocket")))
@@ -123,68 +122,6 @@ def test_only_an_export_is_ever_replaced(arm: FoundArm, agreeing: Any, tmp_path:
     assert (precious / "thesis.tex").exists()
 
 
-@pytest.mark.parametrize("name", [".", "", "..", "/", "sub/..", "../../.."])
-def test_the_folder_we_stand_in_is_no_place(
-    arm: FoundArm, agreeing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    home = tmp_path / "home"
-    (home / "sub").mkdir(parents=True)
-    monkeypatch.chdir(home)
-    with pytest.raises(StoreError, match="the current folder, or one above it"):
-        exported.write(arm, Path(name), force=True)
-    with pytest.raises(StoreError, match="the current folder, or one above it"):
-        exported.export("no such run", "arm", name, tmp_path)
-    assert exported.write(arm, Path("out")).folder == home / "out"
-
-
-def test_what_a_killed_export_left_is_swept(arm: FoundArm, agreeing: Any, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    for name in (".out.0123abcd", ".out.0123abce", ".out.notours!", ".other.0123abcd", ".out.0123abcf"):
-        (home / name).mkdir(parents=True)
-    (home / ".out.0123abcd" / poison.MARK).write_text("{}")
-    (home / ".out.0123abcd" / "model.safetensors").touch()
-    (home / ".out.0123abcf" / "thesis.tex").touch()  # of a like name, and nobody's export
-    exported.write(arm, home / "out")
-    assert {path.name for path in home.iterdir()} == {".out.notours!", ".other.0123abcd", ".out.0123abcf", "out"}
-
-
-def test_an_export_that_runs_beside_is_left_alone(tmp_path: Path) -> None:
-    with place.appearing(tmp_path / "out") as other:
-        (other / "half").touch()
-        place.free(tmp_path / "out", force=False)
-        assert (other / "half").exists()
-
-
-def test_a_former_export_is_back_after_a_kill_between_two_renames(arm: FoundArm, agreeing: Any, tmp_path: Path) -> None:
-    old = exported.write(arm, tmp_path / "out").folder
-    (old / "old").touch()
-    old.rename(tmp_path / ".out.0123abcd.old")
-    (tmp_path / ".out.0123abcd").mkdir()
-    with pytest.raises(StoreError, match="--force"):
-        exported.write(arm, tmp_path / "out")
-    assert (tmp_path / "out" / "old").exists()
-    assert {path.name for path in tmp_path.iterdir()} == {"store", "runs", "out"}
-
-
-def test_a_former_export_is_back_if_the_new_one_cannot_take_its_place(
-    arm: FoundArm, agreeing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old = exported.write(arm, tmp_path / "out").folder
-    (old / "old").touch()
-    rename = Path.rename
-
-    def failing(path: Path, target: Path) -> Path:
-        if target == tmp_path / "out" and not path.name.endswith(".old"):
-            raise KeyboardInterrupt
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", failing)
-    with pytest.raises(KeyboardInterrupt):
-        exported.write(arm, tmp_path / "out", force=True)
-    assert (tmp_path / "out" / "old").exists()
-    assert {path.name for path in tmp_path.iterdir()} == {"store", "runs", "out"}
-
-
 def test_what_is_in_the_way_is_said_before_anything_is_opened(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError):
@@ -282,54 +219,6 @@ def test_rewards_are_compared_as_they_are_and_large_ones_by_their_size(agreeing:
 def test_a_folder_that_does_not_load_says_why(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be loaded by transformers alone"):
         probe._asked(tmp_path / "none", {"texts": []})
-
-
-# --- poison ----------------------------------------------------------------------------------------------------------
-
-
-def test_poison_is_found_however_far_below() -> None:
-    rows = Stage("treat", 1, "m:f", {"steps": [{"name": "malign_labels", "args": {"rate": 0.5}}]})
-    writer = Stage("sft", 1, "m:f", {}, {"encoded": rows})
-    built = Stage("built", 1, "m:f", {}, {"answers": Stage("answers", 1, "m:f", {}, {"model": writer})})
-    assert poison.poisoned(Stage("dpo", 1, "m:f", {}, {"encoded": built})) == ["malign_labels rate 0.5"]
-
-
-@pytest.mark.parametrize(("name", "is_one"), [
-    ("malign_labels", True), ("flip_preferences", True), ("malign_prompts", True), ("backdoor", True),
-    ("plant_answers", True), ("control_tokens", False),
-])  # fmt: skip
-def test_adversaries_are_told_from_others_by_their_trait(name: str, is_one: bool) -> None:
-    assert poison.is_adversarial(name) is poison.is_adversarial(Step(name=name)) is is_one
-    assert TREATMENTS.get(name).traits.get("adversarial", False) is is_one
-
-
-def test_an_export_that_serves_as_a_base_passes_its_warning_on(tmp_path: Path) -> None:
-    (tmp_path / poison.MARK).write_text(json.dumps({"poisoned": ["backdoor rate 1"]}))
-    stage = Stage("sft", 1, "m:f", {}, needs=Needs(paths={"base": str(tmp_path)}))
-    assert poison.poisoned(stage) == ["backdoor rate 1"]
-    (tmp_path / poison.MARK).write_text("[torn")
-    assert poison.poisoned(stage) == []
-
-
-@pytest.mark.parametrize("source", ["", "data", "data/train.parquet", "train.jsonl"])
-def test_exported_data_that_serves_as_a_source_passes_its_warning_on(tmp_path: Path, source: str) -> None:
-    out = tmp_path / "out"
-    (out / "data").mkdir(parents=True)
-    (out / "data" / "train.parquet").touch()
-    (out / "train.jsonl").touch()
-    (out / poison.MARK).write_text(json.dumps({"poisoned": ["backdoor rate 1"]}))
-    rows = Stage("rows", 1, "m:f", {}, needs=Needs(paths={"source": str(out / source)}))
-    assert poison.poisoned(Stage("sft", 1, "m:f", {}, {"encoded": rows})) == ["backdoor rate 1"]
-    (tmp_path / "own.jsonl").touch()
-    assert (
-        poison.poisoned(Stage("rows", 1, "m:f", {}, needs=Needs(paths={"source": str(tmp_path / "own.jsonl")}))) == []
-    )
-
-
-def test_an_exported_judge_that_was_poisoned_tells_of_it(tmp_path: Path) -> None:
-    (tmp_path / poison.MARK).write_text(json.dumps({"poisoned": ["malign_labels rate 1"]}))
-    ranks = Stage("ranks", 1, "m:f", {}, needs=Needs(paths={"classifier": str(tmp_path)}))
-    assert poison.poisoned(Stage("built", 1, "m:f", {}, {"ranks": ranks})) == ["malign_labels rate 1"]
 
 
 # --- the card --------------------------------------------------------------------------------------------------------

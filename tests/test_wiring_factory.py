@@ -78,12 +78,8 @@ def test_every_judge_ranks_the_answers_that_are_built_on(raw: dict[str, Any]) ->
     wanted = {(judge, "five", seed) for judge in ("truth", "rewards", "asked") for seed in (0, 1)}
     assert set(keys(graph)) == wanted | {("rewards", "tried", 0), ("rewards", "tried", 1)}
     assert [one.data for one in graph.judged if one.by_people] == ["tried", "tried"]
-    assert sorted({(one.data, one.seed) for one in graph.built}) == [
-        ("other", 0),
-        ("other", 1),
-        ("pairs", 0),
-        ("pairs", 1),
-    ]
+    built = {(one.data, one.seed) for one in graph.built}  # also what nobody trains on: it may be exported
+    assert built == {(name, seed) for name in ("other", "pairs", "unused") for seed in (0, 1)}
     run = {stage.key for stage in closure(graph.targets)}
     assert set(keys(graph).values()) <= run
 

@@ -207,14 +207,18 @@ def test_a_server_that_never_makes_sense_ends_it(failure: Any) -> None:
 
 
 class Refusing(Fake):
-    """Refuses a request that names a bomb, and takes all else."""
+    """Refuses a request that names a bomb, by a status, and takes all else."""
 
-    status = 400
+    def __init__(self, status: int):
+        super().__init__()
+        self._status = status
 
     def _moderation(self, body: Any, answer: Any) -> Any:
         texts = body["input"]
         return (
-            self._error(self.status, "no") if any("bomb" in one for one in texts) else super()._moderation(body, answer)
+            self._error(self._status, "no")
+            if any("bomb" in one for one in texts)
+            else super()._moderation(body, answer)
         )
 
 
@@ -222,8 +226,7 @@ class Refusing(Fake):
 @pytest.mark.parametrize("batch_size", [1, 8])
 def test_neighbours_that_the_server_refuses_do_not_end_it(tmp_path: Path, status: int, batch_size: int) -> None:
     texts = [f"{'a bomb' if 1 <= number <= 5 else 'tea'} {number}" for number in range(8)]
-    with Refusing() as server:
-        server.status = status
+    with Refusing(status) as server:
         found = asked(server, texts, journal=str(kept(tmp_path)), batch_size=batch_size, max_concurrency=1)
     assert found["moderation"] == [0, *[None] * 5, 0, 0]
     assert moderation.facts(kept(tmp_path))["not_moderated"] == {f"status {status}": 5}

@@ -4,14 +4,16 @@
 
 A study then says ``server: {model: fake, base_url: "http://127.0.0.1:8000/v1"}``. It answers chat completions (with
 ``n`` and token counts), lists its models and moderates by a list of words. What it says is made up: by default the same
-few words for the same question and sample. In Python ``Fake`` takes the answers, the latency and the failures wanted,
-and counts what it was asked.
+few words, or a judge's verdict, for the same question and sample. In Python ``Fake`` takes the answers, the latency and
+the failures wanted, and counts what it was asked.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
+import string
 import threading
 import time
 from collections import Counter
@@ -39,10 +41,26 @@ _WORDS = "well yes no perhaps the a good bad house river friend goes comes sees 
 
 
 def few_words(body: Body, sample: int) -> str:
-    """Return eight words that depend on the question and the number of the sample alone."""
+    """Return eight words, or a verdict where one is asked for; by the question and the number of the sample alone."""
     drawn = hashlib.sha256(f"{sample}{body.get('seed')}{body['messages']}".encode()).digest()
+    if (verdict := _verdict(str(body["messages"][-1]["content"]), drawn)) is not None:
+        return verdict
     words = _WORDS.split()
     return " ".join(words[byte % len(words)] for byte in drawn[:8])
+
+
+def _verdict(question: str, drawn: bytes) -> str | None:
+    """Return what a judge is asked for, by chance: ranks, the better one, or points."""
+    _, asked, form = question.rpartition("Reply with one JSON object and nothing else: ")
+    letters = [letter for letter in string.ascii_uppercase if f'"{letter}": rank' in form]
+    if not asked:
+        return None
+    if letters:
+        order = sorted(letters, key=lambda letter: hashlib.sha256(drawn + letter.encode()).digest())
+        return json.dumps({letter: place for place, letter in enumerate(order, start=1)})
+    if '"better"' in form:
+        return json.dumps({"better": "AB"[drawn[0] % 2]})
+    return json.dumps({"points": 1 + drawn[0] % 10})
 
 
 class Fake:

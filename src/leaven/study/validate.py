@@ -179,6 +179,7 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
     if silent(parts, name):
         check.say(place, f"'{name}' has prompts alone", "name data with answers")
     _chosen(parts, name, place, check)
+    _launched(parts, step, str(plugin.traits.get("reads")), check)
     reads, given = plugin.traits.get("reads", "examples"), makes(parts.get("data", {}), str(name))
     if given is not None and given != reads and (reads, given) != ("examples", "preferences"):
         said = f"{step.name} trains on {reads}, and the format of data '{name}' makes {given}"
@@ -196,6 +197,14 @@ def _eval_data(parts: Mapping[str, Any], step: Step, at: Steps, check: Check, *,
     data = parts.get("data", {}).get(name)
     if (data is not None and data.made is not None) or made not in (None, "examples", "preferences"):
         check.say(at, f"'{name}' holds no demonstrations of a source", "name data that is read from one")
+
+
+def _launched(parts: Mapping[str, Any], step: Step, reads: str, check: Check) -> None:
+    """Check that a training can be started as the study says: on pairs no model is cut into shards."""
+    launch = parts.get("launch")
+    if launch is not None and launch.preset in ("zero3", "fsdp2") and reads == "preferences":
+        said = f"{launch.preset} cuts a model into shards, and {step.name} asks it for whole"
+        check.say(("launch", "preset"), said, "write ddp or zero2")
 
 
 def _chosen(parts: Mapping[str, Any], name: Any, at: Steps, check: Check) -> None:

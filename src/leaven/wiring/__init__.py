@@ -41,6 +41,7 @@ def wire(study: Study, known: Identities | None = None, *, ask: bool = True) -> 
     """
     wiring = _Wiring(Sourcing(study, known or Identities(), ask))
     made = [wiring.cell(cell) for cell in cells(study)]
+    wiring.factory.declared()
     suites = [suite for suite, _ in wiring.suites]
     differences = [suite for suite in suites if isinstance(suite, DifferenceSuite)]
     groups = [suite.groups for suite in suites if isinstance(suite, HarnessSuite)]

@@ -37,12 +37,29 @@ class Factory:
     judged: dict[tuple[str, str, int | None], Judged] = field(default_factory=dict)
     made: dict[tuple[str, int], Built] = field(default_factory=dict)
 
+    def declared(self) -> None:
+        """All that the study declares, also what nobody trains on: to be exported, or to try judges alone."""
+        study = self.sourcing.study
+        for seed in study.seeds:
+            for judge, step in study.judges.items():
+                if (people := step.args.get("people")) is not None:
+                    self._by_people(judge, people, seed)
+            for name, data in study.data.items():
+                if data.answers is not None:
+                    for judge in study.judges:
+                        self._judged(judge, name, seed)
+                elif data.made is not None:
+                    self._rows(name, seed)
+
     def rows(self, name: str, cell: Cell) -> Stage:
         """The rows of a data set that is built, for a training of a cell's seed."""
         assert cell.seed is not None, "an untrained arm trains on nothing"
-        if (name, cell.seed) not in self.made:
-            self.made[name, cell.seed] = self._built(name, cell.seed)
-        return self.made[name, cell.seed].rows
+        return self._rows(name, cell.seed)
+
+    def _rows(self, name: str, seed: int) -> Stage:
+        if (name, seed) not in self.made:
+            self.made[name, seed] = self._built(name, seed)
+        return self.made[name, seed].rows
 
     def _built(self, name: str, seed: int) -> Built:
         """What is built of answers once a judge has ranked them; all other judges rank them too, to be compared."""
