@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from leaven.errors import ModelError
 from leaven.generate import patience, replies
@@ -217,12 +216,6 @@ def test_no_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(ModelError, match=r"pip install 'leaven\[openai\]'"):
         ask(Server(model="x", base_url="http://127.0.0.1:9/v1"), questions(1), tmp_path / "r.jsonl")
-
-
-@pytest.mark.parametrize("url", ["localhost:8000/v1", "ftp://host/v1", "http://", "nonsense"])
-def test_an_address_that_is_none_is_said_before_anything_is_sent(url: str) -> None:
-    with pytest.raises(ValidationError, match="is no address; write one such as http://"):
-        Server(model="x", base_url=url)
 
 
 def test_an_address_of_the_environment_that_is_none_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
