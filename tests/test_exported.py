@@ -382,7 +382,7 @@ def test_an_arm_or_a_built_data_set_is_found_by_its_name(run: Callable[..., Any]
 
 @pytest.mark.parametrize(("what", "seed", "changed", "error", "said"), [
     ("sfd", None, {}, StudyError, "did you mean 'sft'"),
-    ("rows", None, {}, StudyError, "does not build it"),
+    ("rows", None, {}, StudyError, "is no data that the study builds"),
     ("sft", 9, {}, StudyError, "there is 3"),
     ("base", None, {}, ModelError, "not trained"),
     ("sft", None, {"record": None}, ReportError, "leaven run"),

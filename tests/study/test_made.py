@@ -169,3 +169,22 @@ def test_one_model_at_two_addresses_is_told_apart(raw: dict[str, Any]) -> None:
 def test_a_reward_model_is_tried_on_pairs_that_it_never_saw(raw: dict[str, Any]) -> None:
     raw["judges"]["rewards"]["reward"]["people"] = "human"
     assert "'rm' was trained on 'human'" in said(raw)
+
+
+@pytest.mark.parametrize(
+    ("launch", "complaint"),
+    [
+        ({"preset": "zero3", "processes": 2}, "zero3 cuts a model into shards, and reward asks it for whole"),
+        ({"preset": "ddp", "processes": 3}, "a step of sft has 8 rows, which 3 processes cannot share"),
+    ],
+)
+def test_a_training_that_cannot_be_started_so_is_said_before(
+    raw: dict[str, Any], launch: dict[str, Any], complaint: str
+) -> None:
+    raw["launch"] = launch
+    assert complaint in said(raw)
+
+
+def test_what_belongs_to_the_study_is_named_among_the_choices(raw: dict[str, Any]) -> None:
+    raw["judges"]["truth"]["metric"]["peple"] = "human"
+    assert "there is no 'peple' here (did you mean 'people'?)" in said(raw)

@@ -43,7 +43,7 @@ class Check:
         try:
             found.declare(args)
         except ValidationError as error:
-            self.take(error, (*steps, step.name), found.schema.model_fields)
+            self.take(error, (*steps, step.name), {**found.schema.model_fields, **dict.fromkeys(without)})
         return found
 
 

@@ -199,12 +199,22 @@ def _eval_data(parts: Mapping[str, Any], step: Step, at: Steps, check: Check, *,
         check.say(at, f"'{name}' holds no demonstrations of a source", "name data that is read from one")
 
 
+_STEP = ("per_device_train_batch_size", "gradient_accumulation_steps")
+
+
 def _launched(parts: Mapping[str, Any], step: Step, reads: str, check: Check) -> None:
     """Check that a training can be started as the study says: on pairs no model is cut into shards."""
     launch = parts.get("launch")
-    if launch is not None and launch.preset in ("zero3", "fsdp2") and reads == "preferences":
+    if launch is None:
+        return
+    if launch.preset in ("zero3", "fsdp2") and reads == "preferences":
         said = f"{launch.preset} cuts a model into shards, and {step.name} asks it for whole"
         check.say(("launch", "preset"), said, "write ddp or zero2")
+    fields = TRAINERS.get(step.name).schema.model_fields
+    batch, times = (step.args.get(name, fields[name].default) for name in _STEP)
+    if isinstance(batch, int) and isinstance(times, int) and batch * times % (launch.processes or 1):
+        said = f"a step of {step.name} has {batch * times} rows, which {launch.processes} processes cannot share"
+        check.say(("launch", "processes"), said, f"make {' x '.join(_STEP)} a multiple of it")
 
 
 def _chosen(parts: Mapping[str, Any], name: Any, at: Steps, check: Check) -> None:
