@@ -84,9 +84,7 @@ def _nothing_such(graph: Graph, folder: Path, what: str) -> Problem:
     if what in graph.study.data:
         made = sorted({one.data for one in graph.built})
         remedy = f"it builds {', '.join(made)}" if made else "name an arm"
-        return Problem(
-            str(folder), f"'{what}' is no data that the study builds of ranked answers", remedy
-        )
+        return Problem(str(folder), f"'{what}' is no data that the study builds of ranked answers", remedy)
     names = [*(cell.cell.arm.name for cell in graph.cells), *(one.data for one in graph.built)]
     return Problem(str(folder), f"there is no arm or built data set '{what}'", did_you_mean(what, names))
 
