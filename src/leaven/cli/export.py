@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,8 @@ from leaven.cli.report import RunArgument
 from leaven.cli.terminal import console, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from leaven.exported import Exported
 
 
@@ -48,26 +51,41 @@ def export(
     """
     from leaven import exported
 
-    quiet()
-    made = exported.export(
-        study, what, folder, workspace, seed=seed, merge=merge, quantize=quantize.value if quantize else None,
-        force=force,
-    )  # fmt: skip
+    with quiet():
+        made = exported.export(
+            study, what, folder, workspace, seed=seed, merge=merge, quantize=quantize.value if quantize else None,
+            force=force,
+        )  # fmt: skip
     console().print(printable(f"{made.form} of {made.called}: {made.folder}"))
     tell(made)
 
 
-def quiet() -> None:
-    """Keep libraries from drawing bars and reports of what they load."""
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep libraries from drawing bars and reports of what they load, and leave them as they were."""
     import warnings
 
     import datasets
     from transformers.utils import logging
 
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|peft")
-    datasets.disable_progress_bars()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    level, bars, rows = (
+        logging.get_verbosity(),
+        logging.is_progress_bar_enabled(),
+        datasets.are_progress_bars_disabled(),
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|peft")
+        datasets.disable_progress_bars()
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(level)
+            if bars:
+                logging.enable_progress_bar()
+            if not rows:
+                datasets.enable_progress_bars()
 
 
 def tell(made: Exported) -> None:

@@ -34,11 +34,11 @@ def push(  # noqa: PLR0913 - a command's options
     """Export to a temporary folder and upload it to the hub; private unless told. The token comes from $HF_TOKEN."""
     from leaven import pushed
 
-    quiet()
-    made = pushed.push(
-        study, what, repo, workspace, seed=seed, merge=merge, quantize=quantize.value if quantize else None,
-        public=public, poisoned=poisoned,
-    )  # fmt: skip
+    with quiet():
+        made = pushed.push(
+            study, what, repo, workspace, seed=seed, merge=merge, quantize=quantize.value if quantize else None,
+            public=public, poisoned=poisoned,
+        )  # fmt: skip
     console().print(printable(f"{made.exported.form} of {made.exported.called}: {made.url}"))
     console().print("only you and those you let in can see it" if made.private else "everybody can see it")
     tell(made.exported)
