@@ -94,6 +94,33 @@ def test_more_seeds_keep_the_lock_of_the_run_before(
     )
 
 
+def test_what_was_changed_in_the_study_since_its_lock_is_said(
+    raw: dict[str, Any], tmp_path: Path, scored: None
+) -> None:
+    first = taken(graph_of(raw), tmp_path)
+    same = lock.info(first, Study(**raw, prices={"currency": "EUR", "gpu_hour": 2.0}))
+    assert same is not None and not same.reworked, "what nothing measures is no other study"
+    del raw["arms"]["poisoned"]["treat"]
+    raw["arms"]["more"] = {"train": []}
+    raw["data"]["webgpt"]["take"] = 50
+    now = lock.info(first, Study(**raw))
+    assert now is not None and list(now.reworked) == ["arms.poisoned changed", "data.webgpt changed", "arms.more added"]
+    old = lock.info(replace(first, design={}), Study(**raw))
+    assert old is not None and not old.reworked, "a lock of an earlier Leaven remembers no parts"
+
+
+def test_a_profile_is_a_study_of_its_own_size(
+    raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken(graph_of(raw), tmp_path)
+    monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
+    other = graph_of({**raw, "seeds": [4, 5], "model": {**raw["model"], "dtype": "bfloat16"}})
+    found = lock.info(taken(other, tmp_path, "small@paper"), other.study)
+    assert found is not None and found.before_results and not found.later_seeds and not found.reworked
+    same = lock.info(taken(other, tmp_path, "small+abcdef"), other.study)
+    assert same is not None and same.later_seeds == [4, 5] and same.reworked == ["model changed"]
+
+
 def test_other_settings_do_not_take_the_lock_anew_once_anything_was_scored(raw: dict[str, Any], tmp_path: Path) -> None:
     first = taken(graph_of(raw), tmp_path)
     study = Study(**raw)

@@ -1,7 +1,8 @@
 """What was declared before there were results: the hash of a study's compare block, and what changed since.
 
 The first run of a study takes the lock; ``leaven lock`` takes it earlier, so that its hash can be told to others.
-What a later block says otherwise is exploratory. A lock is replaced only while the folder never had a result.
+What a later block says otherwise is exploratory. A lock is replaced only while the folder never had a result. The
+rest of the study (data, arms, training, suites) is remembered part by part, so that the page can say what changed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from leaven.study.spec import Study
 
 FILE = "lock.json"
 _ANSWER = "measurements.parquet"
+_WHOLE = ("model", "train", "evaluate")  # parts of a study that change what a result means
+_DESIGN = (*_WHOLE, "data", "attributes", "judges", "arms")
 _NEEDED = {"to", "dose", "primary", "margin", "claims"}  # of a block, to say what was declared in it
 
 
@@ -38,6 +41,7 @@ class Lock:
     seeds: list[int] = field(default_factory=list)  # not hashed: more of them ask the same question
     had_results: bool = False  # whether any run under it had: from then on it is not replaced
     beside: list[str] = field(default_factory=list)  # runs of this study that had results under another block by then
+    design: dict[str, str] = field(default_factory=dict)  # a digest of each other part of the study; not hashed either
 
 
 def block(compare: Compare) -> dict[str, Any]:
@@ -48,6 +52,19 @@ def block(compare: Compare) -> dict[str, Any]:
 def digest(compare: dict[str, Any]) -> str:
     """Return the hash of a block."""
     return hashlib.sha256(canonical(compare).encode()).hexdigest()
+
+
+def design(study: Study) -> dict[str, str]:
+    """Return a digest of each part of a study beside its compare block: `data.shown`, `arms.clean`, `train`.
+
+    What has its default is left out, so that a later Leaven with more fields finds the same digests.
+    """
+    said = study.model_dump(mode="json", exclude_defaults=True, include=set(_DESIGN))
+    whole = {name: part for name, part in said.items() if name in _WHOLE}
+    named = {f"{name}.{key}": one for name, part in said.items() if name not in _WHOLE for key, one in part.items()}
+    return {
+        name: hashlib.sha256(canonical(part).encode()).hexdigest() for name, part in sorted((whole | named).items())
+    }
 
 
 def read(folder: Path) -> Lock | None:
@@ -72,7 +89,9 @@ def take(graph: Graph, store: Store, folder: Path, by: str = "run", *, seen: boo
     if there is None or (there.by == "run" and there.before_results and not known):
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         beside = _declared_otherwise(graph.study.name, digest(compare), folder)
-        there = Lock(digest(compare), now, not known, compare, by, list(graph.study.seeds), beside=beside)
+        there = Lock(
+            digest(compare), now, not known, compare, by, list(graph.study.seeds), False, beside, design(graph.study)
+        )
     if known and not there.had_results:
         there = replace(there, had_results=True)
     if there != read(folder):
@@ -86,12 +105,22 @@ def standing(graph: Graph, folder: Path) -> Lock | None:
     """Return the lock that holds for a study: its own; else the one that another run of it (with fewer seeds, say) took
     before its results, on the same block.
     """
-    return read(folder) or _of_another_run(graph.study.name, digest(block(graph.study.compare)), folder)
+    return read(folder) or _of_another_run(graph.study, digest(block(graph.study.compare)), folder)
 
 
-def _of_another_run(study: str, sha256: str, folder: Path) -> Lock | None:
-    locks = (read(other) for other in _runs_of(study, folder))
-    return next((lock for lock in locks if lock and lock.before_results and lock.sha256 == sha256), None)
+def _of_another_run(study: Study, sha256: str, folder: Path) -> Lock | None:
+    """Return a lock that another run took. Another profile is a study of its own size: it only asks the same."""
+    own = _profile(folder)
+    for other in sorted(_runs_of(study.name, folder), key=lambda other: _profile(other) != own):
+        lock = read(other)
+        if lock and lock.before_results and lock.sha256 == sha256:
+            return lock if _profile(other) == own else replace(lock, seeds=list(study.seeds), design=design(study))
+    return None
+
+
+def _profile(folder: Path) -> str:
+    """Return a run's study and profile, without the settings."""
+    return folder.name.partition("+")[0]
 
 
 def _declared_otherwise(study: str, sha256: str, folder: Path) -> list[str]:
@@ -122,7 +151,8 @@ def info(lock: Lock | None, study: Study) -> LockInfo | None:
         return None
     later = [seed for seed in study.seeds if seed not in lock.seeds] if lock.seeds else []
     changes = list(_changes(lock.compare, block(study.compare)))
-    return LockInfo(lock.sha256, lock.written, lock.before_results, changes, later, lock.beside)
+    reworked = list(_reworked(lock.design, design(study))) if lock.design else []
+    return LockInfo(lock.sha256, lock.written, lock.before_results, changes, later, lock.beside, reworked)
 
 
 def primary(lock: Lock | None, compare: Compare) -> list[str]:
@@ -181,6 +211,17 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
             yield from _of_claims(was or [], value)
         else:
             yield f"{name}: {_said(was)} was locked, {_said(value)} is declared"
+
+
+def _reworked(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
+    """Yield in words which parts of a study are others than when its lock was taken."""
+    for name in dict.fromkeys([*before, *now]):
+        if name not in now:
+            yield f"{name} removed"
+        elif name not in before:
+            yield f"{name} added"
+        elif before[name] != now[name]:
+            yield f"{name} changed"
 
 
 def _of_claims(before: list[Any], now: list[Any]) -> Iterator[str]:

@@ -142,6 +142,12 @@ def _lock(findings: Findings) -> list[str]:
             f"Seeds added after the declaration was locked: {listed([str(seed) for seed in lock.later_seeds])}. Whoever"
             " adds seeds because of what the first ones showed finds too much; no p-value here allows for it."
         )
+    if lock.reworked:
+        more = f" and {len(lock.reworked) - 10} more" if len(lock.reworked) > 10 else ""
+        said.append(
+            f"The study itself was changed after its declaration was locked: {', '.join(lock.reworked[:10])}{more}. If"
+            " results had been seen by then, what was declared is of the study as it was, and this one is exploratory."
+        )
     if lock.beside:
         others = listed(list(lock.beside))
         said.append(f"When this was declared, {others} had an answer to an earlier declaration of this study.")

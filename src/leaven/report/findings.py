@@ -140,7 +140,8 @@ class StageInfo:
 class LockInfo:
     """When claims, margins and primaries were hashed, and what of them changed since (that is exploratory).
 
-    ``later_seeds`` were added to the study since; ``beside`` are runs of the study that had an answer to another block.
+    ``later_seeds`` were added to the study since; ``beside`` are runs of the study that had an answer to another block;
+    ``reworked`` are parts of its data, arms, training and suites that are others now.
     """
 
     sha256: str
@@ -149,6 +150,7 @@ class LockInfo:
     changed: Sequence[str] = ()
     later_seeds: Sequence[int] = ()
     beside: Sequence[str] = ()
+    reworked: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
