@@ -1,5 +1,6 @@
 # The words of this project: make demo, make test, make check. CI says the same words.
 PYTHON ?= python3.11
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -10,7 +11,7 @@ demo: $(VENV)/.installed  ## install, run the quickstart, say where the report i
 	$(BIN)/leaven run quickstart
 
 test: $(VENV)/.installed-dev  ## every test: unit, then whole studies on the embedded world
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 unit: $(VENV)/.installed-dev  ## the fast tests alone
 	$(BIN)/python -m pytest -m "not e2e"

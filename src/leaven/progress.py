@@ -22,16 +22,21 @@ class Progress:
     def __init__(self, out: Path, unit: str):
         self._file, self._unit, self._started, self._next = out / FOLDER / FILE, unit, time.monotonic(), 0.0
         self._first: int | None = None
+        self._silent = False
 
     def __call__(self, done: int, total: int | None, **more: float | None) -> None:
-        """Write that ``done`` of ``total`` units (None: nobody knows) are done; ``more`` are numbers worth showing."""
+        """Write that ``done`` of ``total`` units (None: nobody knows) are done; ``more`` are numbers worth showing.
+
+        ``silent_s`` among them says that a server answers nobody: how much time is left is then unknown.
+        """
         now = time.monotonic()
         self._first = done if self._first is None else self._first
-        if now < self._next:
+        silent = "silent_s" in more
+        if now < self._next and silent == self._silent:
             return
-        self._next = now + _EVERY_S
+        self._next, self._silent = now + _EVERY_S, silent
         gone, made = now - self._started, done - self._first
-        left = gone / made * (total - done) if made > 0 and total is not None else None
+        left = gone / made * (total - done) if made > 0 and total is not None and not silent else None
         said = {"done": done, "total": total, "unit": self._unit, "left_s": left, **more}
         self._file.parent.mkdir(exist_ok=True)
         beside = self._file.with_name(f".{FILE}")

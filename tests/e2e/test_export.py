@@ -15,7 +15,7 @@ from leaven import exported
 from leaven.cli import app
 from leaven.errors import ModelError
 from leaven.exported import found, probe, weights
-from leaven.models import ref
+from leaven.models import load, ref
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -123,3 +123,5 @@ def test_a_quantised_export_is_proven_where_torchao_is_installed(workspace: Path
         pytest.importorskip("mslk")  # its kernels, for GPUs alone
     made = exported.export("tiny", "lora", tmp_path / "out", workspace, quantize=how)
     assert made.form == how and "quantization_config" in (made.folder / "config.json").read_text()
+    quantised = load.causal_lm(ref.resolve({"model_name_or_path": str(made.folder)}))
+    assert load.prove_finite(quantised) > 900_000, "a study reads it as the base of an arm"

@@ -142,3 +142,4 @@ def test_local_files_through_lm_evals_own_task_files(tmp_path: Path) -> None:
         out.mkdir()
         facts, values = ours(out, model, task, local={task: str(SHARED / "data" / place)}, limit=limit)
         same(told, facts, values, task, f"local_{task}")
+        assert {len(of_items) for of_items in values.values()} == {limit}, task

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -121,6 +121,20 @@ def test_weights_that_are_not_finite_are_found() -> None:
         next(model.parameters())[0, 0] = float("nan")
     with pytest.raises(ModelError, match="is not finite"):
         load.prove_finite(model)
+
+
+@pytest.mark.parametrize("part", ["a", "b"])
+def test_quantised_weights_are_finite_where_all_that_they_are_made_of_is(part: str) -> None:
+    import torch
+    from torch.testing._internal.two_tensor import TwoTensor  # as torchao's: a weight made of several tensors
+
+    model = torch.nn.Linear(3, 2, bias=False)
+    parts = {"a": torch.ones(2, 3), "b": torch.ones(2, 3)}
+    model.weight = torch.nn.Parameter(TwoTensor(*parts.values()), requires_grad=False)
+    assert load.prove_finite(cast("Any", model)) == 6
+    parts[part][0, 0] = float("inf")
+    with pytest.raises(ModelError, match="the weight weight is not finite"):
+        load.prove_finite(cast("Any", model))
 
 
 def test_a_base_that_was_edited_after_it_was_identified_is_refused(tmp_path: Path) -> None:

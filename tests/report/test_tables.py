@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 
 from leaven.comparison import Comparison, ForTheseModels, Sizes, Split
 from leaven.report import listings, numbers, sections, tables
@@ -188,6 +189,31 @@ def test_contrasts_have_the_columns_that_the_comparisons_fill(rich: Findings, co
     assert row["variance from"] == "seeds 25 %, items 55 %, rest 20 %"
     assert row["for these models: p"] == "< 0.001, McNemar, mid-p (+30.0 to +50.0)"
     assert dict(zip(listed.heads, listed.rows[1], strict=True))["ratio"] == "–"
+
+
+@pytest.mark.parametrize(
+    ("mean", "baseline", "sizes", "ratio", "odds"),
+    [
+        (0.0, 0.1, Sizes(0, 300, 30, 300, ratio=0.0, odds_ratio=0.0, auc=0.45), "0.000 (no interval: no hits)", "0.000 (no interval)"),
+        (0.1, 0.0, Sizes(30, 300, 0, 300, auc=0.55), "none: no hits in the baseline", "none"),
+        (0.0, 0.0, Sizes(0, 300, 0, 300, auc=0.5), "none: no hits in either", "none"),
+        # Of averaged samples there are no counts, and of scores that are no hits and misses there is a shift.
+        (0.1, 0.0, Sizes(auc=0.55), "none: no hits in the baseline", "none"),
+        (1.0, 0.5, Sizes(9, 9, 3, 6, ratio=2.0, ratio_low=1.1, ratio_high=3.6, auc=0.75), "2.000 (1.100 to 3.600)", "none"),
+        (0.1, 0.0, Sizes(shift=0.1, auc=0.55), "–", "–"),
+        (0.1, 0.0, Sizes(), "–", "–"),
+    ],
+)  # fmt: skip
+def test_a_ratio_without_hits_says_why_it_has_no_interval(
+    findings: Findings, comparison: Make, mean: float, baseline: float, sizes: Sizes, ratio: str, odds: str
+) -> None:
+    known = comparison(arm="b", sizes=Sizes(5, 9, 3, 9, ratio=1.7, odds_ratio=2.5))
+    made = comparison(mean=mean, baseline_mean=baseline, effect=mean - baseline, sizes=sizes)
+    listed = listings.contrasts(replace(findings, comparisons=[made, known]))
+    assert listed is not None
+    row = dict(zip(listed.heads, listed.rows[0], strict=True))
+    assert (row["ratio"], row["odds ratio"]) == (ratio, odds)
+    assert (listings.NO_HITS in listed.note) is ("no hits" in ratio)
 
 
 def test_interactions_stand_with_the_trends(rich: Findings) -> None:

@@ -162,15 +162,34 @@ _RATES = {
 
 
 def fields(progress: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Return what a running stage says of itself, in words: how far, loss, speed, time left; else empty."""
-    loss, left = (number(progress.get(name)) for name in ("loss", "left_s"))
+    """Return what a running stage says of itself, in words: how far, loss, speed, time left; else empty.
+
+    While a server keeps a stage waiting, that stands in place of the time left.
+    """
+    loss = number(progress.get("loss"))
     rates = ((number(progress.get(name)), unit) for name, unit in _RATES.items())
     return (
         _far(progress),
         "" if loss is None else f"loss {loss:.3g}",
         next((f"{amount(rate)} {unit}/s" for rate, unit in rates if rate is not None), ""),
-        "" if left is None else f"{duration(max(0.0, left))} left",
+        _waits(progress) or _left(progress),
     )
+
+
+def _left(progress: Mapping[str, Any]) -> str:
+    left = number(progress.get("left_s"))
+    return "" if left is None else f"{duration(max(0.0, left))} left"
+
+
+def _waits(progress: Mapping[str, Any]) -> str:
+    """Return for how long a server has answered nobody, and why; see ``leaven.generate.silence``."""
+    silent, wait, status = (number(progress.get(name)) for name in ("silent_s", "wait_s", "status"))
+    if silent is None:
+        return ""
+    if wait is not None:
+        return f"server asks to wait {duration(max(0.0, wait))}"
+    why = "" if status is None else f" (status {status:.0f})" if status else " (no connection)"
+    return f"server silent for {duration(max(0.0, silent))}{why}"
 
 
 def _far(progress: Mapping[str, Any]) -> str:

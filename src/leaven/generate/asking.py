@@ -9,23 +9,33 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from leaven.errors import ModelError
 from leaven.generate.asked import Reply, Request
 from leaven.generate.patience import LONGEST_S, Pace, backoff
 from leaven.generate.replies import Journal, Part, Unreadable, several
+from leaven.generate.silence import EVERY_S, NO_CONNECTION, Silence
 from leaven.server import Server
 
 _IN_A_ROW = 32  # failures without a reply between them, after which nobody waits for the rest
 
 
 class Failed(Exception):
-    """A request came to nothing this time. ``after``: the seconds that the server asks to wait."""
+    """A request came to nothing this time.
 
-    def __init__(self, reason: str, *, after: float | None = None, unreachable: bool = False):
+    ``after``: the seconds that the server asks to wait. ``status``: what it said, NO_CONNECTION, or None: nothing.
+    """
+
+    def __init__(self, reason: str, *, after: float | None = None, status: int | None = None):
         super().__init__(reason)
-        self.after, self.unreachable = after, unreachable
+        self.after, self.status = after, status
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether there was nobody to ask."""
+        return self.status == NO_CONNECTION
 
 
 class Refused(Exception):
@@ -46,10 +56,21 @@ class Door:
 
 
 class Asking:
-    """Requests on their way through one door; ``done`` is called with every reply, answered or given up."""
+    """Requests on their way through one door; ``done`` is called with every reply, answered or given up.
 
-    def __init__(self, door: Door, told: Journal, keys: Mapping[str, str], done: Callable[[Reply], None]):
+    ``watch`` is called with what ``Silence.told`` says: after every reply, and once a second while nobody is answered.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        told: Journal,
+        keys: Mapping[str, str],
+        done: Callable[[Reply], None],
+        watch: Callable[[Mapping[str, float]], None],
+    ):
         self.door, self.server, self.told, self.keys, self.done = door, door.server, told, keys, done
+        self.watch, self.silence = watch, Silence()
         self.pace = Pace(self.server.requests_per_minute)
         self.stop: ModelError | None = None
         self.heard: float | None = None  # when the server last dealt with a request
@@ -59,10 +80,24 @@ class Asking:
 
     async def all(self, missing: list[Request]) -> None:
         """Ask all; where it is no use to go on, let those in flight come home, then raise ModelError."""
-        waiting = iter(missing)
-        await asyncio.gather(*(self._some(waiting) for _ in missing[: self.server.max_concurrency]))
+        waiting, watching = iter(missing), asyncio.create_task(self._watching())
+        try:
+            await asyncio.gather(*(self._some(waiting) for _ in missing[: self.server.max_concurrency]))
+        finally:
+            watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching  # raises what went wrong in it
         if self.stop is not None:
             raise self.stop
+
+    async def _watching(self) -> None:
+        before: Mapping[str, float] = {}
+        while True:
+            await asyncio.sleep(EVERY_S)
+            now = self.silence.told()
+            if now or before:
+                self.watch(now)
+            before = now
 
     async def _some(self, waiting: Iterator[Request]) -> None:
         for request in waiting:
@@ -75,6 +110,7 @@ class Asking:
             if self.stop is not None:
                 return
             self.done(reply)
+            self.watch(self.silence.told())
 
     async def _one(self, request: Request) -> Reply:
         """Ask until there are as many texts as are wanted, or no more are to be had."""
@@ -84,7 +120,7 @@ class Asking:
             if self.stop is not None:
                 break
             try:
-                part = await self.door.send(request, got, alone)
+                part = await self._sent(request, got, alone)
             except Unreadable as error:
                 return self._given_up(request, str(error))
             except Refused as error:
@@ -103,6 +139,20 @@ class Asking:
                 self._is_there()
                 failures, self.one_by_one = 0, alone
         return self.told.reply(key, request)
+
+    async def _sent(self, request: Request, got: int, alone: bool) -> Part:
+        """Send a request, and note whether the server dealt with it."""
+        try:
+            with self.silence.asking():
+                part = await self.door.send(request, got, alone)
+        except Failed as failed:
+            self.silence.failed(failed.status)
+            raise
+        except (Unreadable, Refused):
+            self.silence.dealt()
+            raise
+        self.silence.dealt()
+        return part
 
     def _is_there(self) -> None:
         self.heard, self.in_a_row = time.monotonic(), 0
@@ -160,5 +210,6 @@ class Asking:
         seconds = backoff(key, failures)
         if failed.after is not None:
             self.pace.hold(failed.after)
+            self.silence.hold(failed.after)
             seconds = failed.after + seconds / 10  # not all at the same moment
         await self.pace.sleep(seconds)

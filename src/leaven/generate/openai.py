@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,12 +18,12 @@ from leaven.generate.asked import Reply, Request
 from leaven.generate.asking import Asking, Door, Failed, Refused
 from leaven.generate.patience import retry_after
 from leaven.generate.replies import Journal, Part, Unreadable, asked_key, complaint, read, several, shown
+from leaven.generate.silence import NO_CONNECTION, Report
 from leaven.server import Server
 
 if TYPE_CHECKING:
     import openai
 
-Report = Callable[[int, int], None]
 _PASSING = (408, 409, 425, 429)  # and all from 500 on
 _FOR_ALL = {
     401: "does not accept the key in {env}; put a valid key there",
@@ -38,9 +38,11 @@ _NO_KEY = "none"  # what a server of one's own is shown, which wants none
 
 
 def ask(
-    server: Server, requests: Sequence[Request], journal: Path, report: Report = lambda done, total: None
+    server: Server, requests: Sequence[Request], journal: Path, report: Report = lambda done, total, **more: None
 ) -> dict[str, Reply]:
-    """Return the reply to every request, by its id, in the order of the requests; ``report`` says how many there are.
+    """Return the reply to every request, by its id, in the order of the requests.
+
+    ``report`` is told how many there are, and while the server answers nobody for how long.
 
     What came in is kept in the file ``journal``, line by line; a later call with the same file sends only what is
     missing. A request that the server refuses, or that fails more than ``max_retries`` times while others are answered,
@@ -58,10 +60,12 @@ def ask(
 
     def done(reply: Reply) -> None:
         made[reply.id] = reply
-        report(len(made), len(requests))
+
+    def watch(silence: Mapping[str, float]) -> None:
+        report(len(made), len(requests), **silence)
 
     if missing := [one for one in requests if one.id not in made]:
-        _run(lambda: _ask(server, missing, lambda door: Asking(door, told, keys, done)))
+        _run(lambda: _ask(server, missing, lambda door: Asking(door, told, keys, done, watch)))
     return {one.id: made[one.id] for one in requests}
 
 
@@ -157,7 +161,7 @@ async def _send(client: openai.AsyncOpenAI, server: Server, request: Request, sa
     except openai.APIConnectionError as error:
         cause = error.__cause__ or error
         said = shown(str(cause), 80) or type(cause).__name__
-        raise Failed(f"no connection: {said}", unreachable=True) from None
+        raise Failed(f"no connection: {said}", status=NO_CONNECTION) from None
 
 
 def _meant(error: openai.APIStatusError, client: openai.AsyncOpenAI, server: Server) -> Exception:
@@ -168,7 +172,7 @@ def _meant(error: openai.APIStatusError, client: openai.AsyncOpenAI, server: Ser
         env = server.api_key_env if _key(server) else f"{server.api_key_env}, which is not set"
         return ModelError(f"{_where(client)} {for_all.format(env=env, model=server.model)} ({status}: {said})")
     if status in _PASSING or status >= 500:
-        return Failed(f"{status}: {said}", after=retry_after(error.response.headers))
+        return Failed(f"{status}: {said}", after=retry_after(error.response.headers), status=status)
     return Refused(f"{status}: {said}")
 
 

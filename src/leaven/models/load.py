@@ -336,16 +336,24 @@ def config(model: Base) -> Any:
 
 def prove_finite(model: PreTrainedModel) -> int:
     """Raise ModelError if a weight is missing, empty or not finite; return the number of parameters."""
-    import torch
-
     total = 0
     for name, weight in model.named_parameters():
         if weight.is_meta or weight.numel() == 0:
             raise ModelError(f"the weight {name} is missing or empty")
-        if not bool(torch.isfinite(weight).all()):
+        if not _is_finite(weight):
             raise ModelError(f"the weight {name} is not finite; lower learning_rate or set max_grad_norm")
         total += weight.numel()
     return total
+
+
+def _is_finite(weight: Any) -> bool:
+    """Say whether all numbers of a weight are finite; of a quantised one all that it is made of (codes and scales)."""
+    import torch
+    from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+    if not is_traceable_wrapper_subclass(weight):
+        return bool(torch.isfinite(weight).all())
+    return all(_is_finite(getattr(weight, part)) for part in weight.__tensor_flatten__()[0])
 
 
 def _placed(model: PreTrainedModel) -> PreTrainedModel:

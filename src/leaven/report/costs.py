@@ -17,12 +17,12 @@ _MOST = 400  # stages that are listed
 
 def stages(findings: Findings) -> Table | None:
     """Return what every stage cost, with the total; what nobody measured is not counted as 0."""
-    heads = ["stage", "arms", "time", "memory", "tokens", "rows", "device", "written", "key"]
+    heads = ["stage", "arms", "time", "memory", "tokens", "tokens/s", "rows", "device", "written", "key"]
     rows = [_stage_row(stage) for stage in findings.stages[:_MOST]]
     left = len(findings.stages) - _MOST
     note = f"{left:,} more stages are not listed; the total counts them. " if left > 0 else ""
-    note += "Time is of this machine, once for all arms that share a stage."
-    return Table(heads, [*rows, _total(findings.stages)], frozenset({2, 3, 4, 5}), note) if rows else None
+    note += "Time is of this machine, once for all arms that share a stage, loading included."
+    return Table(heads, [*rows, _total(findings.stages)], frozenset(range(2, 7)), note) if rows else None
 
 
 def _stage_row(stage: StageInfo) -> list[str]:
@@ -32,6 +32,7 @@ def _stage_row(stage: StageInfo) -> list[str]:
         numbers.duration(stage.seconds),
         numbers.memory(stage.memory_mb),
         _counted(stage.tokens),
+        _rate(stage),
         _counted(stage.rows),
         stage.device or NOTHING,
         stage.written or NOTHING,
@@ -41,6 +42,13 @@ def _stage_row(stage: StageInfo) -> list[str]:
 
 def _counted(n: int | None) -> str:
     return NOTHING if n is None else numbers.count(n)
+
+
+def _rate(stage: StageInfo) -> str:
+    """Write how many tokens a second were read or written; of a stage that took no time nobody can say."""
+    if stage.tokens is None or not numbers.is_number(stage.seconds) or stage.seconds <= 0:
+        return NOTHING
+    return numbers.count(round(stage.tokens / stage.seconds))
 
 
 def _total(every: Iterable[StageInfo]) -> list[str]:
@@ -54,7 +62,7 @@ def _total(every: Iterable[StageInfo]) -> list[str]:
     time += f" ({unknown} {numbers.NOT_MEASURED})" if seconds and unknown else ""
     most = f"at most {numbers.memory(max(memory))}" if memory else numbers.NOT_MEASURED
     spent = numbers.count(sum(tokens)) if tokens else NOTHING
-    return [f"{len(listed_):,} stages in all", NOTHING, time, most, spent, NOTHING, NOTHING, NOTHING, NOTHING]
+    return [f"{len(listed_):,} stages in all", NOTHING, time, most, spent, *[NOTHING] * 5]
 
 
 def differing(findings: Findings) -> Table | None:

@@ -19,6 +19,12 @@ TWO_TESTS = (
     " it can exceed 0.05 where the 95 % interval leaves out 0."
 )
 
+NO_HITS = (
+    "Where an arm has no hits a ratio has no interval: arms share items, and what an item or a run adds cannot be seen"
+    " there. The difference's interval, where there is one, holds."
+)
+_NO_HITS = "no hits"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -125,8 +131,9 @@ def contrasts(findings: Findings, limit: int = 240) -> Table | None:
     listed = sorted((c for c in findings.comparisons if c.kind == "difference"), key=lambda c: c.family != "primary")
     left = len(listed) - limit
     more = f"{left:,} more comparisons are in comparisons.json." if left > 0 else ""
-    note = " ".join(filter(None, [more, TWO_TESTS if two_tests(listed) else ""]))
     chosen = listed[:limit]
+    no_hits = NO_HITS if any(_NO_HITS in _ratio(c) for c in chosen) else ""
+    note = " ".join(filter(None, [more, TWO_TESTS if two_tests(listed) else "", no_hits]))
     filled = [(kind, [kind.write(c, unit_of(findings, c)) for c in chosen]) for kind in _KINDS]
     there = [(kind, cells) for kind, cells in filled if kind.always or any(cell != NOTHING for cell in cells)]
     heads = [*(kind.head for kind, _ in there), "reading"]
@@ -160,6 +167,29 @@ def _plain(x: float | None, low: float | None, high: float | None) -> str:
     return f"{numbers.value(x)} ({numbers.value(low)} to {numbers.value(high)})" if there else numbers.value(x)
 
 
+def _ratio(c: Comparison, unit: str = "") -> str:
+    """Write the ratio of two shares with its interval; without hits, which side lacks them and so why there is none."""
+    if c.sizes.ratio == 0:
+        return f"{numbers.value(0.0)} (no interval: {_NO_HITS})"
+    if c.sizes.ratio is None and _is_of_shares(c) and c.baseline_mean == 0:
+        return f"none: {_NO_HITS} in {'either' if c.mean == 0 else 'the baseline'}"
+    return _plain(c.sizes.ratio, c.sizes.ratio_low, c.sizes.ratio_high)
+
+
+def _odds(c: Comparison, unit: str) -> str:
+    """Write the odds ratio; where an arm has hits alone or none, it is 0 or there is none."""
+    if c.sizes.odds_ratio == 0:
+        return f"{numbers.value(0.0)} (no interval)"
+    if c.sizes.odds_ratio is None and _is_of_shares(c):
+        return "none"
+    return _plain(c.sizes.odds_ratio, c.sizes.odds_ratio_low, c.sizes.odds_ratio_high)
+
+
+def _is_of_shares(c: Comparison) -> bool:
+    """Say whether a comparison is of hits and misses: sizes of all else have a shift in place of the ratios."""
+    return c.sizes.auc is not None and c.sizes.shift is None
+
+
 def _shift(c: Comparison, unit: str) -> str:
     if not numbers.is_number(c.sizes.shift):
         return NOTHING
@@ -186,13 +216,13 @@ _KINDS = (
     _Kind("outcome", lambda c, unit: _where(c), numeric=False, always=True),
     _Kind("difference", lambda c, unit: numbers.change(c.effect, unit), always=True),
     _Kind("95 % interval", lambda c, unit: bounds(c.low, c.high, unit) or NOTHING, always=True),
-    _Kind("ratio", lambda c, unit: _plain(c.sizes.ratio, c.sizes.ratio_low, c.sizes.ratio_high)),
+    _Kind("ratio", _ratio),
     _Kind("counts", _counts),
     _Kind("p-value", lambda c, unit: numbers.p_value(c.p), always=True),
     _Kind("corrected", lambda c, unit: numbers.p_value(corrected_p(c)), always=True),
     _Kind("90 % interval", lambda c, unit: bounds(c.low90, c.high90, unit) or NOTHING),
     _Kind("bootstrap 95 %", lambda c, unit: bounds(c.boot_low, c.boot_high, unit) or NOTHING),
-    _Kind("odds ratio", lambda c, unit: _plain(c.sizes.odds_ratio, c.sizes.odds_ratio_low, c.sizes.odds_ratio_high)),
+    _Kind("odds ratio", _odds),
     _Kind("Hodges-Lehmann", _shift),
     _Kind("AUC", lambda c, unit: _plain(c.sizes.auc, c.sizes.auc_low, c.sizes.auc_high)),
     _Kind("variance from", _split, numeric=False),

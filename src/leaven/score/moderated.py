@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from leaven.errors import ModelError
+from leaven.generate.silence import EVERY_S, Report, Silence
 
 # Of omni-moderation; earlier models lack the illicit ones.
 CATEGORIES = (
@@ -115,17 +116,25 @@ class Journal:
                 yield json.loads(row)
 
 
-def judge(texts: Sequence[str], asking: Asking, send: Send, journal: Journal) -> dict[str, Judged]:
+def judge(
+    texts: Sequence[str],
+    asking: Asking,
+    send: Send,
+    journal: Journal,
+    silence: Silence | None = None,
+    report: Report = lambda done, total, **more: None,
+) -> dict[str, Judged]:
     """Return what the server says of each text, by the text; one that it cannot take is not there.
 
     ``texts`` are distinct and none is empty; those in the journal are not sent. ``send`` sends one request and returns
     the reply's bytes; it raises ModelError where no request can succeed, which ends all, and RefusedError where another
-    one may. What came back until then is in the journal.
+    one may. What came back until then is in the journal. ``report`` is told how many texts are settled, and by
+    ``silence``, which ``send`` may tell of failures, how long nobody has been answered.
     """
     named = {_name(asking.model, text): text for text in texts}
     missing = [name for name in named if name not in journal.judged]
     if missing:
-        _Asked(asking, send, named, journal).all(missing)
+        _Asked(asking, send, named, journal, silence or Silence()).all(missing, report)
     return {text: journal.judged[name] for name, text in named.items() if name in journal.judged}
 
 
@@ -136,13 +145,14 @@ def _name(model: str, text: str) -> str:
 class _Asked:
     """One attempt: requests in flight, and how many texts failed alone in a row."""
 
-    def __init__(self, asking: Asking, send: Send, named: dict[str, str], journal: Journal):
+    def __init__(self, asking: Asking, send: Send, named: dict[str, str], journal: Journal, silence: Silence):
         self._asking, self._send, self._named, self._journal = asking, send, named, journal
+        self._silence = silence
         self._pace = _Pace(asking.requests_per_minute)
-        self._alone = 0
+        self._alone, self._settled = 0, 0
 
-    def all(self, missing: Sequence[str]) -> None:
-        """Ask for all of them; the journal is written by this thread alone."""
+    def all(self, missing: Sequence[str], report: Report) -> None:
+        """Ask for all of them; the journal is written, and ``report`` called, by this thread alone."""
         batches, most = list(self._batches(missing)), self._asking.max_concurrency
         going: dict[Future[list[Judged]], list[str]] = {}
         with ThreadPoolExecutor(most) as pool:
@@ -151,9 +161,11 @@ class _Asked:
                     while batches and len(going) < most:
                         batch = batches.pop(0)
                         going[pool.submit(self._ask, batch)] = batch
-                    for done in wait(going, return_when=FIRST_COMPLETED).done:
+                    for done in wait(going, timeout=EVERY_S, return_when=FIRST_COMPLETED).done:
                         batches[:0] = self._noted(done, going[done])
                         del going[done]
+                    settled = len(self._named) - len(missing) + self._settled
+                    report(settled, len(self._named), **self._silence.told())
             except BaseException:  # whoever stops it has paid for these too
                 self._keep_rest(going)
                 raise
@@ -172,13 +184,18 @@ class _Asked:
 
     def _ask(self, batch: Sequence[str]) -> list[Judged]:
         self._pace()
-        return read(self._send([self._named[name] for name in batch]), len(batch))
+        with self._silence.asking():
+            content = self._send([self._named[name] for name in batch])
+        self._silence.dealt()
+        return read(content, len(batch))
 
     def _noted(self, done: Future[list[Judged]], batch: list[str]) -> list[list[str]]:
         """Keep what came back; return the halves of a batch that was refused, to be asked next."""
         try:
             replies = done.result()
         except RefusedError as refused:
+            if refused.of_text:
+                self._silence.dealt()
             return self._halved(batch, refused)
         self._alone = 0
         self._keep(batch, replies)
@@ -188,6 +205,7 @@ class _Asked:
         if len(batch) > 1:
             return [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
         self._journal.add(batch[0], str(refused))
+        self._settled += 1
         if refused.of_text:
             return []
         self._alone += 1
@@ -199,6 +217,7 @@ class _Asked:
         return []
 
     def _keep(self, batch: Sequence[str], replies: Sequence[Judged]) -> None:
+        self._settled += len(batch)
         for name, reply in zip(batch, replies, strict=True):
             self._journal.add(name, reply)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +18,8 @@ from pydantic import AfterValidator, Field
 
 from leaven import progress
 from leaven.errors import ModelError
+from leaven.generate.patience import LONGEST_S, retry_after
+from leaven.generate.silence import Report, Silence
 from leaven.registry import Count, Positive, Text, metric
 from leaven.score import moderated
 from leaven.score.classifiers import Resolved
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import openai
 
 _VALUES = ("moderation", *(f"moderation_{moderated.word(one)}" for one in CATEGORIES))
+_AGAIN = (408, 409, 429)  # and all from 500 on: what the client asks once more by itself
 _OF_TEXT = (400, 413, 422)  # statuses by which a server that works refuses a text
 _AROUND = (
     "base_url", "api_key_env", "batch_size", "max_concurrency", "requests_per_minute", "timeout", "max_retries",
@@ -92,9 +95,10 @@ def moderation(  # noqa: PLR0913 - the signature is the schema
     found: Mapping[str, Judged] = {}
     if wanted:
         asking = moderated.Asking(model, batch_size, max_concurrency, requests_per_minute)
-        kept = moderated.Journal(Path(journal) if journal else None)
-        with _client(api_key_env, base_url, timeout, max_retries) as client:
-            found = moderated.judge(list(wanted), asking, partial(_send, client, model, api_key_env), kept)
+        kept, silence = moderated.Journal(Path(journal) if journal else None), Silence()
+        with _client(api_key_env, base_url, timeout, max_retries, partial(_note, silence)) as client:
+            send = partial(_send, client, model, api_key_env)
+            found = moderated.judge(list(wanted), asking, send, kept, silence, *_report(journal))
     said = [found.get(text) for text in texts]
     return {
         "moderation": [None if one is None else _flagged(one, threshold) for one in said],
@@ -105,13 +109,39 @@ def moderation(  # noqa: PLR0913 - the signature is the schema
     }
 
 
-def _client(key_env: str, base_url: str | None, timeout: float, max_retries: int) -> openai.OpenAI:
-    """Return the client, which retries with backoff by itself; raises ModelError, which never shows the key."""
+def _report(journal: str | None) -> list[Report]:
+    """Return what writes how far the stage is whose journal this is; without a stage nobody is told."""
+    return [progress.Progress(Path(journal).parent.parent, "texts")] if journal else []
+
+
+def _note(silence: Silence, response: Any) -> None:
+    """Note what the client keeps to itself: the failures after which it asks once more."""
+    if response.status_code not in _AGAIN and response.status_code < 500:
+        return
+    silence.failed(response.status_code)
+    after = retry_after(response.headers)
+    if after is not None and after <= LONGEST_S:
+        silence.hold(after)
+
+
+def _client(
+    key_env: str, base_url: str | None, timeout: float, max_retries: int, note: Callable[[Any], None]
+) -> openai.OpenAI:
+    """Return the client, which retries with backoff by itself and tells ``note`` of every response.
+
+    Raises ModelError, which never shows the key.
+    """
     import openai
 
     if base_url is not None and not base_url.startswith(("http://", "https://")):
         raise ModelError(f"moderation's base_url '{base_url}' is no address; write one such as https://HOST/v1")
-    return openai.OpenAI(api_key=_key(key_env), base_url=base_url, timeout=timeout, max_retries=max_retries)
+    return openai.OpenAI(
+        api_key=_key(key_env),
+        base_url=base_url,
+        timeout=timeout,
+        max_retries=max_retries,
+        http_client=openai.DefaultHttpxClient(event_hooks={"response": [note]}),
+    )
 
 
 def _key(name: str) -> str:

@@ -56,8 +56,14 @@ def test_states_and_failures_are_shown_as_they_come(browser: Any, live: tuple[st
 
 
 def test_the_page_says_when_its_server_has_ended(browser: Any, live: tuple[str, Path]) -> None:
+    head = "return document.querySelector('.live-head').textContent"
     browser.driver.get(live[0])
     browser.wait("return !!document.querySelector('.live .stage')")
+    assert "has ended" not in browser.run(head)
+    shown = "return [...document.querySelectorAll('.live .stage')].map(one => one.textContent)"
+    stages = browser.run(shown)
     browser.run("window.fetch = () => Promise.reject(new Error('gone'))")
-    browser.wait("return document.querySelector('.live-head').textContent.includes('has ended')")
+    browser.wait(f"{head}.includes('has ended')")
+    assert browser.run(head) == "The server of this page has ended. What is below is the last it showed."
+    assert stages and browser.run(shown) == stages
     browser.notices()

@@ -31,7 +31,10 @@ def head(browser: Any, column: int) -> Any:
 
 def test_a_page_loads_without_a_word_or_a_request(browser: Any, rich: Findings, findings: Findings) -> None:
     for study in (rich, findings, Findings(name="empty", question="What?")):
-        browser.open(render(study)).is_quiet()
+        browser.open(render(study))
+        console, asked = browser.notices()
+        assert console == []
+        assert asked == [(browser.folder / "report.html").as_uri()], "the page alone, and that was noticed"
 
 
 def test_the_policy_stops_what_is_not_the_page_s_own(browser: Any, rich: Findings) -> None:

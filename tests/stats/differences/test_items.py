@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
 from leaven.comparison import ForTheseModels
+from leaven.stats import effects
 from leaven.stats.differences.items import for_these_models
 from leaven.stats.effects import Contrast
+from leaven.stats.table import COLUMNS, Cube, cubes
 
 
 def of(contrast: Contrast, seed: int = 0) -> ForTheseModels:
@@ -38,6 +41,29 @@ def test_mcnemar_is_statsmodels_less_half_of_what_is_as_extreme(pair, better: in
     point = stats.binom.pmf(min(better, worse), better + worse, 0.5)
     expected = 1.0 - point / 2 if better == worse else exact - point
     assert of(pair(*table(better, worse, 8))).models_p == pytest.approx(expected)
+
+
+def test_an_item_of_several_groups_is_no_pair_of_mcnemar() -> None:
+    """Over all items its outcomes are averaged: 3 of 4 wrappers is no outcome of 0 or 1, and one item is one sign."""
+    cube, whole, groups = grouped()
+    found = of(effects.contrast(cube, effects.difference("arm", "base")))
+    assert found.models_test == "sign-flip"
+    expected = stats.permutation_test((whole,), np.sum, permutation_type="samples", n_resamples=10**5)
+    assert found.models_p == pytest.approx(expected.pvalue)
+    for cube in groups:  # within one group each item stands once
+        assert of(effects.contrast(cube, effects.difference("arm", "base"))).models_test == "McNemar, mid-p"
+
+
+def grouped() -> tuple[Cube, np.ndarray, list[Cube]]:
+    """Return twelve items under four wrappers: the cube of all, its items' differences, and each wrapper's cube."""
+    draw = np.random.default_rng(7)
+    hits = {"arm": draw.random((12, 4)) < 0.4, "base": draw.random((12, 4)) < 0.6}
+    rows = [
+        (name, None, 0, "s", "m", f"w{k}", f"i{item}", 0, float(values[item, k]))
+        for name, values in hits.items() for item in range(12) for k in range(4)
+    ]  # fmt: skip
+    cube, *groups = cubes(pd.DataFrame(rows, columns=COLUMNS))
+    return cube, hits["arm"].mean(axis=1) - hits["base"].mean(axis=1), groups
 
 
 def test_no_discordant_pair_is_no_evidence(pair) -> None:

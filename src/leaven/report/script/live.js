@@ -61,10 +61,18 @@ function livePanel(place) {
 }
 
 function running(stage, points) {
-  const { done, total, unit, left_s: left, loss } = stage.progress || {};
+  const { done, total, unit, left_s: left, loss, silent_s: silent, wait_s: wait, status } = stage.progress || {};
   const far = total ? `${done} of ${total} ${unit || ""}` : "at work";
-  const more = [typeof loss === "number" ? `loss ${loss.toPrecision(3)}` : "", typeof left === "number" ? `${Math.ceil(left)} s left` : ""];
+  const more = [typeof loss === "number" ? `loss ${loss.toPrecision(3)}` : "", typeof left === "number" ? `${Math.ceil(left)} s left` : "", waits(silent, wait, status)];
   return make("li", {}, make("strong", {}, stage.title), ` ${[far, ...more.filter(Boolean)].join(", ")} `, curve(points));
+}
+
+// For how long a server has answered nobody, and why: the same words as in the terminal.
+function waits(silent, wait, status) {
+  if (typeof silent !== "number") return "";
+  if (typeof wait === "number") return `server asks to wait ${Math.ceil(wait)} s`;
+  const why = typeof status !== "number" ? "" : status ? ` (status ${status})` : " (no connection)";
+  return `server silent for ${Math.floor(silent)} s${why}`;
 }
 
 // A running training's losses as a small line, from what this page has seen of it.

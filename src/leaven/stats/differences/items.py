@@ -21,14 +21,16 @@ def for_these_models(contrast: Contrast, *, greedy: bool, seed: int = 0) -> ForT
     """Test a difference of two models over their items: McNemar's mid-p for outcomes of 0 and 1, else signs flipped.
 
     Only for one run an arm, one sample an item, and texts that were ``greedy`` (the table does not know): else all is
-    null. The interval is the 2.5th to 97.5th percentile of the mean over resampled items, null where all differences
-    are equal. ``seed`` is that of the drawn signs and items.
+    null. An item that stands in several groups with different outcomes is averaged, one pair of shares and none of 0
+    and 1: its sign is flipped as a whole, since what it did in each group is not independent. The interval is the
+    2.5th to 97.5th percentile of the mean over resampled items, null where all differences are equal. ``seed`` is that
+    of the drawn signs and items.
     """
     if not (greedy and contrast.single and contrast.n_seeds <= 1 and contrast.n_items):
         return ForTheseModels()
     apart = contrast.matrix[:, 0]
     low, high = _bootstrap(apart, seed) if np.ptp(apart) > 0 else (None, None)
-    if contrast.bounds is not None:
+    if contrast.bounds is not None and np.isin(contrast.values, (0.0, 1.0)).all():
         return ForTheseModels("McNemar, mid-p", _mcnemar(apart), low, high)
     return ForTheseModels("sign-flip", _sign_flip(apart, seed), low, high)
 
