@@ -63,6 +63,7 @@ def export(
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep libraries from drawing bars and reports of what they load, and leave them as they were."""
+    import logging as logs
     import warnings
 
     import datasets
@@ -78,9 +79,12 @@ def quiet() -> Iterator[None]:
         datasets.disable_progress_bars()
         logging.disable_progress_bar()
         logging.set_verbosity_error()
+        before = logs.root.manager.disable
+        logs.disable(logs.WARNING)  # DeepSpeed tells at every import that it found no GPU
         try:
             yield
         finally:
+            logs.disable(before)
             logging.set_verbosity(level)
             if bars:
                 logging.enable_progress_bar()

@@ -8,9 +8,12 @@ from typing import Any
 from leaven import rows as tables
 from leaven.engine.store import Store
 from leaven.graph import Graph, WiredSuite
+from leaven.registry import Step
 from leaven.report.findings import AskedSample, BalanceInfo, FunnelInfo, LabelInfo, ObeyedInfo
 from leaven.score.control import BY_LABELLER
+from leaven.study.conditioned import knows
 from leaven.study.corpus import Attribute
+from leaven.study.measured import suite_name
 
 _SHOWN = 3  # texts under each combination that a reader is shown
 _LABELLER = f"_{BY_LABELLER}"  # what follows an attribute's name where the scorer that labelled is no judge
@@ -60,6 +63,19 @@ def balances(graph: Graph, store: Store) -> Iterator[BalanceInfo]:
                     cell.cell.arm.name, cell.cell.seed, step["rows"], counts, step.get("untagged", 0),
                     facts["drops"], phi,
                 )  # fmt: skip
+
+
+def bare(graph: Graph) -> list[str]:
+    """Return the suites that ask arms without tokens which were trained with some, where no other asks with them."""
+    steps = [one for one in graph.study.evaluate if one.name != "control"]
+    told = {_asks(one) for one in steps if "control" in one.args}  # perhaps by another suite
+    without = {suite_name(one) for one in steps if "control" not in one.args and _asks(one) not in told}
+    trained = [one for one in graph.cells if knows(one.cell.arm) and not one.cell.arm.wraps]
+    return list(dict.fromkeys(suite.name for one in trained for suite in one.suites if suite.name in without))
+
+
+def _asks(suite: Step) -> tuple[str, str]:
+    return suite.name, str(suite.args.get("prompts") or suite.args.get("data") or suite.args.get("tasks"))
 
 
 def obeyed(graph: Graph, store: Store) -> Iterator[ObeyedInfo]:

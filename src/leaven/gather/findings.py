@@ -76,6 +76,7 @@ def findings(
         balances=list(conditioned.balances(graph, store)),
         obeyed=list(conditioned.obeyed(graph, store)),
         asked=list(conditioned.written(graph, store)),
+        bare=conditioned.bare(graph),
         judging=judged,
         spent=account(graph, store, _agreed(judged)),
     )

@@ -310,6 +310,7 @@ class Findings:
     balances: Sequence[BalanceInfo] = ()
     obeyed: Sequence[ObeyedInfo] = ()
     asked: Sequence[AskedSample] = ()
+    bare: Sequence[str] = ()  # suites that ask without tokens
     judging: Judging = field(default_factory=Judging)
     spent: Account | None = None  # what the work cost, where the study gives prices
 

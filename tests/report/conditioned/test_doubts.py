@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from leaven.report.conditioned.doubts import broken, close, rare, scorers, together
+from leaven.report.conditioned.doubts import bare, broken, close, doubts, rare, scorers, together
 from leaven.report.conditioned.effects import effects, obeys
 from leaven.report.findings import ArmInfo, BalanceInfo, Findings, LabelInfo
 from leaven.report.means import means
@@ -110,3 +110,10 @@ def test_what_tokens_do_stands_beside_fluency(two: Findings) -> None:
     assert rows["toxsen", "tox"][2].startswith("+5") and rows["toxsen", "tox"][2].endswith("points")
     assert rows["toxsen", "tox"][7].startswith("+0.5") and rows["toxsen", "tox"][8] == "rises"
     assert effects(Findings(name="n", question="q"), {}, "control") is None
+
+
+def test_suites_that_ask_without_tokens_are_named(two: Findings) -> None:
+    assert bare(two) == []
+    (said,) = bare(replace(two, bare=["bold"]))
+    assert said.startswith("bold asks every arm without tokens") and said in doubts(replace(two, bare=["bold"]))
+    assert bare(replace(two, bare=["bold", "held_out"]))[0].startswith("bold and held_out ask every arm")

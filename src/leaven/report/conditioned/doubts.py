@@ -140,6 +140,19 @@ def _at(one: LabelInfo, threshold: float) -> float:
     return sum(count for (left, right), count in bars if left < threshold <= right) / max(1, sum(one.counts))
 
 
+def bare(findings: Findings) -> list[str]:
+    """Name the suites that ask for nothing: there an arm with tokens shows what it does when no token is given."""
+    if not findings.bare:
+        return []
+    asks = "asks" if len(findings.bare) == 1 else "ask"
+    names = listed([clip(name, 60) for name in findings.bare], 6)
+    return [
+        f"{names} {asks} every arm without tokens, also those trained with some:"
+        " what tokens do there is not measured (where a suite can ask with them, its `control` says so)."
+    ]
+
+
 def doubts(findings: Findings) -> list[str]:
     """Return everything to be careful of, most serious first."""
-    return [*broken(findings), *scorers(findings), *rare(findings), *close(findings), *together(findings)]
+    every = (broken, scorers, rare, close, together, bare)
+    return [said for one in every for said in one(findings)]
