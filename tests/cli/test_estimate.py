@@ -118,6 +118,11 @@ def test_a_stage_found_damaged_after_the_plan_is_counted_once() -> None:
         ({"done": 3, "unit": "texts"}, ["3 texts"]),
         ({}, []),
         ({"done": "3", "total": None, "loss": float("nan"), "tokens_per_s": [], "left_s": True}, []),
+        ({"done": 1, "total": 2, "left_s": 9, "silent_s": 40.2}, ["1/2", "server silent for 40 s"]),
+        ({"done": 1, "silent_s": 90, "status": 0}, ["1", "server silent for 1 min 30 s (no connection)"]),
+        ({"done": 1, "silent_s": 2, "status": 503}, ["1", "server silent for 2.0 s (status 503)"]),
+        ({"done": 1, "silent_s": 5, "wait_s": 55, "status": 429}, ["1", "server asks to wait 55 s"]),
+        ({"done": 1, "silent_s": "for ever", "wait_s": "\x1b[2J", "status": []}, ["1"]),
         ({"done": 1, "total": 2, "unit": "\x1b[2Jsteps"}, ["1/2 \N{REPLACEMENT CHARACTER}[2Jsteps"]),
     ],
 )  # fmt: skip
