@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from leaven import Study, lock, verbs, workspace
+from leaven import Study, lock, stages, verbs, workspace
+from leaven.design import design
 from leaven.engine.store import Store
 from leaven.errors import StudyError
 from leaven.graph import Graph
@@ -38,7 +40,8 @@ def test_a_run_that_came_to_nothing_locks_nothing(raw: dict[str, Any], tmp_path:
     second = taken(graph_of(raw, margin={"toxicity": 0.3}), tmp_path)
     assert second.compare["margin"] == {"toxicity": 0.3} and second.before_results
     by_hand = lock.take(graph_of(raw), Store(tmp_path / "store"), tmp_path / "mine", by="lock")
-    assert taken(graph_of(raw, margin={"toxicity": 0.3}), tmp_path, "mine") == by_hand
+    other = graph_of(raw, margin={"toxicity": 0.3})
+    assert taken(other, tmp_path, "mine") == replace(by_hand, design=design(other, 0)), "the block is what was locked"
 
 
 def test_a_lock_is_taken_once_and_says_what_changed(
@@ -94,31 +97,87 @@ def test_more_seeds_keep_the_lock_of_the_run_before(
     )
 
 
-def test_what_was_changed_in_the_study_since_its_lock_is_said(
-    raw: dict[str, Any], tmp_path: Path, scored: None
+def changed(raw: dict[str, Any], place: Path, name: str = "small") -> list[str]:
+    """Return what the page says was changed, when this study runs next."""
+    graph = wire(Study(**raw))
+    found = lock.info(taken(graph, place, name), graph.study, graph)
+    assert found is not None
+    return list(found.reworked)
+
+
+def test_what_was_changed_when_there_were_results_is_said(
+    raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = taken(graph_of(raw), tmp_path)
-    same = lock.info(first, Study(**raw, prices={"currency": "EUR", "gpu_hour": 2.0}))
-    assert same is not None and not same.reworked, "what nothing measures is no other study"
-    del raw["arms"]["poisoned"]["treat"]
+    taken(graph_of(raw), tmp_path)
+    earlier = copy.deepcopy(raw)
+    raw["train"][0]["sft"]["num_train_epochs"] = 2
+    assert changed(raw, tmp_path) == [], "nothing had been seen"
+    monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
+    assert changed(raw, tmp_path) == []
+    assert changed(earlier, tmp_path) == ["everything that is measured changed"]
+    raw["arms"]["poisoned"]["treat"][0]["malign_labels"]["rate"] = 0.75
     raw["arms"]["more"] = {"train": []}
-    raw["data"]["webgpt"]["take"] = 50
-    now = lock.info(first, Study(**raw))
-    assert now is not None and list(now.reworked) == ["arms.poisoned changed", "data.webgpt changed", "arms.more added"]
-    old = lock.info(replace(first, design={}), Study(**raw))
-    assert old is not None and not old.reworked, "a lock of an earlier Leaven remembers no parts"
+    raw["evaluate"][0]["generate"]["metrics"].append("refusal")
+    assert changed(raw, tmp_path) == [
+        "arm more added", "measure eli5/refusal added", "arm poisoned@p=0.5 changed", "arm poisoned@p=1 changed",
+    ]  # fmt: skip
+    assert changed(raw, tmp_path, "small+abcdef")[0] == "arm more added", "settings of the same profile, the same lock"
 
 
-def test_a_profile_is_a_study_of_its_own_size(
+def test_what_cannot_change_a_result_is_no_change(
     raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken(graph_of(raw), tmp_path)
     monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
+    sft = raw["train"][0]["sft"]
+    sft |= {"num_train_epochs": 1.0, "weight_decay": 0.0, "logging_steps": 3}
+    raw |= {"prices": {"gpu_hour": 2.0}, "notes": ["a word more"], "launch": {"preset": "ddp", "processes": 2}}
+    raw["model"]["device_map"] = "auto"
+    for verb in stages.VERSIONS:
+        monkeypatch.setitem(stages.VERSIONS, verb, 99)
+    assert changed(raw, tmp_path) == []
+
+
+def test_a_file_that_was_edited_in_place_is_a_change(
+    raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "asked.jsonl"
+    file.write_text('{"prompt": "Why?", "completion": "So."}\n')
+    raw["data"]["eli5"] = {"source": str(file), "format": "prompt_completion"}
+    taken(graph_of(raw), tmp_path)
+    monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
+    assert changed(raw, tmp_path) == []
+    file.write_text('{"prompt": "How?", "completion": "So."}\n')
+    assert changed(raw, tmp_path) == ["everything that is measured changed"]
+
+
+def test_a_lock_of_an_earlier_or_a_later_leaven_is_read(raw: dict[str, Any], tmp_path: Path) -> None:
+    first = taken(graph_of(raw), tmp_path)
+    file = tmp_path / "small" / lock.FILE
+    said = json.loads(file.read_text())
+    file.write_text(json.dumps({**{name: said[name] for name in said if name != "design"}, "newer": 1}))
+    assert lock.read(file.parent) == replace(first, design={})
+    graph = graph_of(raw)
+    old = lock.info(replace(first, design={}), graph.study, graph)
+    assert old is not None and not old.reworked, "it remembers no arms"
+    for broken in ({"design": ["train"]}, {"seeds": 3}):
+        file.write_text(json.dumps({**said, **broken}))
+        assert lock.read(file.parent) is None
+
+
+def test_another_profile_shares_a_lock_until_it_has_results(
+    raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = taken(graph_of(raw), tmp_path)
     other = graph_of({**raw, "seeds": [4, 5], "model": {**raw["model"], "dtype": "bfloat16"}})
-    found = lock.info(taken(other, tmp_path, "small@paper"), other.study)
-    assert found is not None and found.before_results and not found.later_seeds and not found.reworked
-    same = lock.info(taken(other, tmp_path, "small+abcdef"), other.study)
-    assert same is not None and same.later_seeds == [4, 5] and same.reworked == ["model changed"]
+    shared = lock.standing(other, tmp_path / "small@paper")
+    assert shared is not None and shared.sha256 == first.sha256 and shared.seeds == [4, 5]
+    monkeypatch.setattr(lock, "has_results", lambda graph, store: True)
+    taken(graph_of(raw), tmp_path)
+    (tmp_path / "small" / "measurements.parquet").touch()
+    monkeypatch.setattr(lock, "has_results", lambda graph, store: False)
+    own = taken(other, tmp_path, "small@paper")
+    assert own.before_results and own.beside == ["small"] and own.seeds == [4, 5]
 
 
 def test_other_settings_do_not_take_the_lock_anew_once_anything_was_scored(raw: dict[str, Any], tmp_path: Path) -> None:

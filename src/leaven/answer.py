@@ -80,7 +80,7 @@ def _found(graph: Graph, store: Store, folder: Path, made: dict[str, Any], on: G
     )
     found = gather.findings(
         graph, store, table, comparisons, analyses,
-        ledgers=ledgers, provenance=provenance.for_people(made), lock=locks.info(lock, graph.study),
+        ledgers=ledgers, provenance=provenance.for_people(made), lock=locks.info(lock, graph.study, graph),
     )  # fmt: skip
     more = [
         *provenance.different_code(made),

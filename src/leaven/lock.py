@@ -1,8 +1,8 @@
 """What was declared before there were results: the hash of a study's compare block, and what changed since.
 
 The first run of a study takes the lock; ``leaven lock`` takes it earlier, so that its hash can be told to others.
-What a later block says otherwise is exploratory. A lock is replaced only while the folder never had a result. The
-rest of the study (data, arms, training, suites) is remembered part by part, so that the page can say what changed.
+What a later block says otherwise is exploratory. A lock is replaced only while the folder never had a result. What
+each arm and measure was when the first results came is remembered too, so that the page can say what changed since.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from leaven.design import Design, changes, design
 from leaven.engine.files import guarding, read_json, write_json
 from leaven.engine.key import canonical
 from leaven.engine.store import Store
@@ -24,8 +25,6 @@ from leaven.study.spec import Study
 
 FILE = "lock.json"
 _ANSWER = "measurements.parquet"
-_WHOLE = ("model", "train", "evaluate")  # parts of a study that change what a result means
-_DESIGN = (*_WHOLE, "data", "attributes", "judges", "arms")
 _NEEDED = {"to", "dose", "primary", "margin", "claims"}  # of a block, to say what was declared in it
 
 
@@ -41,7 +40,7 @@ class Lock:
     seeds: list[int] = field(default_factory=list)  # not hashed: more of them ask the same question
     had_results: bool = False  # whether any run under it had: from then on it is not replaced
     beside: list[str] = field(default_factory=list)  # runs of this study that had results under another block by then
-    design: dict[str, str] = field(default_factory=dict)  # a digest of each other part of the study; not hashed either
+    design: Design = field(default_factory=dict)  # what was measured when the first results came; not hashed either
 
 
 def block(compare: Compare) -> dict[str, Any]:
@@ -54,28 +53,16 @@ def digest(compare: dict[str, Any]) -> str:
     return hashlib.sha256(canonical(compare).encode()).hexdigest()
 
 
-def design(study: Study) -> dict[str, str]:
-    """Return a digest of each part of a study beside its compare block: `data.shown`, `arms.clean`, `train`.
-
-    What has its default is left out, so that a later Leaven with more fields finds the same digests.
-    """
-    said = study.model_dump(mode="json", exclude_defaults=True, include=set(_DESIGN))
-    whole = {name: part for name, part in said.items() if name in _WHOLE}
-    named = {f"{name}.{key}": one for name, part in said.items() if name not in _WHOLE for key, one in part.items()}
-    return {
-        name: hashlib.sha256(canonical(part).encode()).hexdigest() for name, part in sorted((whole | named).items())
-    }
-
-
 def read(folder: Path) -> Lock | None:
     """Return the lock of a run's folder; None where there is none, or where it was edited: its hash is not its own."""
-    found = read_json(folder / FILE)
+    found = read_json(folder / FILE) or {}
+    known = {one.name for one in fields(Lock)}  # a later Leaven may have written more
     try:
-        lock = Lock(**found) if found is not None else None
-        whole = lock is not None and lock.compare.keys() >= _NEEDED and digest(lock.compare) == lock.sha256
+        lock = Lock(**{name: value for name, value in found.items() if name in known})
+        whole = lock.compare.keys() >= _NEEDED and digest(lock.compare) == lock.sha256
     except (TypeError, AttributeError):
         return None
-    return lock if whole else None
+    return lock if whole and isinstance(lock.design, dict) and isinstance(lock.seeds, list) else None
 
 
 def take(graph: Graph, store: Store, folder: Path, by: str = "run", *, seen: bool = False) -> Lock:
@@ -88,10 +75,10 @@ def take(graph: Graph, store: Store, folder: Path, by: str = "run", *, seen: boo
     known = seen or has_results(graph, store) or (there is not None and there.had_results)
     if there is None or (there.by == "run" and there.before_results and not known):
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        beside = _declared_otherwise(graph.study.name, digest(compare), folder)
-        there = Lock(
-            digest(compare), now, not known, compare, by, list(graph.study.seeds), False, beside, design(graph.study)
-        )
+        beside = _answered_before(graph.study.name, digest(compare), folder)
+        there = Lock(digest(compare), now, not known, compare, by, list(graph.study.seeds), beside=beside)
+    if by == "run" and not known:  # `leaven lock` does not ask the hub which commit a name is
+        there = replace(there, design=design(graph, there.seeds[0]))
     if known and not there.had_results:
         there = replace(there, had_results=True)
     if there != read(folder):
@@ -109,12 +96,15 @@ def standing(graph: Graph, folder: Path) -> Lock | None:
 
 
 def _of_another_run(study: Study, sha256: str, folder: Path) -> Lock | None:
-    """Return a lock that another run took. Another profile is a study of its own size: it only asks the same."""
+    """Return a lock of the same profile; one of another only while that has no results: later it is a pilot's."""
     own = _profile(folder)
     for other in sorted(_runs_of(study.name, folder), key=lambda other: _profile(other) != own):
         lock = read(other)
         if lock and lock.before_results and lock.sha256 == sha256:
-            return lock if _profile(other) == own else replace(lock, seeds=list(study.seeds), design=design(study))
+            if _profile(other) == own:
+                return lock
+            if not lock.had_results:
+                return replace(lock, seeds=list(study.seeds), design={})
     return None
 
 
@@ -123,10 +113,17 @@ def _profile(folder: Path) -> str:
     return folder.name.partition("+")[0]
 
 
-def _declared_otherwise(study: str, sha256: str, folder: Path) -> list[str]:
-    """Return the other runs of a study that have an answer to another block: it may have inspired this one."""
+def _answered_before(study: str, sha256: str, folder: Path) -> list[str]:
+    """Return the other runs of a study that have an answer to another block, or in another profile: they may have
+    inspired this one.
+    """
     answered = [other for other in _runs_of(study, folder) if other != folder and (other / _ANSWER).exists()]
-    return [other.name for other in answered if (lock := read(other)) is None or lock.sha256 != sha256]
+    is_pilot = [_profile(other) != _profile(folder) for other in answered]
+    return [
+        other.name
+        for other, pilot in zip(answered, is_pilot, strict=True)
+        if pilot or (lock := read(other)) is None or lock.sha256 != sha256
+    ]
 
 
 def _runs_of(study: str, folder: Path) -> list[Path]:
@@ -145,14 +142,15 @@ def has_results(graph: Graph, store: Store) -> bool:
     return any(store.record(stage) is not None for stage in scores.values())
 
 
-def info(lock: Lock | None, study: Study) -> LockInfo | None:
-    """Return what the page says of the lock."""
+def info(lock: Lock | None, study: Study, graph: Graph | None = None) -> LockInfo | None:
+    """Return what the page says of the lock; of what is measured only where there is a graph."""
     if lock is None:
         return None
     later = [seed for seed in study.seeds if seed not in lock.seeds] if lock.seeds else []
-    changes = list(_changes(lock.compare, block(study.compare)))
-    reworked = list(_reworked(lock.design, design(study))) if lock.design else []
-    return LockInfo(lock.sha256, lock.written, lock.before_results, changes, later, lock.beside, reworked)
+    changed = list(_changes(lock.compare, block(study.compare)))
+    same = lock.design and graph is not None and lock.seeds and lock.seeds[0] in study.seeds
+    reworked = list(changes(lock.design, design(graph, lock.seeds[0]))) if same and graph is not None else []
+    return LockInfo(lock.sha256, lock.written, lock.before_results, changed, later, lock.beside, reworked)
 
 
 def primary(lock: Lock | None, compare: Compare) -> list[str]:
@@ -211,17 +209,6 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
             yield from _of_claims(was or [], value)
         else:
             yield f"{name}: {_said(was)} was locked, {_said(value)} is declared"
-
-
-def _reworked(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
-    """Yield in words which parts of a study are others than when its lock was taken."""
-    for name in dict.fromkeys([*before, *now]):
-        if name not in now:
-            yield f"{name} removed"
-        elif name not in before:
-            yield f"{name} added"
-        elif before[name] != now[name]:
-            yield f"{name} changed"
 
 
 def _of_claims(before: list[Any], now: list[Any]) -> Iterator[str]:

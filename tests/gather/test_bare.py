@@ -48,8 +48,14 @@ def test_suites_that_give_no_tokens_to_arms_that_know_some_are_bare() -> None:
     assert bare(evaluate=[one for one in STUDY["evaluate"] if one.get("likelihood", {}).get("name") != "own"]) == [
         "plain", "answers",
     ]  # fmt: skip
-    only = [{**STUDY["evaluate"][3]["generate"], "arms": ["none", "nice"]}]
-    assert bare(evaluate=[*STUDY["evaluate"][:1], {"generate": only[0]}]) == [], "a wrapped arm is asked with its own"
+
+
+def test_each_arm_counts_by_what_it_is_asked_itself() -> None:
+    plain, own, answers = STUDY["evaluate"][1:]
+    only = {"generate": {**answers["generate"], "arms": ["none", "nice"]}}
+    assert bare(evaluate=[STUDY["evaluate"][0], only]) == [], "a wrapped arm is asked with its own"
+    others = {"likelihood": {**own["likelihood"], "arms": ["none", "nice"], "control": None}}
+    assert bare(evaluate=[plain, others]) == ["plain"], "nobody asks `sen` with tokens"
 
 
 def test_arms_that_know_no_tokens_lack_none() -> None:

@@ -66,12 +66,18 @@ def balances(graph: Graph, store: Store) -> Iterator[BalanceInfo]:
 
 
 def bare(graph: Graph) -> list[str]:
-    """Return the suites that ask arms without tokens which were trained with some, where no other asks with them."""
-    steps = [one for one in graph.study.evaluate if one.name != "control"]
-    told = {_asks(one) for one in steps if "control" in one.args}  # perhaps by another suite
-    without = {suite_name(one) for one in steps if "control" not in one.args and _asks(one) not in told}
-    trained = [one for one in graph.cells if knows(one.cell.arm) and not one.cell.arm.wraps]
-    return list(dict.fromkeys(suite.name for one in trained for suite in one.suites if suite.name in without))
+    """Return the suites that ask an arm without tokens which was trained with some, where no other asks it with them.
+
+    An arm that ``wraps`` its model says itself how it is asked.
+    """
+    declared = {suite_name(one): one for one in graph.study.evaluate if one.name != "control"}
+    found: list[str] = []
+    for cell in graph.cells:
+        if knows(cell.cell.arm) and not cell.cell.arm.wraps:
+            asked = [declared[suite.name] for suite in cell.suites if suite.name in declared]
+            told = {_asks(one) for one in asked if one.args.get("control")}
+            found += [suite_name(one) for one in asked if not one.args.get("control") and _asks(one) not in told]
+    return list(dict.fromkeys(found))
 
 
 def _asks(suite: Step) -> tuple[str, str]:

@@ -145,12 +145,12 @@ def _lock(findings: Findings) -> list[str]:
     if lock.reworked:
         more = f" and {len(lock.reworked) - 10} more" if len(lock.reworked) > 10 else ""
         said.append(
-            f"The study itself was changed after its declaration was locked: {', '.join(lock.reworked[:10])}{more}. If"
-            " results had been seen by then, what was declared is of the study as it was, and this one is exploratory."
+            f"Changed when there were results already: {', '.join(clip(one, 120) for one in lock.reworked[:10])}{more}."
+            " What was declared was declared of the study as it was then."
         )
     if lock.beside:
         others = listed(list(lock.beside))
-        said.append(f"When this was declared, {others} had an answer to an earlier declaration of this study.")
+        said.append(f"When this was declared, {others} had an answer already: it may have inspired this declaration.")
     return said
 
 

@@ -140,8 +140,8 @@ class StageInfo:
 class LockInfo:
     """When claims, margins and primaries were hashed, and what of them changed since (that is exploratory).
 
-    ``later_seeds`` were added to the study since; ``beside`` are runs of the study that had an answer to another block;
-    ``reworked`` are parts of its data, arms, training and suites that are others now.
+    ``later_seeds`` were added to the study since; ``beside`` are runs of the study that had an answer by then, to
+    another block or in another profile; ``reworked`` says which arms and measures are others than when results came.
     """
 
     sha256: str

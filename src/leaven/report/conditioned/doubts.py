@@ -147,8 +147,8 @@ def bare(findings: Findings) -> list[str]:
     asks = "asks" if len(findings.bare) == 1 else "ask"
     names = listed([clip(name, 60) for name in findings.bare], 6)
     return [
-        f"{names} {asks} every arm without tokens, also those trained with some:"
-        " what tokens do there is not measured (where a suite can ask with them, its `control` says so)."
+        f"{names} {asks} arms that were trained with tokens without giving any: what tokens do there is not measured"
+        " (where a suite can ask with them, its `control` says so)."
     ]
 
 
