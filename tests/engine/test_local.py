@@ -143,6 +143,20 @@ def test_who_began_a_stage_that_is_gone_on_with_is_on_record(store: Store, stage
     assert (store.record(fresh) or {})["began_by"] == [], "nothing was gone on from"
 
 
+def test_the_time_of_attempts_that_were_cut_off_is_part_of_the_cost(store: Store, stage: Make, go: Go) -> None:
+    one, fresh = stage("a", verb="goes_on"), stage("b")
+    resume = store.begin(one) / "resume"
+    resume.mkdir()
+    (resume / "made_by.json").write_text('{"makers": [], "begun": 1000.0, "earlier_s": 50.0}')
+    (resume / "step.txt").write_text("7")
+    for file, at in (("made_by.json", 1000.0), ("step.txt", 1100.0)):
+        os.utime(resume / file, (at, at))
+    go(one, fresh)
+    cost = (store.record(one) or {})["cost"]
+    assert cost["earlier_s"] == 150.0 and 150.0 <= cost["wall_s"] < 170.0, "it wrote until the 100th second"
+    assert "earlier_s" not in (store.record(fresh) or {})["cost"]
+
+
 def test_the_engine_and_the_rooms_name_the_same_files() -> None:
     from leaven import progress
     from leaven.engine import store as engine

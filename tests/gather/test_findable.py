@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from leaven import Study, gather, verbs
+from leaven import rows as tables
 from leaven.cli.planned import findable
 from leaven.engine.store import Store
 from leaven.gather import findable as powers
@@ -32,6 +33,19 @@ def test_a_design_is_told_per_primary_with_its_trend(raw: dict[str, Any], tmp_pa
 def test_items_that_nobody_has_counted_or_declared_are_not_guessed(raw: dict[str, Any], tmp_path: Path) -> None:
     del raw["data"]["eli5"]["take"]
     assert found(raw, tmp_path) == []
+
+
+def test_rows_that_ask_the_same_are_one_item(
+    raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"id": f"r:{n}", "prompt": [{"role": "user", "content": f"Why {n % 5}?"}]} for n in range(12)]
+    place = tmp_path / "prompts"
+    place.mkdir()
+    tables.write(place / "rows.parquet", "examples", rows)
+    monkeypatch.setattr(Store, "record", lambda self, one: {"facts": {"rows": 12}} if one.kind == "prompts" else None)
+    monkeypatch.setattr(Store, "folder", lambda self, stage: place)
+    (one,) = found(raw, tmp_path)
+    assert one.n_items == 5
 
 
 def test_results_that_are_there_are_a_pilot(

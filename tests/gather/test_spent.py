@@ -52,6 +52,14 @@ def test_a_stage_on_gpus_is_paid_by_gpu_hours_and_another_by_core_hours() -> Non
     assert found.total.price == pytest.approx(1 * 2.0 + 2 * 0.1) and not found.total.least
 
 
+def test_a_stage_that_was_cut_off_cost_at_least_what_is_known_of_it() -> None:
+    whole = spent.of_record(record(facts={"device": "cpu"}))
+    cut_off = spent.of_record(record(facts={"device": "cpu"}, cost={"wall_s": 1800.0, "earlier_s": 600.0}))
+    found = spent.reckoned({"a": whole, "b": cut_off}, [], PRICES, None)
+    assert found.total.least and found.total.price == pytest.approx(4 * 0.1)
+    assert not spent.reckoned({"a": whole}, [], PRICES, None).total.least
+
+
 def test_each_process_of_a_training_has_a_gpu_though_the_first_one_names_its_own_alone() -> None:
     around = {"launch": {"preset": "zero3", "processes": 4}}
     one = spent.of_record(record(facts={"device": "NVIDIA H100"}, needs={"gpu": True, "around": around}))

@@ -143,25 +143,44 @@ def _attempt(task: Task, store: Store, partial: Path, made_by: dict[str, Any]) -
 
 def attempt(task: Task, store: Store, partial: Path, made_by: dict[str, Any]) -> None:
     """Run a task's verb in its partial folder and commit the result; raises whatever the verb raises. Hold its lock."""
-    begun, began_by = _Meter(), _take_over(partial / RESUME, made_by)
+    begun, (began_by, earlier_s) = _Meter(), _take_over(partial / RESUME, made_by)
     inputs = {name: store.root / kind / key for name, (kind, key) in task.inputs.items()}
     paths = {name: Path(path) for name, path in task.needs["paths"].items()}
     around = task.needs.get("around")  # runs that were named by an earlier version have none
     args = {**task.args, "around": around} if around else task.args
     facts = resolve(task.verb)(args, {**inputs, **paths}, partial) or {}
-    about = {"facts": facts, "needs": task.needs, "made_by": made_by, "began_by": began_by, "cost": begun.cost()}
+    about = {
+        "facts": facts,
+        "needs": task.needs,
+        "made_by": made_by,
+        "began_by": began_by,
+        "cost": begun.cost(earlier_s),
+    }
     store.commit(task, {**_identity(task), **about})
 
 
-def _take_over(resume: Path, made_by: dict[str, Any]) -> list[dict[str, Any]]:
-    """Note who works here; return who made what is gone on from, where versions, commit or threads were others."""
+def _take_over(resume: Path, made_by: dict[str, Any]) -> tuple[list[dict[str, Any]], float]:
+    """Note who works here; return who made what is gone on from, where versions, commit or threads were others, and
+    for how many seconds earlier attempts worked.
+    """
     file = resume / MAKERS
-    found = (read_json(file) or {}).get("makers", [])
-    goes_on = resume.exists() and any(left.name not in (MAKERS, PROGRESS) for left in resume.iterdir())
-    others = [maker for maker in found if maker != made_by] if goes_on else []
+    left = read_json(file) or {}
+    goes_on = resume.exists() and any(one.name not in (MAKERS, PROGRESS) for one in resume.iterdir())
+    others = [maker for maker in left.get("makers", []) if maker != made_by] if goes_on else []
+    earlier_s = _earlier_s(resume, left)
     resume.mkdir(exist_ok=True)
-    file.write_text(json.dumps({"makers": [*others, made_by]}), encoding="utf-8")
-    return others
+    said = {"makers": [*others, made_by], "begun": time.time(), "earlier_s": earlier_s}
+    file.write_text(json.dumps(said), encoding="utf-8")
+    return others, earlier_s
+
+
+def _earlier_s(resume: Path, left: dict[str, Any]) -> float:
+    """Return the seconds of earlier attempts, of each until it last wrote here: it may have been killed later."""
+    before, begun = left.get("earlier_s", 0.0), left.get("begun")
+    if not isinstance(before, int | float) or not isinstance(begun, int | float):
+        return 0.0
+    last = max((one.stat().st_mtime for one in resume.rglob("*")), default=0.0)
+    return before + max(0.0, last - begun)
 
 
 def _identity(task: Task) -> dict[str, Any]:
@@ -170,7 +189,7 @@ def _identity(task: Task) -> dict[str, Any]:
 
 
 class _Meter:
-    """What a stage costs: wall and CPU time (its children's too), and the process's peak memory."""
+    """What a stage costs: wall time, the last attempt's CPU time (its children's too), the process's peak memory."""
 
     def __init__(self) -> None:
         self._started, self._wall, self._cpu = time.time(), time.monotonic(), _cpu_s()
@@ -179,10 +198,12 @@ class _Meter:
         except OSError:  # not on this system: the peak is then that of the process so far
             return
 
-    def cost(self) -> dict[str, Any]:
+    def cost(self, earlier_s: float) -> dict[str, Any]:
+        """Return it in numbers; ``earlier_s``, of attempts that were cut off, are part of the wall time, and named."""
         return {
             "started": round(self._started, 3),
-            "wall_s": round(time.monotonic() - self._wall, 3),
+            "wall_s": round(time.monotonic() - self._wall + earlier_s, 3),
+            **({"earlier_s": round(earlier_s, 3)} if earlier_s else {}),
             "cpu_s": round(_cpu_s() - self._cpu, 3),
             "peak_mb": _peak_mb(),
         }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from leaven.engine.store import Store
 from leaven.gather.asked import questions
 from leaven.gather.findings import metrics
-from leaven.gather.measurements import dose, measurements
+from leaven.gather.measurements import dose, items_asked, measurements
 from leaven.graph import Graph, WiredSuite
 from leaven.stats import effects, families, table
 from leaven.stats.compare import sweeps_of
@@ -53,10 +53,9 @@ def _tests_each(arms: Sequence[table.Arm], sweeps: Sequence[object], asked: Ques
 
 
 def _items(graph: Graph, store: Store, suite: WiredSuite) -> int | None:
-    """Return how many rows a suite asks: as they were counted, else as declared."""
-    record = store.record(suite.prompts)
-    if record is not None and "rows" in record["facts"]:
-        return int(record["facts"]["rows"])
+    """Return how many items a suite asks, of one or several rows each: counted; else the rows that are declared."""
+    if store.record(suite.prompts) is not None:
+        return int(items_asked(store, suite)["item_id"].nunique())
     declared = graph.study.data.get(suite.data) if suite.data is not None else None
     return declared.take if declared is not None else None
 

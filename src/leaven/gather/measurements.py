@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaven import rows as tables
@@ -42,7 +45,7 @@ def _suite_measurements(
     if not there or store.record(suite.prompts) is None:
         return None
     if suite.prompts.key not in items:
-        items[suite.prompts.key] = _items(store, suite)
+        items[suite.prompts.key] = items_asked(store, suite)
     scores = pa.concat_tables(tables.read(store.folder(stage) / "scores.parquet") for stage in there).to_pandas()
     joined = scores.merge(items[suite.prompts.key], on="row_id", how="left", validate="many_to_one")
     made: pd.DataFrame = joined.assign(
@@ -55,12 +58,32 @@ def _suite_measurements(
     return made
 
 
-def _items(store: Store, suite: WiredSuite) -> pd.DataFrame:
+def items_asked(store: Store, suite: WiredSuite) -> pd.DataFrame:
     """Return of each row that a suite asks its group and the item that it is a row of."""
     asked = tables.read(store.folder(suite.prompts) / "rows.parquet")
     made: pd.DataFrame = asked.select(["id", "group"]).to_pandas().rename(columns={"id": "row_id"})
     known = [name for name in ("id", "group", "prompt") if name in asked.column_names]
     return made.assign(item_id=derived.items(asked.select(known).to_pylist(), suite))
+
+
+def reasons(graph: Graph, store: Store) -> dict[tuple[str, str], dict[str, int]]:
+    """Return by suite and metric why values were not scored, as far as scorers said so, and how many of each."""
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for suite in (suite for cell in graph.cells for suite in cell.suites):
+        for stage in suite.scores.values():
+            if store.record(stage) is not None:
+                for metric, reason in _unscored(store.folder(stage) / "scores.parquet"):
+                    found.setdefault((suite.name, metric), Counter())[reason] += 1
+    return {where: dict(of.most_common()) for where, of in found.items()}
+
+
+def _unscored(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield metric and reason of each value of a file of scores that is none, where a reason is given."""
+    import pyarrow.compute as pc
+
+    scores = tables.read(path)
+    absent = scores.filter(pc.is_null(scores["value"], nan_is_null=True)).select(["metric", "reason"])
+    yield from ((one["metric"], one["reason"]) for one in absent.to_pylist() if one["reason"])
 
 
 def values_beside(graph: Graph) -> set[tuple[str, str]]:

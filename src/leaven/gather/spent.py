@@ -26,7 +26,9 @@ _TO_MAKE = ("run", "blocked")
 
 @dataclass(frozen=True)
 class Piece:
-    """What one stage took. None: nobody measured it. ``billed`` says that a server was asked, which counts tokens."""
+    """What one stage took. None: nobody measured it. ``billed`` says that a server was asked, which counts tokens;
+    ``cut_off`` that an attempt ended before the last one, whose time is known only until it last wrote something.
+    """
 
     kind: str
     seconds: float | None = None
@@ -38,6 +40,7 @@ class Piece:
     billed: bool = False
     rows: float | None = None
     prompts: float | None = None  # of which rows were built
+    cut_off: bool = False
 
     @property
     def gpu_seconds(self) -> float | None:
@@ -103,7 +106,7 @@ def of_record(record: Mapping[str, Any]) -> Piece:
         (record.get("made_by") or {}).get("threads"), cost.get("tokens"),
         _number(facts.get("prompt_tokens")) if served else None,
         _number(facts.get("completion_tokens")) if served else None,
-        served, cost.get("rows"), _number(facts.get("prompts_used")),
+        served, cost.get("rows"), _number(facts.get("prompts_used")), "earlier_s" in (record.get("cost") or {}),
     )  # fmt: skip
 
 
@@ -199,9 +202,11 @@ def _price(pieces: Iterable[Piece], prices: Prices | None) -> tuple[float | None
     """Return what pieces cost as far as it is known, and whether that is not all; None where nothing has a price."""
     if prices is None:
         return None, False
-    parts = [part for piece in pieces for part in _parts(piece, prices)]
+    every = list(pieces)
+    parts = [part for piece in every for part in _parts(piece, prices)]
     paid = [amount * price for _, amount, price in parts if amount is not None and price is not None]
     lacking = any(amount is None or (price is None and amount > 0) for _, amount, price in parts)
+    lacking = lacking or any(piece.cut_off for piece in every)
     return (math.fsum(paid) if paid else None), lacking
 
 
