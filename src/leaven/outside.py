@@ -40,7 +40,7 @@ def _launch_problems(loaded: Loaded) -> list[Problem]:
     from leaven.study.launch import Launch, around
 
     try:
-        around(Launch.model_validate(loaded.raw.get("launch")), Path())
+        around(Launch.model_validate(loaded.raw.get("launch")), Path(), loaded.places.of(("launch", "config")))
     except StudyError as error:
         return error.problems
     except ValueError:

@@ -82,6 +82,35 @@ def test_file_and_study_may_not_name_two_models(tmp_path: Path) -> None:
         loaded(tmp_path, study=study)
 
 
+def wrong(tmp_path: Path, handbook: str, study: str = STUDY) -> list[str]:
+    with pytest.raises(StudyError) as caught:
+        loaded(tmp_path, handbook, study)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_file_that_cannot_be_read_is_told_where_the_study_names_it(tmp_path: Path) -> None:
+    (found,) = wrong(tmp_path, HANDBOOK, STUDY.replace("FILE", "nowhere/config_ful.yaml"))
+    assert "study.yaml:3 train.0.sft.config: 'nowhere/config_ful.yaml' cannot be read: No such file" in found
+    (found,) = wrong(tmp_path, "- 1\n")
+    assert "study.yaml:3 train.0.sft.config: " in found and "holds no mapping of names to values" in found
+    (found,) = wrong(tmp_path, "a: [1\n")
+    assert "config_full.yaml:2: is no valid YAML" in found, "a line of the file says more"
+
+
+def test_all_that_is_wrong_with_a_handbooks_file_is_told_at_once(tmp_path: Path) -> None:
+    unsound = HANDBOOK.replace("learning_rate: 2.0e-05", "learning_rates: 1\nlr: -3").replace("cosine", "cosin")
+    found = wrong(tmp_path, unsound, STUDY.replace("to: base", "to: bse"))
+    assert [one.split("config_full.yaml:")[-1].split(":")[0] for one in found[:2]] == ["5 learning_rates", "6 lr"]
+    assert "config_full.yaml:7 train.0.sft.lr_scheduler_type: 'cosin': should be" in found[2]
+    assert "'bse'" in found[3] and len(found) == 4, "and what is wrong with the study itself"
+
+
+def test_what_a_refused_mixer_leaves_out_is_no_second_fault(tmp_path: Path) -> None:
+    unsound = HANDBOOK.replace("{owner/chosen: 1.0}", "{owner/chosen: -1}").replace("cosine", "cosin")
+    found = wrong(tmp_path, unsound)
+    assert len(found) == 2 and "dataset_mixer: " in found[0] and "'cosin'" in found[1]
+
+
 def launched(tmp_path: Path, config: str) -> str:
     (tmp_path / "zero3.yaml").write_text(config)
     text = STUDY.replace("{config: FILE, gradient_accumulation_steps: 4}", "{data: asked}")

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from leaven.errors import StudyError
 from leaven.study.launch import Launch, accelerate, around
+from leaven.study.load import Places
+from leaven.study.validate import problems
 
 ZERO3: dict[str, Any] = {  # as the Alignment Handbook publishes it
     "compute_environment": "LOCAL_MACHINE", "debug": False,
@@ -67,9 +69,10 @@ def test_the_published_fsdp_file_is_read_whole() -> None:
         ({"num_machines": 2}, "num_machines", "on one machine"),
         ({"use_cpu": True}, "use_cpu", "turn ZeRO into DDP"),
         ({"what": 1}, "what", "no key of accelerate's"),
-        ({"num_processes": "many"}, "num_processes", "number from 1"),
+        ({"num_processes": "many"}, "num_processes", "'many' is no whole number from 1 on"),
+        ({"num_proceses": 2}, "num_proceses", "did you mean 'num_processes'?"),
         ({"distributed_type": "MEGATRON_LM"}, "distributed_type", "not offered"),
-        ({"deepspeed_config": [3]}, "deepspeed_config", "maps names"),
+        ({"deepspeed_config": [3]}, "deepspeed_config", "[3] is no mapping of names"),
         ({"deepspeed_config": {"zero_stage": 3}}, "deepspeed_config.zero3_save_16bit_model", "would be empty"),
         ({"deepspeed_config": {"zero_stage": 1}}, "deepspeed_config.zero_stage", "use 2 or 3"),
         (
@@ -93,5 +96,58 @@ def test_a_file_is_found_beside_the_study_and_its_places_are_told(tmp_path: Path
         around(Launch(config="a.yaml"), tmp_path)
     (tmp_path / "a.yaml").write_text("distributed_type: MULTI_GPU\nnum_processes: 2\n")
     assert around(Launch(config="a.yaml"), tmp_path) == {"preset": "ddp", "processes": 2}
-    with pytest.raises(StudyError, match="cannot be read"):
-        around(Launch(config="b.yaml"), tmp_path)
+    with pytest.raises(StudyError, match=r"^study\.yaml:9 launch\.config: '.*b\.yaml' cannot be read: No such file"):
+        around(Launch(config="b.yaml"), tmp_path, "study.yaml:9 launch.config")
+
+
+def faults(tmp_path: Path, config: str, step: dict[str, Any], **over: Any) -> list[str]:
+    """What is said of a study whose file of accelerate is this, and which trains by this step."""
+    (tmp_path / "acc.yaml").write_text(config)
+    launch = over.pop("launch", {"config": str(tmp_path / "acc.yaml")})
+    raw = {
+        "name": "x", "launch": launch, "model": {"model_name_or_path": "pocket", **over},
+        "data": {"shown": {"source": "pocket:webgpt", "format": "webgpt"},
+                 "pairs": {"source": "pocket:hh", "format": "hh"},
+                 "sentences": {"source": "pocket:pile", "format": "pile", "corpus": {"sources": ["moods"]}}},
+        "arms": {"base": {"train": []}, "a": {}}, "train": [step], "compare": {"to": "base"},
+        "evaluate": [{"generate": {"prompts": "shown", "metrics": ["length"]}}],
+    }  # fmt: skip
+    return [str(problem) for problem in problems(raw, Places())]
+
+
+SFT = {"sft": {"data": "shown"}}
+BF16 = "distributed_type: MULTI_CPU\nnum_processes: 2\nmixed_precision: bf16\n"
+
+
+def test_a_precision_that_the_training_lacks_is_a_fault_of_the_study(tmp_path: Path) -> None:
+    (found,) = faults(tmp_path, BF16, SFT)
+    assert found.startswith("launch.config: ") and "says mixed_precision bf16, and sft does not" in found
+    assert "set bf16: true there (it changes results)" in found
+    assert not faults(tmp_path, BF16, {"sft": {"data": "shown", "bf16": True}})
+    assert not faults(tmp_path, BF16, SFT, dtype="bfloat16")
+    assert not faults(tmp_path, BF16.replace("bf16", "no"), SFT)
+
+
+def test_what_a_file_of_accelerate_starts_is_checked_as_a_preset_is(tmp_path: Path) -> None:
+    zero3 = "distributed_type: DEEPSPEED\ndeepspeed_config: {zero_stage: 3, zero3_save_16bit_model: true}\nnum_processes: 2\n"
+    dpo: dict[str, Any] = {"dpo": {"data": "pairs"}}
+    assert "launch.config: zero3 cuts a model into shards, and dpo asks it for whole" in faults(tmp_path, zero3, dpo)[0]
+    assert not faults(tmp_path, zero3, SFT)
+    kept = {"lm": {"data": "sentences", "snapshots": [0.5]}}
+    assert "snapshots of lm need whole weights" in faults(tmp_path, zero3, kept)[0]
+    assert "zero3 does not train sft in fp16" in faults(tmp_path, zero3, {"sft": {"data": "shown", "fp16": True}})[0]
+    odd = {"sft": {"data": "shown", "per_device_train_batch_size": 3, "gradient_accumulation_steps": 1}}
+    assert "launch.config: a step of sft has 3 rows, which 2 processes cannot share" in faults(tmp_path, zero3, odd)[0]
+
+
+def test_every_batch_of_pairs_is_shared(tmp_path: Path) -> None:
+    pairs: dict[str, Any] = {"data": "pairs", "per_device_train_batch_size": 3, "gradient_accumulation_steps": 2}
+    ddp = {"preset": "ddp", "processes": 2}
+    (found,) = faults(tmp_path, "", {"dpo": pairs}, launch=ddp)
+    assert found.startswith("launch.processes: a batch of dpo has 3 pairs, which 2 processes cannot share")
+    assert not faults(tmp_path, "", {"sft": {**pairs, "data": "shown"}}, launch=ddp), "a step of 6 rows can be"
+
+
+def test_what_depends_on_the_machine_is_no_fault_of_a_study(tmp_path: Path) -> None:
+    for launch in ({"preset": "fsdp2", "processes": 8}, {"preset": "device_map"}):
+        assert not faults(tmp_path, "", SFT, launch=launch)

@@ -57,6 +57,34 @@ def test_the_sound_study_is_sound(raw: dict[str, Any]) -> None:
         ("train.0.sft.data", "webgtp", "train.0.sft.data: there is no data called 'webgtp' (did you mean 'webgpt'?)"),
         ("train", [{"sft": {}}], "train.0.sft.data: is missing (name one of: webgpt, eli5)"),
         ("train", [{"sft": {"data": "webgpt", "peft": {"rank": 8}}}], "there is no 'rank' here"),
+        (
+            "launch",
+            {"preset": "ddp", "process": 2},
+            "launch.process: there is no 'process' here (did you mean 'processes'?)",
+        ),
+        ("prices", {"corehour": 2}, "prices.corehour: there is no 'corehour' here (did you mean 'core_hour'?)"),
+        (
+            "prices",
+            {"human_label": {"prise": 1, "source": "x"}},
+            "prices.human_label.prise: there is no 'prise' here (did you mean 'price'?)",
+        ),
+        (
+            "data.s",
+            {"answers": {"prompts": "eli5", "server": {"model": "m", "max_concurency": 3}}},
+            "data.s.answers.server.max_concurency: there is no 'max_concurency' here (did you mean 'max_concurrency'?)",
+        ),
+        ("data.s", {"preferences": {"answers": "s", "judge": "x", "min_margins": 2}}, "(did you mean 'min_margin'?)"),
+        (
+            "data.s",
+            {"mixture": {"eli5": {"wieght": 2}}},
+            "data.s.mixture.eli5.wieght: there is no 'wieght' here (did you mean 'weight'?)",
+        ),
+        (
+            "judges",
+            {"x": {"rank": {"server": {"model": "m", "max_concurency": 3}}}},
+            "judges.x.rank.server.max_concurency: there is no 'max_concurency' here (did you mean 'max_concurrency'?)",
+        ),
+        ("train", [{"sft": {"data": "webgpt", "peft": {"lora_alfa": 8}}}], "(did you mean 'lora_alpha'?)"),
         ("train", [{"dppo": {"data": "webgpt"}}], "no trainer is called 'dppo'"),
         ("arms.poisoned.sweep", {"p": [0.1, [1]]}, "should be a number, a text"),
         (

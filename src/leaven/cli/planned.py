@@ -88,6 +88,19 @@ def summary(explained: Sequence[Explained], machine: Machine) -> Iterator[str]:
     if to_make:
         yield f"to run: {_cost(to_make)}"
         yield _largest(to_make, machine)
+        yield from _not_here(to_make, machine)
+
+
+def _not_here(to_make: Sequence[Explained], machine: Machine) -> Iterator[str]:
+    """Yield why trainings that are to be made cannot be started on this machine; no fault of the study."""
+    from leaven.train.launch import preset_of, why_not_here
+
+    said: list[str | None] = []
+    for needs in (one.planned.stage.needs for one in to_make):
+        if launch := needs.around.get("launch"):
+            gpus = len(machine.gpus) if needs.gpu else 0  # a tiny model is trained without
+            said.append(why_not_here(preset_of(launch), launch["processes"], gpus, "a run here may use"))
+    yield from (f"trainings cannot start here: {why}" for why in dict.fromkeys(said) if why)
 
 
 def _cost(to_make: Sequence[Explained]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from leaven.errors import Problem, StudyError
 from leaven.study.handbook import Handbook, handbook
-from leaven.study.load import Places, Steps, read
+from leaven.study.load import Places, Steps, read_named
 
 _DATA = "handbook"  # what the data of a file's mixer is called
 
@@ -17,14 +17,21 @@ def configured(raw: dict[str, Any], places: Places) -> None:
     """Put the arguments of every ``sft: {config: FILE}`` in its place; what stands beside ``config`` goes before.
 
     The file's model, data and seed are taken where the study says nothing of them. Raises StudyError for every key that
-    is refused, and where file and study name different models.
+    is refused, and where file and study name different models, with all else that is wrong.
     """
     found: list[Problem] = []
+    files: list[str] = []
+    whole = True  # what a file holds of model and data is known
     for at, args in list(_trainings(raw)):
         if "config" not in args:
             continue
-        said, lines = read(Path(str(args.pop("config"))))
+        try:
+            said, lines = read_named(Path(str(args.pop("config"))), places.of((*at, "config")))
+        except StudyError as error:
+            found, whole = [*found, *error.problems], False
+            continue
         one = handbook(said)
+        files, whole = [*files, lines.file], whole and "dataset_mixer" not in one.refused
         found += [Problem(lines.of((key,)), why) for key, why in one.refused.items()]
         _model(raw, one, lines, found)
         beside = dict(args)
@@ -39,6 +46,11 @@ def configured(raw: dict[str, Any], places: Places) -> None:
             {(*at, name): lines.of((name,)).partition(" ")[0] for name in one.sft if name not in beside}
         )
     if found:
+        from leaven.study.validate import problems
+
+        others = problems(raw, places)
+        of_files = [other for other in others if other.place.startswith(tuple(f"{file}:" for file in files))]
+        found += [other for other in (others if whole else of_files) if other not in found]
         raise StudyError(found)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from leaven.study.names import brief, foreign
+
 
 @dataclass
 class Handbook:
@@ -41,7 +43,7 @@ def handbook(config: Mapping[str, Any]) -> Handbook:
         elif key in _READ:
             _READ[key](found, value)
         elif key not in _AROUND:
-            found.refused[key] = "no key of the Alignment Handbook's that is known here; take it out"
+            found.refused[key] = foreign(key, [*_SAME, *_MODEL, *_READ, *_AROUND], "the Alignment Handbook's")
     _warmup(config, found)
     _lora(config, found)
     if "per_device_train_batch_size" in config:
@@ -103,7 +105,7 @@ def _mixer(found: Handbook, value: Any) -> None:
     if isinstance(value, Mapping) and all(_is_number(weight) and 0 < weight <= 1 for weight in value.values()):
         found.mixer = {str(name): float(weight) for name, weight in value.items()}
     else:
-        found.refused["dataset_mixer"] = "maps each data set to a weight above 0, at most 1"
+        found.refused["dataset_mixer"] = f"{brief(value)}: map each data set to a weight above 0, at most 1"
 
 
 def _is_number(value: Any) -> bool:
@@ -114,14 +116,14 @@ def _splits(found: Handbook, value: Any) -> None:
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         found.splits = list(value)
     else:
-        found.refused["dataset_splits"] = "is a list of splits' names, such as [train_sft, test_sft]"
+        found.refused["dataset_splits"] = f"{brief(value)}: list splits' names, such as [train_sft, test_sft]"
 
 
 def _seed(found: Handbook, value: Any) -> None:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         found.seeds = [value]
     else:
-        found.refused["seed"] = "is a number from 0 on"
+        found.refused["seed"] = f"{brief(value)} is no whole number from 0 on"
 
 
 def _grouped(found: Handbook, value: Any) -> None:

@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from leaven.errors import Problem, StudyError
 from leaven.registry import Count, Declared
+from leaven.study.names import brief, foreign
 
 Preset = Literal["single", "ddp", "zero2", "zero3", "fsdp2", "device_map"]
 _ALONE = ("single", "device_map")
@@ -48,17 +49,16 @@ class Read:
     refused: dict[str, str] = field(default_factory=dict)  # key -> reason and remedy
 
 
-def around(launch: Launch, folder: Path) -> dict[str, Any]:
-    """Return what each training is told as ``around["launch"]``; a ``config`` lies relative to the study's folder.
+def around(launch: Launch, folder: Path, place: str = "launch.config") -> dict[str, Any]:
+    """Return what each training is told as ``around["launch"]``; a ``config`` lies relative to ``folder``.
 
-    Raises StudyError with every key of the file that is refused.
+    Raises StudyError with every key of the file that is refused; ``place`` is where the study names it.
     """
     if launch.config is None:
         return {"preset": launch.preset, "processes": launch.processes or 1}
-    from leaven.study.load import read
+    from leaven.study.load import read_named
 
-    file = folder / launch.config
-    said, places = read(file)
+    said, places = read_named(folder / launch.config, place)
     found = accelerate(said)
     if found.refused:
         raise StudyError([Problem(places.of(key.split(".")), why) for key, why in found.refused.items()])
@@ -70,7 +70,7 @@ def accelerate(config: Mapping[str, Any]) -> Read:
     found = Read()
     for key, value in config.items():
         if key not in _KEYS:
-            found.refused[key] = "no key of accelerate's that is known here; take it out"
+            found.refused[key] = foreign(key, _KEYS, "accelerate's")
         elif (why := _KEYS[key](value)) is not None:
             found.refused[key] = why
     kind = config.get("distributed_type", "NO")
@@ -95,7 +95,7 @@ def _mapping(config: Mapping[str, Any], key: str, found: Read) -> Mapping[str, A
     value = config.get(key) or {}
     if isinstance(value, Mapping):
         return value
-    found.refused[key] = "maps names to values"
+    found.refused[key] = f"{brief(value)} is no mapping of names to values"
     return {}
 
 
@@ -112,7 +112,8 @@ def _one_of(*admitted: Any, why: str) -> Check:
 
 
 def _counted(value: Any) -> str | None:
-    return None if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else "is a number from 1 on"
+    sound = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return None if sound else f"{brief(value)} is no whole number from 1 on"
 
 
 _ONE_MACHINE = _one_of(0, 1, why="trainings start on one machine here; set num_machines to 1")
@@ -191,6 +192,6 @@ def _fsdp(config: Mapping[str, Any], found: Read) -> None:
 
 def _examine(where: str, config: Any, checks: Mapping[str, Check], found: Read) -> None:
     for key, value in config.items():
-        why = checks[key](value) if key in checks else "no key of accelerate's that is known here; take it out"
+        why = checks[key](value) if key in checks else foreign(key, checks, "accelerate's")
         if why is not None:
             found.refused[f"{where}.{key}"] = why

@@ -83,15 +83,40 @@ def _unshared(value: Any) -> Any:
 
 def read(file: Path) -> tuple[dict[str, Any], Places]:
     """Parse the file; raises StudyError with the place for whatever is no study."""
+    raw, lines = _whole(file)
+    if not isinstance(raw, dict):
+        raise StudyError([Problem(str(file), "a study is a mapping of names to values", "start with `name: my-study`")])
+    return raw, Places(str(file), lines)
+
+
+def read_named(file: Path, place: str) -> tuple[dict[str, Any], Places]:
+    """Parse a file that a study names at ``place``: what is wrong at no line of the file is told there, with its path.
+
+    Raises StudyError.
+    """
     try:
-        raw, lines = _parsed(_text(file), str(file))
+        raw, lines = _whole(file)
+    except StudyError as error:
+        raise StudyError([_told_at(place, file, one) for one in error.problems]) from None
+    if not isinstance(raw, dict):
+        raise StudyError([_told_at(place, file, Problem(str(file), "holds no mapping of names to values"))])
+    return raw, Places(str(file), lines)
+
+
+def _told_at(place: str, file: Path, problem: Problem) -> Problem:
+    if problem.place != str(file):
+        return problem
+    return Problem(place, f"'{file}' {problem.message}", "name a YAML file; its path starts where the command is run")
+
+
+def _whole(file: Path) -> tuple[Any, dict[Steps, str]]:
+    """Return what a file holds, and the place of every value; raises StudyError."""
+    try:
+        return _parsed(_text(file), str(file))
     except StudyError:
         raise
     except Exception as error:
         raise StudyError([_syntax_problem(error, file)]) from error
-    if not isinstance(raw, dict):
-        raise StudyError([Problem(str(file), "a study is a mapping of names to values", "start with `name: my-study`")])
-    return raw, Places(str(file), lines)
 
 
 @functools.lru_cache(maxsize=4)  # a check reads one file once for each of its profiles

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import typing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from leaven.errors import Problem, did_you_mean
 from leaven.registry import Plugin, Registry, Step
 from leaven.study.load import Places, Steps
+from leaven.study.names import brief
 
 
 @dataclass
@@ -27,10 +29,10 @@ class Check:
             self.found.append(problem)
 
     def take(self, error: ValidationError, steps: Steps, known: Mapping[str, Any], depth: int = 1) -> None:
-        """Turn pydantic's errors into problems; ``known`` are the names allowed ``depth`` steps below."""
+        """Turn pydantic's errors into problems; ``known`` are the fields allowed ``depth`` steps below."""
         for one in error.errors():
             place = (*steps, *(part for part in one["loc"] if part != "[key]"))
-            self.say(place, *_wording(one, known if len(one["loc"]) == depth else {}))
+            self.say(place, *_wording(one, _inside(known, one["loc"][depth - 1 :])))
 
     def plugin(self, registry: Registry, step: Step, steps: Steps, *, without: tuple[str, ...] = ()) -> Plugin | None:
         """Check a step's name and arguments against its registry; return the plug-in if it exists."""
@@ -45,6 +47,21 @@ class Check:
         except ValidationError as error:
             self.take(error, (*steps, step.name), {**found.schema.model_fields, **dict.fromkeys(without)})
         return found
+
+
+def fields(annotation: Any) -> dict[str, Any]:
+    """Return the fields of the declarations inside an annotation such as ``Launch | None`` or ``dict[str, Part]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return dict(annotation.model_fields)
+    return {name: about for inner in typing.get_args(annotation) for name, about in fields(inner).items()}
+
+
+def _inside(known: Mapping[str, Any], below: Sequence[str | int]) -> Mapping[str, Any]:
+    """Return the fields allowed where these steps end; an index, or a name that a person chose, leads no deeper."""
+    for part in below[:-1]:
+        about = known.get(str(part))
+        known = known if about is None else fields(about.annotation)
+    return known
 
 
 _UNSHOWN = ("base_url", "api_key_env")  # a password or a key may stand there by mistake
@@ -64,8 +81,7 @@ def _wording(error: Any, known: Mapping[str, Any]) -> tuple[str, str]:
     said = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     if name in _UNSHOWN:
         return f"its value {said}", ""
-    shown = repr(value)
-    return f"{shown if len(shown) <= 60 else shown[:57] + '...'}: {said}", ""
+    return f"{brief(value)}: {said}", ""
 
 
 def names_data(parts: Mapping[str, Any], value: Any, at: Steps, check: Check) -> None:

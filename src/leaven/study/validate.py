@@ -17,11 +17,12 @@ from leaven.study.compared import compared
 from leaven.study.conditioned import by_labels, conditioned
 from leaven.study.corpus import Attribute
 from leaven.study.drawn import shown
+from leaven.study.launched import launched
 from leaven.study.load import Places, Steps
 from leaven.study.made import factory
 from leaven.study.matrix import ExpandedArm, expand_arm, treated_steps
 from leaven.study.measured import makes, silent, suites
-from leaven.study.problems import Check, names_data
+from leaven.study.problems import Check, fields, names_data
 from leaven.study.selected import data
 from leaven.study.spec import Arm, Data, Model, Shape
 
@@ -74,11 +75,10 @@ def _swept_names(arms: Any) -> set[str]:
 
 def _one(parts: dict[str, Any], name: str, value: Any, check: Check) -> None:
     annotation = typing.get_type_hints(Shape, include_extras=True)[name]
-    known = annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, Declared) else {}
     try:
         parts[name] = TypeAdapter(annotation).validate_python(value)
     except ValidationError as error:
-        check.take(error, (name,), known)
+        check.take(error, (name,), fields(annotation))
 
 
 def _entries(name: str, value: Any, check: Check) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
     if silent(parts, name):
         check.say(place, f"'{name}' has prompts alone", "name data with answers")
     _chosen(parts, name, place, check)
-    _launched(parts, step, str(plugin.traits.get("reads")), check)
+    launched(parts, arm, step, check)
     reads, given = plugin.traits.get("reads", "examples"), makes(parts.get("data", {}), str(name))
     if given is not None and given != reads and (reads, given) != ("examples", "preferences"):
         said = f"{step.name} trains on {reads}, and the format of data '{name}' makes {given}"
@@ -197,24 +197,6 @@ def _eval_data(parts: Mapping[str, Any], step: Step, at: Steps, check: Check, *,
     data = parts.get("data", {}).get(name)
     if (data is not None and data.made is not None) or made not in (None, "examples", "preferences"):
         check.say(at, f"'{name}' holds no demonstrations of a source", "name data that is read from one")
-
-
-_STEP = ("per_device_train_batch_size", "gradient_accumulation_steps")
-
-
-def _launched(parts: Mapping[str, Any], step: Step, reads: str, check: Check) -> None:
-    """Check that a training can be started as the study says: on pairs no model is cut into shards."""
-    launch = parts.get("launch")
-    if launch is None:
-        return
-    if launch.preset in ("zero3", "fsdp2") and reads == "preferences":
-        said = f"{launch.preset} cuts a model into shards, and {step.name} asks it for whole"
-        check.say(("launch", "preset"), said, "write ddp or zero2")
-    fields = TRAINERS.get(step.name).schema.model_fields
-    batch, times = (step.args.get(name, fields[name].default) for name in _STEP)
-    if isinstance(batch, int) and isinstance(times, int) and batch * times % (launch.processes or 1):
-        said = f"a step of {step.name} has {batch * times} rows, which {launch.processes} processes cannot share"
-        check.say(("launch", "processes"), said, f"make {' x '.join(_STEP)} a multiple of it")
 
 
 def _chosen(parts: Mapping[str, Any], name: Any, at: Steps, check: Check) -> None:

@@ -60,22 +60,27 @@ def launched(
 
 def prove_runs_here(chosen: Preset, processes: int) -> None:
     """Raise ModelError if this machine cannot run a preset in so many processes."""
-    import importlib.util
-
     import torch
 
-    gpus = torch.cuda.device_count()
+    if said := why_not_here(chosen, processes, torch.cuda.device_count()):
+        raise ModelError(f"launch: {said}")
+
+
+def why_not_here(chosen: Preset, processes: int, gpus: int, sees: str = "this training sees") -> str | None:
+    """Say why a preset cannot run in so many processes with so many GPUs; None if it may. Imports no torch.
+
+    ``sees`` says, in the reason, whose GPUs they are.
+    """
+    import importlib.util
+
     if chosen.needs_gpu and not gpus:
-        raise ModelError(
-            f"launch: preset {chosen.name} computes on GPUs, and this training sees none; launch it by ddp, zero2 or "
-            "zero3, or on a machine with GPUs"
-        )
+        return (f"preset {chosen.name} computes on GPUs, and {sees} none; launch it by ddp, zero2 or zero3, or on a "
+                "machine with GPUs")  # fmt: skip
     if gpus and processes > gpus:
-        raise ModelError(f"launch: {processes} processes need a GPU each, and this training sees {gpus}; lower "
-                         "launch.processes")  # fmt: skip
+        return f"{processes} processes need a GPU each, and {sees} {gpus}; lower launch.processes"
     if chosen.deepspeed is not None and importlib.util.find_spec("deepspeed") is None:
-        raise ModelError(f"launch: preset {chosen.name} needs DeepSpeed; pip install 'leaven[deepspeed]', or launch by "
-                         "ddp")  # fmt: skip
+        return f"preset {chosen.name} needs DeepSpeed; pip install 'leaven[deepspeed]', or launch by ddp"
+    return None
 
 
 @dataclass
