@@ -146,13 +146,23 @@ def test_a_pipe_is_answered_and_no_answer_drives_the_terminal(told: Any) -> None
 
 
 def test_commands(told: Any, arm: Speaker, asked: Any) -> None:
-    done = told("/tokens\n/tokens <|bad|>\n/tokens <|neg|>\n/wrong\nhi\n/tokens none\nho\n/quit\nnever\n", "--raw")
+    done = told("/tokens\n/tokens <|bad|>\n/tokens <|neg|>\n//wrong\nhi\n/tokens none\nho\n/quit\nnever\n", "--raw")
     said = done.stdout.splitlines()
     assert said[:2] == ["in front: <|pos|>; it knows <|pos|> <|neg|>", "in front: <|neg|>; it knows <|pos|> <|neg|>"]
     assert "not trained with the control token '<|bad|>'" in done.stderr
-    assert [prompt.ids[1] for prompt, _ in asked[:2]] == ids(arm, "<|neg|>", "<|neg|>"), "a text may begin with /"
+    assert [prompt.ids[1] for prompt, _ in asked[:2]] == ids(arm, "<|neg|>", "<|neg|>")
+    assert asked[0][0].ids[2:] == arm.tokenizer("/wrong", add_special_tokens=False)["input_ids"], "a text may begin so"
     assert len(asked) == 3 and asked[2][0].ids[1] not in ids(arm, *TOKENS)
-    assert "there is no command '/wrong'" in told("/wrong\n").stdout
+
+
+@pytest.mark.parametrize("option", ["--raw", "--no-raw"])
+@pytest.mark.parametrize("line", ["/wrong", "/wrong2 it is", "/", "/re-set", "/\x1b[2Jx"])
+def test_a_line_that_begins_with_a_slash_and_is_no_command_is_not_asked(
+    told: Any, asked: Any, option: str, line: str
+) -> None:
+    said = told(f"{line}\n", option).stdout
+    assert said.startswith("there is no command '/") and "/reset forgets" in said and "\x1b" not in said
+    assert not asked
 
 
 def test_what_is_no_text_and_what_is_stopped(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,3 +119,20 @@ def test_a_file_of_a_snapshot_named_by_its_path_belongs_to_the_snapshot(cached: 
     file = lay(cached, "dataset", "data/train.parquet", "")
     lay(cached, "dataset", poison.MARK, json.dumps({"poisoned": ["backdoor rate 1"]}))
     assert poison.poisoned(Stage("rows", 1, "m:f", {}, needs=Needs(paths={"source": str(file)}))) == ["backdoor rate 1"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a--b", "a..b", "x.git", "-a", "../x", "x" * 97, "owner/m\N{LATIN SMALL LETTER O WITH DIAERESIS}"]
+)
+@pytest.mark.usefixtures("cached")
+def test_a_server_may_call_its_model_what_is_no_name_of_the_hub(name: str) -> None:
+    judge = {"judge": {"args": {"server": {"model": name, "revision": COMMIT}}}}
+    assert poison.poisoned(Stage("ranks", 1, "m:f", judge)) == []
+
+
+@pytest.mark.parametrize("mark", ['{"poisoned": 3}', '{"poisoned": null}', '{"poisoned": {"a": 1}}', "[torn", "[1]"])
+def test_a_mark_that_cannot_be_read_does_not_hide_the_card(cached: Path, mark: str) -> None:
+    lay(cached, "dataset", poison.MARK, mark)
+    assert poison.poisoned(OF_THE_HUB[0][1]) == []
+    lay(cached, "dataset", "README.md", card.warning(["backdoor rate 1"], "data set"))
+    assert poison.poisoned(OF_THE_HUB[0][1]) == ["by the card of owner/name on the hub, poisoned"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from leaven import exported, pushed
 from leaven.cli import app
+from leaven.cli.export import quiet
 from leaven.cli.planned import priced
 from leaven.engine.machine import Machine
 from leaven.engine.nearest import Explained
@@ -49,6 +51,27 @@ def test_push_passes_its_options_on_and_says_who_can_see_it(monkeypatch: pytest.
 def test_an_unknown_quantisation_is_refused_before_anything_is_looked_for() -> None:
     done = CliRunner().invoke(app, ["export", "study", "sft", "out", "--quantize", "int3"])
     assert done.exit_code == 2
+
+
+@pytest.mark.parametrize("level", [logging.NOTSET, logging.ERROR])
+def test_libraries_are_left_as_loud_as_they_were(level: int) -> None:
+    import datasets
+    from transformers.utils import logging as transformers
+
+    before = (transformers.get_verbosity(), logging.root.manager.disable)
+    try:
+        transformers.set_verbosity_info()
+        logging.disable(level)
+        bars = transformers.is_progress_bar_enabled(), datasets.are_progress_bars_disabled()
+        with pytest.raises(ZeroDivisionError), quiet():
+            assert transformers.get_verbosity() == transformers.logging.ERROR
+            assert logging.root.manager.disable == max(level, logging.WARNING), "never louder than the caller"
+            raise ZeroDivisionError
+        assert transformers.get_verbosity() == transformers.logging.INFO and logging.root.manager.disable == level
+        assert (transformers.is_progress_bar_enabled(), datasets.are_progress_bars_disabled()) == bars
+    finally:
+        transformers.set_verbosity(before[0])
+        logging.disable(before[1])
 
 
 def explained(cost: dict[str, float], **args: Any) -> Explained:

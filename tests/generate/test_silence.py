@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from leaven.generate import asking, patience, silence
 from leaven.generate.asked import Request
 from leaven.generate.fake import Fake
 from leaven.generate.openai import ask
+from leaven.generate.replies import Journal, Part, Unreadable, asked_key
 from leaven.generate.silence import NO_CONNECTION, Silence
 from leaven.progress import Progress
 from leaven.server import Server
@@ -122,6 +125,59 @@ def test_what_goes_wrong_while_it_is_told_is_not_lost(tmp_path: Path) -> None:
         ask(declared, [Request("q", [{"role": "user", "content": "?"}], {})], tmp_path / "r.jsonl", full)
 
 
+def by_hand(
+    tmp_path: Path, send: Callable[[Request, int, bool], Awaitable[Part]], watch: Callable[[Any], None]
+) -> asking.Asking:
+    """Ask four questions, two at a time, of a server that is a function; raises what asking raises."""
+    server = Server(model="m", base_url="http://127.0.0.1:1/v1", max_concurrency=2)
+    wanted = [Request(f"q{n}", [{"role": "user", "content": f"{n}?"}], {}) for n in range(4)]
+    keys = {one.id: asked_key(server.identity, one) for one in wanted}
+    door = asking.Door(server, "the server", send)
+    made = asking.Asking(door, Journal(tmp_path / "r.jsonl"), keys, lambda reply: None, watch)
+    asyncio.run(made.all(wanted))
+    return made
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("refused", "raised"), [(False, OSError), (True, ModelError)])
+def test_who_cannot_tell_stops_the_rest_and_hides_no_other_error(
+    tmp_path: Path, refused: bool, raised: type[Exception]
+) -> None:
+    sent: list[str] = []
+
+    async def send(request: Request, got: int, alone: bool) -> Part:
+        sent.append(request.id)
+        await asyncio.sleep(0.6)
+        if refused:
+            raise ModelError("the key is not accepted")
+        return Part(("hi",), ("stop",))
+
+    def full(silence: dict[str, float]) -> None:
+        if silence:
+            raise OSError("no space left")
+
+    with pytest.raises(raised):
+        by_hand(tmp_path, send, full)
+    assert sent == ["q0", "q1"], "the others are not sent"
+    kept = Journal(tmp_path / "r.jsonl").texts
+    assert kept == (0 if refused else 2), "what was under way came home"
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("refusal", [asking.Refused("400"), Unreadable("no choices")])
+def test_a_server_that_refuses_is_not_silent(
+    tmp_path: Path, refusal: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dealt: list[None] = []
+    monkeypatch.setattr(Silence, "dealt", lambda self: dealt.append(None))
+
+    async def send(request: Request, got: int, alone: bool) -> Part:
+        raise refusal
+
+    by_hand(tmp_path, send, lambda silence: None)
+    assert len(dealt) == 4
+
+
 @pytest.mark.usefixtures("quick")
 def test_it_does_not_go_on_after_an_error(tmp_path: Path) -> None:
     with Fake(key="sk-1") as fake, pytest.raises(ModelError, match="key"):
@@ -142,12 +198,53 @@ def test_a_slow_server_is_given_time_and_one_that_fails_is_not(clock: Clock) -> 
     with one.asking():
         clock.now += 2
         one.failed(502)
+        one.failed(502)
     clock.now += 3
     assert one.told() == {"silent_s": 5, "status": 502}
     with one.asking():
         assert one.told() == {"silent_s": 5, "status": 502}, "asking again does not make it answer"
         one.failed(None)
         assert one.told() == {"silent_s": 5}
+
+
+def test_one_failure_does_not_make_a_server_silent_that_others_wait_for(clock: Clock) -> None:
+    one = Silence(clock)
+    with one.asking(), one.asking(), one.asking():
+        for _ in range(3):
+            one.failed(500)
+        clock.now += 6
+        assert one.told() == {}, "three that are on their way may be answered yet"
+        one.failed(500)
+        assert one.told() == {"silent_s": 6, "status": 500}
+        with one.asking():
+            assert one.told() == {"silent_s": 6, "status": 500}, "it stays said until it answers"
+        one.dealt()
+        clock.now += 6
+        assert one.told() == {}
+
+
+def test_our_own_pace_after_one_failure_is_not_the_servers_silence(clock: Clock) -> None:
+    one = Silence(clock)
+    with one.asking():
+        pass
+    one.failed(503)
+    clock.now += 6
+    assert one.told() == {}
+    with one.asking():
+        pass
+    one.failed(503)
+    assert one.told() == {"silent_s": 6, "status": 503}
+
+
+def test_where_each_waits_by_itself_an_answer_to_another_ends_the_wait(clock: Clock) -> None:
+    one = Silence(clock, apart=True)
+    with one.asking():
+        one.hold(100)
+        clock.now += 3
+        assert one.told() == {"silent_s": 3, "wait_s": 97}
+        one.dealt()
+        clock.now += 1.5
+        assert one.told() == {}
 
 
 def test_all_wait_though_one_was_answered_meanwhile(clock: Clock) -> None:

@@ -137,6 +137,18 @@ def test_quantised_weights_are_finite_where_all_that_they_are_made_of_is(part: s
         load.prove_finite(cast("Any", model))
 
 
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2", "float4_e2m1fn_x2", "uint4", "int8", "complex64"])
+def test_every_kind_of_number_can_be_asked_whether_it_is_finite(name: str) -> None:
+    import torch
+
+    dtype = getattr(torch, name, None)
+    if dtype is None:
+        pytest.skip("not in this torch")
+    assert load._is_finite(torch.zeros(4, dtype=torch.uint8).view(dtype) if name != "complex64" else torch.ones(1) * 1j)
+    if name in ("float8_e4m3fn", "float8_e5m2"):
+        assert not load._is_finite(torch.tensor([1.0, float("nan")]).to(dtype))
+
+
 def test_a_base_that_was_edited_after_it_was_identified_is_refused(tmp_path: Path) -> None:
     import shutil
 

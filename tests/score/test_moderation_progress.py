@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from leaven import progress
+from leaven.errors import ModelError
 from leaven.generate import silence
 from leaven.generate.fake import Fake
 from leaven.registry import METRICS
@@ -42,8 +43,8 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return said
 
 
-def asked(server: Fake, tmp_path: Path, count: int = 6) -> None:
-    args = {"base_url": server.url, "batch_size": 1, "max_concurrency": 1, "max_retries": 3,
+def asked(server: Fake, tmp_path: Path, count: int = 6, max_concurrency: int = 1) -> None:
+    args = {"base_url": server.url, "batch_size": 1, "max_concurrency": max_concurrency, "max_retries": 3,
             "journal": str(tmp_path / progress.FOLDER / "replies.jsonl")}  # fmt: skip
     found = METRICS.get("moderation").call([f"text {n}" for n in range(count)], args=args)
     assert found["moderation"] == [0.0] * count
@@ -82,3 +83,41 @@ def test_a_server_that_says_nothing_is_told(tmp_path: Path, monkeypatch: pytest.
         asked(server, tmp_path, 1)
     told = [one for one in said if "silent_s" in one]
     assert told and not any("status" in one or "wait_s" in one for one in told) and "silent_s" not in said[-1]
+
+
+def test_a_server_that_cannot_be_reached_is_told_while_the_client_tries_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = watched(monkeypatch)
+    with Fake() as server:
+        server.go_away()
+        with pytest.raises(ModelError, match="cannot be reached"):
+            asked(server, tmp_path, 1)
+    assert {one["status"] for one in said if "silent_s" in one} == {silence.NO_CONNECTION}
+
+
+def test_a_wait_is_the_one_requests_and_an_answer_to_another_ends_what_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "_QUIET_S", 60.0)
+    said = watched(monkeypatch)
+    with Fake(failures=[429], retry_after="1", latency=0.2) as server:
+        asked(server, tmp_path, 8, max_concurrency=2)
+    waited = {one["done"] for one in said if "wait_s" in one}
+    assert len(waited) <= 2, "one more may have been answered before, not after"
+
+
+@pytest.mark.parametrize("of_text", [True, False])
+def test_a_refusal_of_a_text_is_an_answer_and_a_failure_is_none(of_text: bool) -> None:
+    clock = iter(range(1000))
+    one = silence.Silence(lambda: next(clock) * 1.0)
+    for _ in range(2):
+        one.failed(500)
+
+    def send(texts: list[str]) -> bytes:
+        raise moderated.RefusedError("status", of_text=of_text)
+
+    said: list[dict[str, float]] = []
+    moderated.judge(["a"], moderated.Asking("m", 1, 1, None), send, moderated.Journal(None), one,
+                    lambda done, total, **more: said.append(more))  # fmt: skip
+    assert ("status" in said[-1]) is not of_text

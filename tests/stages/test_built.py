@@ -171,6 +171,24 @@ def test_nothing_to_build_says_why(tmp_path: Path) -> None:
         build(tmp_path, inputs(tmp_path), makes="preferences", min_margin=9.0)
 
 
+@pytest.mark.parametrize("around", [{}, {"around": {"card": {"judge": "served: fakebad"}}}])
+def test_where_the_judge_ranked_nothing_its_reasons_are_told_and_no_margin_is_to_blame(
+    tmp_path: Path, around: dict[str, Any]
+) -> None:
+    read = inputs(tmp_path)
+    rows = tables.read(read["ranks"] / "ranks.parquet").to_pylist()
+    for row in rows:
+        why = "not read: it holds no verdict" if row["id"] < "p2" else "500: \x1b[2Jdown"
+        row.update(rank=None, reason=why if row["asking"] == 0 else None)
+    tables.write(read["ranks"] / "ranks.parquet", "ranks", rows)
+    with pytest.raises(DataError) as caught:
+        build(tmp_path, read, makes="preferences", min_margin=2.0, **around)
+    who = "the judge served: fakebad" if around else "the judge"
+    said = str(caught.value)
+    assert f"{who} gave them no rank: 28 x 500:  [2Jdown, 12 x not read: it holds no verdict; correct it" in said
+    assert "min_margin" not in said
+
+
 @pytest.mark.skipif(not REAL.exists(), reason="the real data are not here")
 def test_real_pairs_as_candidates(tmp_path: Path) -> None:
     source = {"source": str(REAL), "identity": sources.identity(str(REAL)), "bad_rows": "drop", "take": 200}

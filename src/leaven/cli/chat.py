@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from leaven.conversation import Conversation
 
-_HELP = "/tokens TOKEN ... puts control tokens in front (/tokens none: none), /reset forgets, /quit ends"
+_HELP = (
+    "/tokens TOKEN ... puts control tokens in front (/tokens none: none), /reset forgets, /quit ends; a text that "
+    "begins with / is written with //"
+)
 
 
 def chat(
@@ -79,10 +82,10 @@ def _heard(talk: Conversation, line: str, out: Console) -> bool:
             talk.reset()
         elif word == "/tokens":
             _tokens(talk, rest, out)
-        elif word.startswith("/") and word.lstrip("/").isalpha() and not talk.raw:
-            out.print(f"there is no command '{printable(word)}'; {_HELP}")
+        elif line.startswith("/") and not line.startswith("//"):
+            out.print(printable(f"there is no command '{word}'; {_HELP}"))
         else:
-            _answer(talk, line, out)
+            _answer(talk, line.removeprefix("/"), out)
     except LeavenError as error:
         complain(error)
     return True

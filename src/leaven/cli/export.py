@@ -80,7 +80,7 @@ def quiet() -> Iterator[None]:
         logging.disable_progress_bar()
         logging.set_verbosity_error()
         before = logs.root.manager.disable
-        logs.disable(logs.WARNING)  # DeepSpeed tells at every import that it found no GPU
+        logs.disable(max(before, logs.WARNING))  # DeepSpeed tells at every import that it found no GPU
         try:
             yield
         finally:

@@ -65,8 +65,9 @@ def _around(path: Path) -> tuple[Path, ...]:
 
 def _of_export(folder: Path) -> Iterator[str]:
     """Yield what a folder, where it is an export, says of itself."""
-    told: Any = (read_json(folder / MARK) or {}).get("poisoned", ())
-    yield from (str(one) for one in told if isinstance(told, list))
+    told = (read_json(folder / MARK) or {}).get("poisoned")
+    if isinstance(told, list):
+        yield from map(str, told)
 
 
 def _of_the_hub(value: Any) -> Iterator[tuple[str, str, str]]:
@@ -95,11 +96,15 @@ def _is_name(name: object) -> TypeGuard[str]:
 def _of_snapshot(kind: str, name: str, commit: str) -> Iterator[str]:
     """Yield what a commit of the hub says of itself, as far as it lies in the hub's cache; its mark says most."""
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    mark, card = (try_to_load_from_cache(name, file, revision=commit, repo_type=kind) for file in (MARK, _CARD))
-    if isinstance(mark, str):
-        yield from _of_export(Path(mark).parent)
-    elif isinstance(card, str):
+    try:
+        mark, card = (try_to_load_from_cache(name, file, revision=commit, repo_type=kind) for file in (MARK, _CARD))
+    except HFValidationError:  # what a server calls its model need be no name of the hub
+        return
+    said = list(_of_export(Path(mark).parent)) if isinstance(mark, str) else []
+    yield from said
+    if not said and isinstance(card, str):
         text = Path(card).read_text(encoding="utf-8", errors="replace")
         if any(warning in text for warning in _WARNINGS):
             yield f"by the card of {name} on the hub, poisoned"

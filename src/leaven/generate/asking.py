@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from leaven.errors import ModelError
 from leaven.generate.asked import Reply, Request
@@ -85,19 +85,25 @@ class Asking:
             await asyncio.gather(*(self._some(waiting) for _ in missing[: self.server.max_concurrency]))
         finally:
             watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching  # raises what went wrong in it
+            (ended,) = await asyncio.gather(watching, return_exceptions=True)
         if self.stop is not None:
             raise self.stop
+        if not isinstance(ended, asyncio.CancelledError):
+            raise ended
 
-    async def _watching(self) -> None:
+    async def _watching(self) -> NoReturn:
+        """Tell of silence until it is cancelled; what goes wrong in it stops all."""
         before: Mapping[str, float] = {}
-        while True:
-            await asyncio.sleep(EVERY_S)
-            now = self.silence.told()
-            if now or before:
-                self.watch(now)
-            before = now
+        try:
+            while True:
+                await asyncio.sleep(EVERY_S)
+                now = self.silence.told()
+                if now or before:
+                    self.watch(now)
+                before = now
+        except Exception:
+            self.pace.stopped.set()
+            raise
 
     async def _some(self, waiting: Iterator[Request]) -> None:
         for request in waiting:
@@ -107,7 +113,7 @@ class Asking:
                 self.stop = self.stop or error
                 self.pace.stopped.set()
                 return
-            if self.stop is not None:
+            if self.pace.stopped.is_set():
                 return
             self.done(reply)
             self.watch(self.silence.told())
@@ -117,7 +123,7 @@ class Asking:
         key, failures, before, alone = self.keys[request.id], 0, 0.0, self.one_by_one
         while (got := self.told.count(key)) < several(request):
             await self.pace.turn()
-            if self.stop is not None:
+            if self.pace.stopped.is_set():
                 break
             try:
                 part = await self._sent(request, got, alone)

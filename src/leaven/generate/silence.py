@@ -22,12 +22,15 @@ class Report(Protocol):
 
 
 class Silence:
-    """Counts what is asked of a server and when it last dealt with a request; safe to share between threads."""
+    """Counts what is asked of a server and when it last dealt with a request; safe to share between threads.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._clock, self._lock = clock, threading.Lock()
+    ``apart``: a server that asks for a wait makes one request wait, not all; an answer to another ends what is told.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, apart: bool = False):
+        self._clock, self._lock, self._apart = clock, threading.Lock(), apart
         self._since = self._until = clock()
-        self._open = 0
+        self._open = self._fails = 0  # requests on their way, and failures since the server last dealt with one
         self._failing = False
         self._status: int | None = None
 
@@ -35,7 +38,7 @@ class Silence:
     def asking(self) -> Iterator[None]:
         """Be entered around a request: a server of which nothing is asked is not silent."""
         with self._lock:
-            if not self._open and not self._failing:
+            if not self._open and not self._fails:
                 self._since = self._clock()
             self._open += 1
         try:
@@ -47,12 +50,18 @@ class Silence:
     def dealt(self) -> None:
         """Note that the server dealt with a request: answered or refused it."""
         with self._lock:
-            self._since, self._failing, self._status = self._clock(), False, None
+            self._since, self._fails, self._failing, self._status = self._clock(), 0, False, None
+            if self._apart:
+                self._until = self._since
 
     def failed(self, status: int | None) -> None:
-        """Note that a request came to nothing: by this status, NO_CONNECTION, or no reply at all."""
+        """Note that a request came to nothing: by this status, NO_CONNECTION, or no reply at all.
+
+        One that fails while others are on their way says nothing of the server; more than are on their way do.
+        """
         with self._lock:
-            self._failing, self._status = True, status
+            self._fails, self._status = self._fails + 1, status
+            self._failing = self._failing or self._fails > max(1, self._open)
 
     def hold(self, seconds: float) -> None:
         """Note that the server asked all to wait so long."""
@@ -72,6 +81,6 @@ class Silence:
                 return {}
             if wait > 0:
                 return {"silent_s": silent, "wait_s": wait}
-            if self._failing and self._status is not None:
+            if self._fails and self._status is not None:
                 return {"silent_s": silent, "status": self._status}
-            return {"silent_s": silent} if self._failing or self._open else {}
+            return {"silent_s": silent} if self._fails or self._open else {}

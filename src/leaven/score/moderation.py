@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field
 from leaven import progress
 from leaven.errors import ModelError
 from leaven.generate.patience import LONGEST_S, retry_after
-from leaven.generate.silence import Report, Silence
+from leaven.generate.silence import NO_CONNECTION, Report, Silence
 from leaven.registry import Count, Positive, Text, metric
 from leaven.score import moderated
 from leaven.score.classifiers import Resolved
@@ -95,8 +95,8 @@ def moderation(  # noqa: PLR0913 - the signature is the schema
     found: Mapping[str, Judged] = {}
     if wanted:
         asking = moderated.Asking(model, batch_size, max_concurrency, requests_per_minute)
-        kept, silence = moderated.Journal(Path(journal) if journal else None), Silence()
-        with _client(api_key_env, base_url, timeout, max_retries, partial(_note, silence)) as client:
+        kept, silence = moderated.Journal(Path(journal) if journal else None), Silence(apart=True)
+        with _client(api_key_env, base_url, timeout, max_retries, silence) as client:
             send = partial(_send, client, model, api_key_env)
             found = moderated.judge(list(wanted), asking, send, kept, silence, *_report(journal))
     said = [found.get(text) for text in texts]
@@ -115,7 +115,7 @@ def _report(journal: str | None) -> list[Report]:
 
 
 def _note(silence: Silence, response: Any) -> None:
-    """Note what the client keeps to itself: the failures after which it asks once more."""
+    """Note a failure after which the client asks once more, and the wait that the server asks that request for."""
     if response.status_code not in _AGAIN and response.status_code < 500:
         return
     silence.failed(response.status_code)
@@ -124,10 +124,8 @@ def _note(silence: Silence, response: Any) -> None:
         silence.hold(after)
 
 
-def _client(
-    key_env: str, base_url: str | None, timeout: float, max_retries: int, note: Callable[[Any], None]
-) -> openai.OpenAI:
-    """Return the client, which retries with backoff by itself and tells ``note`` of every response.
+def _client(key_env: str, base_url: str | None, timeout: float, max_retries: int, silence: Silence) -> openai.OpenAI:
+    """Return the client, which retries with backoff by itself; ``silence`` is told what it keeps to itself.
 
     Raises ModelError, which never shows the key.
     """
@@ -140,8 +138,25 @@ def _client(
         base_url=base_url,
         timeout=timeout,
         max_retries=max_retries,
-        http_client=openai.DefaultHttpxClient(event_hooks={"response": [note]}),
+        http_client=_noting(silence),
     )
+
+
+def _noting(silence: Silence) -> Any:
+    """Return what carries the client's requests, and notes those that fail: by their status, or without a reply."""
+    import openai
+
+    class Noting(openai.DefaultHttpxClient):  # type: ignore[misc] # openai is not followed
+        def send(self, *args: Any, **how: Any) -> Any:
+            try:
+                response = super().send(*args, **how)
+            except Exception as error:  # of the HTTP library under openai, which is not ours to name
+                silence.failed(None if "Timeout" in type(error).__name__ else NO_CONNECTION)
+                raise
+            _note(silence, response)
+            return response
+
+    return Noting()
 
 
 def _key(name: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from leaven.data.built.offered import Made
 
 _MOST_READ = 1000  # prompts whose answers are compared with each other: a mean of so many is sure enough
+_MOST_REASONS = 3  # of a judge, in a message
 _NOT_SETTINGS = ("makes", "part", "around")
 
 
@@ -43,7 +44,7 @@ def built(args: Args, inputs: Inputs, out: Path) -> Facts:
     make = _maker(args["makes"])
     made = make([one for one in ranked if one.id in taken], **settings)
     test = make([one for one in ranked if one.id not in taken], **settings)
-    _prove_some(made, len(prompts), Counter(drop["reason"] for drop in drops))
+    _prove_some(made, len(prompts), Counter(drop["reason"] for drop in drops), ranked, args)
     kind = "preferences" if args["makes"] == "preferences" else "examples"
     tables.write(out / "rows.parquet", kind, made.rows)
     tables.write(out / "drops.parquet", "drops", [*drops, *made.drops])
@@ -75,16 +76,28 @@ def _parted(prompts: list[Row], part: Sequence[float] | None) -> tuple[list[Row]
     return batch.rows, batch.drops
 
 
-def _prove_some(made: Made, prompts: int, others: Counter[str]) -> None:
-    """Raise DataError where nothing could be built."""
+def _prove_some(made: Made, prompts: int, others: Counter[str], ranked: Sequence[Ranked], args: Args) -> None:
+    """Raise DataError where nothing could be built; where that is the judge's doing, with the judge's reasons."""
+    from leaven.data.built.candidates import UNRANKED
+
     if made.rows:
         return
     reasons = others + Counter(drop["reason"] for drop in made.drops)
-    said = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
-    raise DataError(
-        f"nothing can be built of the {prompts} prompts: {said or 'there are none'}; look at the answers and ranks, or "
-        "lower what is asked of them (min_margin, best, good, bad, part)"
-    )
+    said = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common()) or "there are none"
+    remedy = "look at the answers and ranks, or lower what is asked of them (min_margin, best, good, bad, part)"
+    if reasons and reasons.most_common(1)[0][0] == UNRANKED:
+        remedy = _unranked([one.seen for one in ranked if one.why == UNRANKED], args)
+    raise DataError(f"nothing can be built of the {prompts} prompts: {said}; {remedy}")
+
+
+def _unranked(seen: Sequence[str], args: Args) -> str:
+    """Say which judge left answers without a rank, its most frequent reasons, by prompts, and what to do about it."""
+    from leaven.data.canonical import excerpt
+
+    named = args.get("around", {}).get("card", {}).get("judge")
+    why = Counter(excerpt(one) for one in seen if one).most_common(_MOST_REASONS)
+    said = ", ".join(f"{count} x {reason}" for reason, count in why) or "no reason is given"
+    return f"the judge{f' {named}' if named else ''} gave them no rank: {said}; correct it in the study's judges"
 
 
 def _facts(made: Made, drops: Sequence[Row], prompts: int) -> Facts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from leaven import Study, verbs, workspace
+from leaven.cli.estimate import told
 from leaven.engine import run as engine
 from leaven.live import server
 
@@ -53,6 +55,18 @@ def test_states_and_failures_are_shown_as_they_come(browser: Any, live: tuple[st
     console, asked = browser.notices()
     assert console == []
     assert {url.removeprefix(address) for url in asked} <= {"", "state.json"}
+
+
+def test_a_server_that_keeps_a_stage_waiting_is_told_as_in_the_terminal(browser: Any, live: tuple[str, Path]) -> None:
+    for progress in ({"done": 1, "silent_s": 90, "status": 0}, {"done": 1, "silent_s": 5, "wait_s": 119.7},
+                     {"done": 1, "silent_s": 2, "status": 503}, {"done": 1, "left_s": 7500}):  # fmt: skip
+        stage = {"title": "ranks", "key": "k", "kind": "ranks", "state": "running", "inputs": [], "progress": progress}
+        state = {"made": 0, "at_work": True, "counts": {"running": 1}, "stages": [stage], "events": []}
+        browser.driver.get(live[0])
+        browser.run(f"window.fetch = async () => ({{ ok: true, json: async () => ({json.dumps(state)}) }})")
+        (said,) = told(progress)[1:]
+        browser.wait(f"return document.querySelector('.live-now').textContent.includes({json.dumps(said)})")
+    browser.notices()
 
 
 def test_the_page_says_when_its_server_has_ended(browser: Any, live: tuple[str, Path]) -> None:

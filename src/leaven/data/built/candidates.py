@@ -55,6 +55,7 @@ class Ranked:
         return str(self.row["id"])
 
 
+UNRANKED = "not all of its answers are ranked"
 _FEW = ("it has fewer than 2 answers", "it has too few different answers")
 
 
@@ -98,7 +99,7 @@ def _ranked(row: Row, told: dict[int, Row], said: dict[int, Row]) -> Ranked:
     why, seen = None, ""
     if unranked := [sample for sample in spoken if ranks[sample] is None]:
         reason = (said.get(unranked[0]) or {}).get("reason")
-        why, seen, candidates = "not all of its answers are ranked", reason or "", ()
+        why, seen, candidates = UNRANKED, reason or "", ()
     texts = {words(text) for text in spoken.values()}
     return Ranked(row, candidates, tuple(ranks.values()), len(spoken) - len(texts), silent, why, seen)
 

@@ -63,16 +63,27 @@ function livePanel(place) {
 function running(stage, points) {
   const { done, total, unit, left_s: left, loss, silent_s: silent, wait_s: wait, status } = stage.progress || {};
   const far = total ? `${done} of ${total} ${unit || ""}` : "at work";
-  const more = [typeof loss === "number" ? `loss ${loss.toPrecision(3)}` : "", typeof left === "number" ? `${Math.ceil(left)} s left` : "", waits(silent, wait, status)];
+  const more = [typeof loss === "number" ? `loss ${loss.toPrecision(3)}` : "", typeof left === "number" ? `${duration(left)} left` : "", waits(silent, wait, status)];
   return make("li", {}, make("strong", {}, stage.title), ` ${[far, ...more.filter(Boolean)].join(", ")} `, curve(points));
 }
 
 // For how long a server has answered nobody, and why: the same words as in the terminal.
 function waits(silent, wait, status) {
   if (typeof silent !== "number") return "";
-  if (typeof wait === "number") return `server asks to wait ${Math.ceil(wait)} s`;
+  if (typeof wait === "number") return `server asks to wait ${duration(wait)}`;
   const why = typeof status !== "number" ? "" : status ? ` (status ${status})` : " (no connection)";
-  return `server silent for ${Math.floor(silent)} s${why}`;
+  return `server silent for ${duration(silent)}${why}`;
+}
+
+// A time as people say it: 0.4 s, 47 s, 3 min 20 s, 2 h 05 min; as in the terminal.
+function duration(seconds) {
+  const some = Math.max(0, seconds);
+  const whole = Math.round(some);
+  const two = (number) => String(Math.floor(number)).padStart(2, "0");
+  if (some < 9.95) return `${some.toFixed(1)} s`;
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${two((whole % 3600) / 60)} min`;
 }
 
 // A running training's losses as a small line, from what this page has seen of it.
