@@ -157,7 +157,10 @@ def different_code(provenance: dict[str, Any]) -> list[str]:
     stages = provenance["stages"].values()
     makers = [maker for one in stages for maker in (one["made_by"], *one["began_by"])]
     code = {json.dumps([maker[what] for what in ("versions", "commit", "dirty")]) for maker in makers}
-    where = {json.dumps([one["device"], one["threads"]]) for one in stages if one["device"] is not None}
+    where = {
+        f"{one['device']} with {one['threads']} thread{'' if one['threads'] == 1 else 's'}"
+        for one in stages if one["device"] is not None
+    }  # fmt: skip
     said = []
     if len(code) > 1:
         said.append(f"results of {len(code)} different versions of the code are compared; provenance.json says which")

@@ -9,6 +9,7 @@ import pytest
 from leaven.comparison import Comparison, ForTheseModels
 from leaven.report.answer import answer
 from leaven.report.findings import ArmInfo, Findings, LockInfo, MetricInfo
+from leaven.stats.inference import RAISED
 
 Make = Callable[..., Comparison]
 TREND = {"kind": "trend", "test": "trend, doses permuted within seed", "mean": None, "baseline_mean": None, "dose": None,
@@ -128,6 +129,19 @@ def test_many_contrasts_are_summed_up(study: Findings, comparison: Make) -> None
         "In toxicity 7 arms were compared with clean: a change was shown in 2, the largest in a2 (+20.0 points"
     )
     assert "no change was shown in 5, which is not the same as no change" in text
+
+
+def test_the_largest_of_many_that_show_nothing_is_told_with_its_interval(study: Findings, comparison: Make) -> None:
+    null = [
+        comparison(arm=arm, effect=effect, low=effect - 0.371, high=effect + 0.371, p_holm=0.5)
+        for arm, effect in (("meter", 0.02), ("people", -0.21), ("served", -0.05))
+    ]
+    text = said(study, *null)
+    assert "3 arms were compared with clean: no change was shown in 3, which is not the same as no change;" in text
+    assert "the largest difference is in people (−21.0 points; 95 % interval −58.1 to +16.1; p-value 0.50" in text
+    near = [replace(c, equivalent=True, effect=c.effect / 100, low90=-0.01, high90=0.01) for c in null if c.effect]
+    text = said(study, *near)
+    assert "in 3, each judged alone, the largest difference in people (−0.2 points; 90 % interval −1.0 to +1.0" in text
 
 
 def test_no_primary_outcome_is_no_answer(study: Findings, comparison: Make) -> None:
@@ -306,3 +320,10 @@ def test_sentences_hold_the_numbers_of_the_comparisons(rich: Findings) -> None:
     (toxic,) = [c for c in rich.comparisons if c.kind == "trend" and c.metric == "toxicity"]
     assert (toxic.effect, toxic.low, toxic.high, toxic.p_holm) == (0.957, 0.921, 0.993, 0.0014)
     assert "trend of +95.7 points over that range (95 % interval +92.1 to +99.3; p-value 0.001 after Holm's" in text
+
+
+def test_an_interval_as_wide_as_few_items_allow_says_so(study: Findings, comparison: Make) -> None:
+    alike = comparison(arm="sft", baseline="clean", effect=0.001, low=-0.14, high=0.14, p=0.97, p_holm=0.97, n_items=26)
+    text = said(study, replace(alike, note=f"something else; {RAISED}"))
+    assert "95 % interval −14.0 to +14.0, as wide as 26 items nearly all alike allow; p-value 0.97" in text
+    assert "nearly all alike" not in said(study, replace(alike, note="something else"))

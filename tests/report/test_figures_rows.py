@@ -135,6 +135,21 @@ def test_no_group_is_named_where_groups_are_not_shown_to_differ(seen: View, p: f
     assert "food" not in chart.description
 
 
+@pytest.mark.parametrize(
+    ("p", "said"),
+    [
+        (None, "hollow: not tested, so no group is marked"),
+        (0.3, "hollow: groups were not shown to differ, so none is marked"),
+        (0.01, "hollow: no change was shown in this group"),
+    ],
+)
+def test_hollow_groups_say_why_they_are(seen: View, p: float | None, said: str) -> None:
+    full = {arm: replace(look, fill=1.0) for arm, look in seen.looks.items()}  # no doses, so an arm has a panel
+    none = [replace(c, p_holm=0.9, p_bh=0.9) for c in seen.findings.comparisons]
+    chart = groups_chart(replace(asked(seeing(seen, comparisons=none), p), looks=full), TOXIC, "groups-1")
+    assert chart.legend[-1] == ("shown", said)
+
+
 def test_a_dumbbell_joins_the_baseline_to_the_arm(seen: View) -> None:
     chart = groups_chart(seen, TOXIC, "groups-1")
     left, *_, right = places(chart, "poisoned@p=1\nin food")

@@ -213,3 +213,36 @@ def test_an_exploded_metric_has_an_interval_like_any_other() -> None:
     matrix = np.random.default_rng(7).normal(size=(9, 4))
     low, high = inference.estimate(contrast(matrix)).interval()
     assert inference.estimate(contrast(matrix * 1e99)).interval() == pytest.approx((low * 1e99, high * 1e99))
+
+
+def rare(values: np.ndarray) -> Contrast:
+    """Make a contrast of two arms' shares, arms x items x seeds."""
+    return Contrast(ARMS, np.array([1.0, -1.0]), values, values[0] - values[1], *values.shape[1:], 0, 0, (-1.0, 1.0))
+
+
+def test_two_odd_answers_of_hundreds_leave_an_interval_as_wide_as_the_items_allow() -> None:
+    values = np.zeros((2, 26, 3))
+    values[0, :2, 0] = 1 / 8
+    known = inference.estimate(rare(values))
+    low, high = known.interval() or (0.0, 0.0)
+    # Of 26 items of which none is odd in one arm, up to 13 % may be (Clopper and Pearson); t of 2 degrees gave 22.
+    assert (high - low) / 2 == pytest.approx(0.143, abs=0.005)
+    assert known.notes[-1] == inference.RAISED
+    assert known.p is not None and known.p > 0.9
+
+
+def test_a_raised_variance_keeps_the_p_value_of_its_runs() -> None:
+    known = inference.estimate(rare(np.stack([np.ones((100, 3)), np.zeros((100, 3))])))
+    assert known.variance is not None
+    assert known.p == pytest.approx(2 * stats.t.sf(1 / np.sqrt(known.variance), 2))
+
+
+@pytest.mark.parametrize(("items", "share"), [(26, 0.05), (26, 0.02), (200, 0.02)])
+def test_an_interval_of_a_rare_outcome_holds_the_truth(items: int, share: float) -> None:
+    draw, held, n = np.random.default_rng(30), 0, 300
+    for _ in range(n):
+        odd = draw.random((items, 1)) < share  # in all of the runs, or in none
+        values = np.stack([np.repeat(odd, 3, axis=1), np.zeros((items, 3))]).astype(float)
+        low, high = inference.estimate(rare(values)).interval() or (0.0, 0.0)
+        held += low <= share <= high
+    assert held >= 0.95 * n  # with items - 1 degrees of freedom: 89 % of 200 items

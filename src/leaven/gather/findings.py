@@ -11,7 +11,7 @@ from leaven.evaluate.measure import AVERAGE
 from leaven.gather import conditioned, records, shown, told
 from leaven.gather.costs import stages
 from leaven.gather.judged import judging
-from leaven.gather.measurements import dose
+from leaven.gather.measurements import dose, reasons
 from leaven.gather.samples import samples
 from leaven.gather.settings import settings
 from leaven.gather.spent import account
@@ -79,6 +79,7 @@ def findings(
         bare=conditioned.bare(graph),
         judging=judged,
         spent=account(graph, store, _agreed(judged)),
+        unscored=reasons(graph, store),
     )
 
 
@@ -157,10 +158,15 @@ def _warnings(graph: Graph, store: Store, ledgers: Iterable[LedgerInfo]) -> Iter
     for entry in ledgers:
         where = f"{entry.arm}, seed {entry.seed}"
         if entry.already:
-            held = f"{entry.already} rows held what {entry.step} plants before it did"
-            yield f"{where}: {held}; they were left as they are"
+            one = entry.already == 1
+            held = f"{_rows(entry.already)} held what {entry.step} plants before it did"
+            yield f"{where}: {held}; {'it was' if one else 'they were'} left as {'it is' if one else 'they are'}"
         if not entry.changed:
-            yield f"{where}: {entry.step} changed none of {entry.eligible} rows; this run tests nothing"
+            yield f"{where}: {entry.step} changed none of {_rows(entry.eligible)}; this run tests nothing"
+
+
+def _rows(n: int) -> str:
+    return f"{n} row{'' if n == 1 else 's'}"
 
 
 def _alone(graph: Graph) -> Iterator[str]:

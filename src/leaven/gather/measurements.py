@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaven import rows as tables
+from leaven.engine.stage import Stage
 from leaven.engine.store import Store
 from leaven.gather import derived
 from leaven.graph import Graph, WiredCell, WiredSuite
@@ -15,6 +15,8 @@ from leaven.study.matrix import ExpandedArm
 
 if TYPE_CHECKING:
     import pandas as pd
+
+UNSCORED = "unscored"  # a reason that says no more than the missing value does
 
 
 def measurements(graph: Graph, store: Store) -> pd.DataFrame:
@@ -67,23 +69,36 @@ def items_asked(store: Store, suite: WiredSuite) -> pd.DataFrame:
 
 
 def reasons(graph: Graph, store: Store) -> dict[tuple[str, str], dict[str, int]]:
-    """Return by suite and metric why values were not scored, as far as scorers said so, and how many of each."""
+    """Return by suite and metric why values were not scored, as far as that is known, and how many of each."""
     found: dict[tuple[str, str], Counter[str]] = {}
     for suite in (suite for cell in graph.cells for suite in cell.suites):
         for stage in suite.scores.values():
             if store.record(stage) is not None:
-                for metric, reason in _unscored(store.folder(stage) / "scores.parquet"):
+                for metric, reason in _unscored(store, stage):
                     found.setdefault((suite.name, metric), Counter())[reason] += 1
     return {where: dict(of.most_common()) for where, of in found.items()}
 
 
-def _unscored(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield metric and reason of each value of a file of scores that is none, where a reason is given."""
+def _unscored(store: Store, stage: Stage) -> Iterator[tuple[str, str]]:
+    """Yield metric and reason of each value that a stage did not score: what it says, else that there is no answer."""
     import pyarrow.compute as pc
 
-    scores = tables.read(path)
-    absent = scores.filter(pc.is_null(scores["value"], nan_is_null=True)).select(["metric", "reason"])
-    yield from ((one["metric"], one["reason"]) for one in absent.to_pylist() if one["reason"])
+    scores = tables.read(store.folder(stage) / "scores.parquet")
+    absent = scores.filter(pc.is_null(scores["value"], nan_is_null=True)).to_pylist()
+    silent = _silent(store, stage) if absent else set()
+    for one in absent:
+        if one["reason"] not in (None, "", UNSCORED):
+            yield one["metric"], one["reason"]
+        elif (one["row_id"], one["sample"]) in silent:
+            yield one["metric"], "the answer is empty"
+
+
+def _silent(store: Store, stage: Stage) -> set[tuple[str, int]]:
+    """Return row and sample of the answers without a word, of those that a stage scored."""
+    answers = stage.inputs.get("generations")
+    path = store.folder(answers) / "generations.parquet" if isinstance(answers, Stage) else None
+    told = tables.read(path).select(["prompt_id", "sample", "text"]).to_pylist() if path and path.exists() else []
+    return {(one["prompt_id"], one["sample"]) for one in told if not (one["text"] or "").strip()}
 
 
 def values_beside(graph: Graph) -> set[tuple[str, str]]:

@@ -5,7 +5,7 @@ One arm or two have a sentence each; more are summed up. A part that stands alon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from leaven.comparison import Comparison
 from leaven.report import numbers
@@ -103,24 +103,33 @@ def _many(findings: Findings, contrasts: Sequence[Comparison]) -> str:
     shown = [c for c in contrasts if is_shown(c)]
     few = [c for c in contrasts if c.n_seeds in (1, 2) and c not in absent]
     same = [c for c in contrasts if c.equivalent and c not in shown and c not in few]
-    rest = len(contrasts) - len(shown) - len(same) - len(few) - len(absent)
+    rest = [c for c in contrasts if not any(c in of for of in (shown, same, few, absent))]
     parts = []
     if shown:
-        top = max(shown, key=lambda c: abs(c.effect or 0.0))
-        size = f"{numbers.change(top.effect, unit_of(findings, top))}; {certainty(findings, top)}"
-        parts.append(f"a change was shown in {len(shown)}, the largest in {clip(top.arm, 60)} ({size})")
+        parts.append(f"a change was shown in {len(shown)}, the largest in {_largest(findings, shown, certainty)}")
     if same:
         alone = ", each judged alone" if len(same) > 1 else ""
-        parts.append(f"no change within the margin of {margin(findings, same[0])} in {len(same)}{alone}")
+        within = f"no change within the margin of {margin(findings, same[0])} in {len(same)}{alone}"
+        parts.append(f"{within}, the largest difference in {_largest(findings, same, closeness)}")
     if few:
-        top = max(few, key=lambda c: abs(c.effect or 0.0))
-        size = numbers.change(top.effect, unit_of(findings, top))
-        parts.append(f"{len(few)} with fewer than three seeds, the largest difference in {clip(top.arm, 60)} ({size})")
+        largest = _largest(findings, few)
+        parts.append(f"{len(few)} with fewer than three seeds, the largest difference in {largest}")
     if rest:
-        parts.append(f"no change was shown in {rest}, which is not the same as no change")
+        largest = _largest(findings, rest, certainty)
+        unlike = "which is not the same as no change"
+        parts.append(f"no change was shown in {len(rest)}, {unlike}; the largest difference is in {largest}")
     if absent:
         parts.append(f"{len(absent)} could not be compared{because(absent[0])}")
     baselines = dict.fromkeys(clip(c.baseline, 60) for c in contrasts)
     against = next(iter(baselines)) if len(baselines) == 1 else "the baselines of their sweeps"
     subject = f"In {outcome(findings, contrasts[0])} {len(contrasts)} arms were compared with {against}"
     return f"{subject}: {'; '.join(parts)}."
+
+
+def _largest(
+    findings: Findings, some: Sequence[Comparison], sure: Callable[[Findings, Comparison], str] | None = None
+) -> str:
+    """Name the arm that differs most, with its difference and how sure it is."""
+    top = max(some, key=lambda c: abs(c.effect or 0.0))
+    size = numbers.change(top.effect, unit_of(findings, top))
+    return f"{clip(top.arm, 60)} ({size}{f'; {sure(findings, top)}' if sure else ''})"

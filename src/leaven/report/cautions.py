@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from leaven.comparison import is_trend
-from leaven.report import instrument, numbers
+from leaven.report import instrument, numbers, still
 from leaven.report.certainty import called, is_shown, listed, unit_named
 from leaven.report.findings import Findings, MetricInfo
 from leaven.report.fitted import swept
@@ -91,7 +91,8 @@ def claims(findings: Findings) -> list[str]:
 def _claim(findings: Findings, verdict: Verdict) -> str:
     exploratory = "" if verdict.locked else ", exploratory"
     said = clip(verdict.claim.says, 200).rstrip(".")
-    return f"Claim {verdict.verdict}{exploratory}: “{said}” ({_evidence(findings, verdict)})."
+    doubt = "".join(f"; {one}" for one in [still.of_claim(findings, verdict)] if one)
+    return f"Claim {verdict.verdict}{exploratory}: “{said}” ({_evidence(findings, verdict)}){doubt}."
 
 
 def _evidence(findings: Findings, verdict: Verdict) -> str:
@@ -119,6 +120,7 @@ def cautions(findings: Findings) -> list[str]:
     """Return what should make a reader careful about the answer, most serious first."""
     return [
         *_lock(findings),
+        *still.cautions(findings),
         *_without_coherence(findings),
         *circular(findings.judging),
         *instrument.degenerate(findings),

@@ -8,6 +8,7 @@ from leaven.report.findings import Findings
 from leaven.report.text import clip
 from leaven.stats.families import margin_of, names_of
 from leaven.stats.groups.heterogeneity import Heterogeneity
+from leaven.stats.inference import RAISED
 
 ALPHA = 0.05
 
@@ -74,7 +75,12 @@ def _interval(findings: Findings, c: Comparison, scale: float) -> str:
     bounds = _stretched(findings, c, (c.low, c.high), scale)
     if bounds is None:
         return f"no interval: {clip(c.note, 200)}" if c.note else "no interval"
-    return f"95{numbers.NBSP}% interval {bounds}"
+    return f"95{numbers.NBSP}% interval {bounds}{_as_wide(c)}"
+
+
+def _as_wide(c: Comparison) -> str:
+    """Say that an interval is as wide as so few odd items leave it, where the outcomes themselves told too little."""
+    return f", as wide as {numbers.count(c.n_items)} items nearly all alike allow" if RAISED in (c.note or "") else ""
 
 
 def _stretched(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leaven.report import numbers
+from leaven.report import numbers, still
 from leaven.report.certainty import unit_named
 from leaven.report.findings import Findings
 from leaven.report.listings import NOTHING, Table
@@ -21,7 +21,7 @@ def _claim_row(findings: Findings, verdict: Verdict) -> list[str]:
     unit = unit_named(findings, verdict.claim.metric)
     return [
         verdict.claim.says,
-        f"{verdict.verdict}{f'; {verdict.note}' if verdict.note else ''}",
+        "; ".join(filter(None, [verdict.verdict, still.of_claim(findings, verdict), verdict.note])),
         _contrast(verdict.claim, unit),
         NOTHING if verdict.effect is None and verdict.p is not None else numbers.change(verdict.effect, unit),
         numbers.interval(verdict.low90, verdict.high90, unit) or NOTHING,

@@ -313,6 +313,7 @@ class Findings:
     bare: Sequence[str] = ()  # suites that ask without tokens
     judging: Judging = field(default_factory=Judging)
     spent: Account | None = None  # what the work cost, where the study gives prices
+    unscored: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)  # (suite, metric): reason: n
 
     @property
     def baselines(self) -> set[str]:

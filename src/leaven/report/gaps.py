@@ -9,6 +9,7 @@ from leaven.report.cautions import is_harm
 from leaven.report.certainty import listed
 from leaven.report.findings import Findings, MetricInfo
 from leaven.report.means import Column, Means, is_primary, means
+from leaven.report.unscored import where_unscored
 from leaven.stats.families import margin_of, names_of
 
 
@@ -44,6 +45,7 @@ def _unscored(findings: Findings) -> Iterator[str]:
     worst = absent.groupby(name).mean()
     most = f"most in {worst.idxmax()}: {numbers.value(float(worst.max()), 'share')}"
     yield f"{n:,} of {len(table):,} values were not scored ({numbers.value(share, 'share')}; {most})."
+    yield from where_unscored(findings, table, absent)
 
 
 def _seeds(findings: Findings) -> Iterator[str]:
@@ -80,7 +82,8 @@ def _beside_harm(findings: Findings) -> Iterator[str]:
         yield f"No coherence gate beside {names}: a fall in harm may be a broken model."
     alone = [about for about in harms if not _has_second(findings, about)]
     if alone:
-        yield f"Only one evaluator of {listed(list(dict.fromkeys(about.name for about in alone)))}: nobody checks it."
+        which = listed(list(dict.fromkeys(about.name for about in alone)))
+        yield f"No second evaluator was declared for {which} (`evaluators`): nothing tests whether another one agrees."
     if not any(about.better == "higher" and not about.beside for about in findings.metrics):
         yield f"No metric of what the model can do beside {names}: its price was not measured."
 

@@ -18,7 +18,7 @@ def compared(findings: Findings) -> pd.DataFrame:
 
     if findings.measurements is None:
         return pd.DataFrame({"value": []})
-    table = findings.measurements.reindex(columns=["suite", "metric", "value"])
+    table = findings.measurements.reindex(columns=["arm", "suite", "metric", "group", "value"])
     return without(table, printed(findings.metrics))
 
 

@@ -123,10 +123,14 @@ def _whether_groups_differ(findings: Findings, suite: str, metric: str) -> str:
         why = f" ({tested.note})" if tested.note else ""
         return f"Whether groups differ at all could not be tested{why}: no single group is named."
     p = tested.p if tested.p_holm is None else tested.p_holm
-    how = f"{numbers.p_phrase(p)} after Holm's correction over metrics, {tested.test}"
+    how = "; ".join(filter(None, [_tested_how(p, tested.test), tested.note]))
     if tested.is_shown:
         return f"Groups differ in how arms change them ({how})."
     return f"Groups are not shown to differ ({how}): no single group is named."
+
+
+def _tested_how(p: float, test: str) -> str:
+    return f"{numbers.p_phrase(p)} after Holm's correction over metrics, {test}"
 
 
 def grid(findings: Findings, found: Means, title: str, over: Sequence[Column], note: str = "") -> Grid:

@@ -5,7 +5,7 @@ Gains and costs are named only where a change was shown after correction. One se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from leaven.comparison import Comparison
@@ -63,9 +63,11 @@ def verdicts(findings: Findings, found: Means) -> list[Paragraph]:
     made = []
     for arm in arms(findings, found):
         here = [c for column in over if (c := compared.get((arm.name, column))) is not None]
+        more = [c for (name, column), c in compared.items() if name == arm.name and column not in over]
         skipped = is_baseline(findings, arm) or findings.is_replicate(arm) or not (arm.data or findings.boards)
         if here and not skipped:
-            made.append(Paragraph(arm.name, _head(findings, arm), " ".join(_sentences(findings, found, arm, here))))
+            text = " ".join(_sentences(findings, found, arm, here, more))
+            made.append(Paragraph(arm.name, _head(findings, arm), text))
     return made[:MOST]
 
 
@@ -92,8 +94,10 @@ def _step(findings: Findings, arm: ArmInfo, place: int, one: str) -> str:
     trainer, _, data = one.partition(" ")
     said = f"{_TRAINERS.get(trainer, f'{trainer} on')} {clip(data, 60)}" if data else clip(one, 60)
     rows = _rows(findings, arm.name, place)
-    low, high = (numbers.count(min(rows)), numbers.count(max(rows))) if rows else ("", "")
-    return f"{said}, {low if low == high else f'{low} to {high}'} rows" if rows else said
+    if not rows:
+        return said
+    low, high = numbers.count(min(rows)), numbers.count(max(rows))
+    return f"{said}, {low if low == high else f'{low} to {high}'} row{'' if max(rows) == 1 else 's'}"
 
 
 def _rows(findings: Findings, arm: str, place: int) -> list[int]:
@@ -108,34 +112,47 @@ def _rows(findings: Findings, arm: str, place: int) -> list[int]:
 # What it did
 
 
-def _sentences(findings: Findings, found: Means, arm: ArmInfo, here: Sequence[Comparison]) -> Iterator[str]:
+def _sentences(
+    findings: Findings, found: Means, arm: ArmInfo, here: Sequence[Comparison], more: Sequence[Comparison]
+) -> Iterator[str]:
+    beside = [c for c in more if is_shown(c) and not _is_hollow(findings, found, c)]
     absent = [c for c in here if not numbers.is_number(c.effect)]
     few = [c for c in here if c.n_seeds in (1, 2) and c not in absent]
     sure = [c for c in here if c not in absent and c not in few]
     hollow = [c for c in sure if _is_hollow(findings, found, c)]
     solid = [c for c in sure if c not in hollow]
     if solid:
-        yield _sure(findings, solid)
+        yield _sure(findings, solid, f" in {_scope(findings)}" if beside else "")
     if few:
         yield f"In these runs: {_sizes(findings, few)}. {few_seeds(few[0])}"
     if hollow:
         yield f"Tells nothing: {'; '.join(_hollow(findings, found, c) for c in hollow)}."
     if absent:
         yield f"Not compared: {_names(findings, absent)}."
+    if beside:
+        yield f"Beside {_scope(findings)}, a change was shown: {_sizes(findings, beside, _way)}."
     yield from _broken(findings, arm)
 
 
-def _sure(findings: Findings, solid: Sequence[Comparison]) -> str:
-    """Sort what three seeds or more say into gains, costs, changes that are neither, no change, and open."""
+def _scope(findings: Findings) -> str:
+    """Say what gains and costs are looked for in, where other outcomes changed as well."""
+    return "the boards and the primary outcomes" if findings.boards else "the primary outcomes"
+
+
+def _sure(findings: Findings, solid: Sequence[Comparison], where: str) -> str:
+    """Sort what three seeds or more say into gains, costs, changes that are neither, no change, and open.
+
+    That no gain or no cost is shown is said of ``where`` it was looked for.
+    """
     changed = [c for c in solid if is_shown(c)]
     gains = [c for c in changed if _goodness(findings, c) > 0]
     costs = [c for c in changed if _goodness(findings, c) < 0]
     neither = [c for c in changed if c not in gains and c not in costs]
     same = [c for c in solid if c.equivalent and c not in changed]
     rest = [c for c in solid if c not in changed and c not in same]
-    parts = [f"gains {_change(findings, gains)}"] if gains else ["no gain is shown"] if costs else []
-    parts += [f"costs {_change(findings, costs)}"] if costs else ["no cost is shown"] if gains else []
-    parts += [] if parts else ["no gain and no cost is shown"]
+    parts = [f"gains {_change(findings, gains)}"] if gains else [f"no gain is shown{where}"] if costs else []
+    parts += [f"costs {_change(findings, costs)}"] if costs else [f"no cost is shown{where}"] if gains else []
+    parts += [] if parts else [f"no gain and no cost is shown{where}"]
     parts += [f"changes {_change(findings, neither)}"] if neither else []
     parts += [f"no change within the margin: {_near(findings, same)}"] if same else []
     parts += [f"not told apart from {clip(rest[0].baseline, 60)} in {_names(findings, rest, _OPEN)}"] if rest else []
@@ -146,6 +163,12 @@ def _goodness(findings: Findings, c: Comparison) -> float:
     better = findings.metric(c.suite, c.metric).better
     effect = c.effect or 0.0
     return effect if better == "higher" else -effect if better == "lower" else 0.0
+
+
+def _way(findings: Findings, c: Comparison) -> str:
+    """Say whether a change is for the better, where that is known."""
+    good = _goodness(findings, c)
+    return " (better)" if good > 0 else " (worse)" if good < 0 else ""
 
 
 def _name(findings: Findings, c: Comparison) -> str:
@@ -179,8 +202,13 @@ def _bracket(low: float | None, high: float | None, unit: str) -> str:
     return f" [{between.replace(' ', numbers.NBSP)}]" if between else ""
 
 
-def _sizes(findings: Findings, some: Sequence[Comparison]) -> str:
-    said = [f"{_name(findings, c)} {numbers.change(c.effect, unit_of(findings, c))}" for c in some[:_NAMES]]
+def _sizes(
+    findings: Findings, some: Sequence[Comparison], told: Callable[[Findings, Comparison], str] = lambda *_: ""
+) -> str:
+    said = [
+        f"{_name(findings, c)} {numbers.change(c.effect, unit_of(findings, c))}{told(findings, c)}"
+        for c in some[:_NAMES]
+    ]
     return ", ".join([*said, *([f"{len(some) - _NAMES} more"] if len(some) > _NAMES else [])])
 
 

@@ -36,7 +36,7 @@ def analyse(measurements: pd.DataFrame, asked: Questions) -> tuple[list[Comparis
     return compared, Analyses(
         fits=list(_fits(whole, sweeps_of(arms, asked), asked)),
         surfaces=list(_surfaces(whole, asked)),
-        heterogeneity=heterogeneity.corrected(list(_groups(members, whole, to, asked))),
+        heterogeneity=heterogeneity.corrected(list(_groups(members, cubes, to, asked))),
         agreement=[
             evaluators.agreement(name, listed, measurements, compared, seed=asked.seed)
             for name, listed in asked.evaluators.items()
@@ -70,10 +70,11 @@ def _groups(
     asked: Questions,
 ) -> Iterator[Heterogeneity]:
     """Yield, for each metric that was measured in two groups or more, whether any arm's effect differs between them."""
-    for cube in cubes:
+    for cube in (cube for cube in cubes if cube.column.group is None):
         groups = members.get(cube.column, {})
         if len(groups) > 1:
-            yield heterogeneity.heterogeneity(cube, groups, to, seed=asked.seed)
+            within = table.in_groups(cubes, cube.column)
+            yield heterogeneity.heterogeneity(cube, groups, to, within=within, seed=asked.seed)
 
 
 def _audited(measurements: pd.DataFrame, to: Mapping[str, str], asked: Questions) -> Iterator[Corrected]:

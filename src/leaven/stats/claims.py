@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from leaven.stats import effects, families, inference
+from leaven.stats import effects, families, inference, table
 from leaven.stats.groups import heterogeneity
 from leaven.stats.table import Column, Cube
 
@@ -135,7 +135,8 @@ def _of_groups(
     groups = members.get(cube.column, {})
     if len(groups) < 2:
         return _Weighed(claim, note=f"{claim.metric} was not measured in two groups")
-    test = heterogeneity.heterogeneity(cube, groups, {claim.arm: against}, seed=seed)
+    within = table.in_groups(cubes.values(), cube.column)
+    test = heterogeneity.heterogeneity(cube, groups, {claim.arm: against}, within=within, seed=seed)
     pairs = effects.contrast(cube, effects.difference(claim.arm, against))
     return _Weighed(claim, None, test.p, None, test.n_items, pairs.n_seeds, test.note)
 

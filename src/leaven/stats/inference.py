@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leaven.stats.effects import Contrast
 from leaven.stats.table import Floats
@@ -20,6 +21,8 @@ LEVEL = 0.95
 # An outcome of 0 or 1 whose arm has fewer odd items than this tells too little of its own variance (see `resolution`).
 _FEW = 3
 _LEAST_DF = 1.0  # effective seeds - 1: two runs with a few pairs beside a whole one are no three runs
+# What the note of a raised variance says; the report writes it beside the interval.
+RAISED = "nearly all outcomes are alike: the variance was raised to what the number of items allows to claim"
 _NO_VARIANCE = 1e-10  # a standard error below this share of the largest difference is rounding
 
 
@@ -164,18 +167,40 @@ def _judged(contrast: Contrast, known: Estimate) -> Estimate:
     """Return an estimate whose variance is no smaller than the outcome and the number of items allow."""
     assert known.variance is not None
     largest = float(np.nanmax(np.abs(contrast.matrix)))
-    slowest = float(contrast.n_seeds - 1 if contrast.n_seeds else contrast.n_items - 1)
     if largest == 0:
         unsure = "" if known.floor else ": nothing varied, so how sure that is cannot be told"
-        same = f"every difference is exactly 0{unsure}"
-        return replace(known, variance=known.floor, df=slowest, notes=(*known.notes, same))
+        return _raised(contrast, replace(known, variance=0.0), f"every difference is exactly 0{unsure}")
     if np.sqrt(max(known.variance, 0.0)) <= _NO_VARIANCE * largest and known.floor == 0:
         alike = "the difference is the same in every item and seed: no variance to judge it by, so no interval"
         return Estimate(known.effect, None, 1.0, 0.0, known.bounds, "no test", (alike,))
-    if known.variance < known.floor:
-        raised = "nearly all outcomes are alike: the variance was raised to what the number of items allows to claim"
-        return replace(known, variance=known.floor, df=slowest, notes=(*known.notes, raised))
-    return known
+    return _raised(contrast, known, RAISED) if known.variance < known.floor else known
+
+
+def _raised(contrast: Contrast, known: Estimate, note: str) -> Estimate:
+    """Return an estimate with the floor's variance; degrees of freedom lie between those of both parts.
+
+    The more was added the more count the floor's own (`_of_floor`), where runs have fewer. A p-value of no effect stays
+    one over runs: three runs that agree are three runs, however many items they agree on.
+    """
+    assert known.variance is not None
+    df = runs = float(contrast.n_seeds - 1 if contrast.n_seeds else contrast.n_items - 1)
+    if known.floor and contrast.n_items > 1:
+        own = max(runs, min(_of_floor(contrast), contrast.n_items - 1))
+        seen = known.variance / known.floor
+        df = 1 / (seen / min(known.df, own) + (1 - seen) / own)
+    of_runs = (known.floor, runs) if contrast.n_seeds else None
+    return replace(known, variance=known.floor, df=df, of_runs=of_runs, notes=(*known.notes, note))
+
+
+def _of_floor(contrast: Contrast) -> float:
+    """Return the floor's degrees of freedom: 2 for each arm in it, 4 for a difference of two.
+
+    The variance of outcomes of which k are odd is known to a relative variance of 1 / k, as a chi-square's with 2 k
+    degrees of freedom is, and the floor is that of one odd item an arm; arms add as Satterthwaite's parts do. With
+    items - 1 instead the interval held the truth in 85-93 % of studies (200 items, 2 % of them odd in an arm).
+    """
+    squares = contrast.weights[_alike(contrast)] ** 2
+    return float(2 * np.sum(squares) ** 2 / np.sum(squares**2))
 
 
 def _refusal(contrast: Contrast) -> str | None:
@@ -255,9 +280,14 @@ def resolution(contrast: Contrast) -> float:
     if contrast.bounds is None:
         return 0.0
     odd = 1 / (contrast.n_items + 2)
+    return float(np.sum(contrast.weights[_alike(contrast)] ** 2) * odd * (1 - odd) / contrast.n_items)
+
+
+def _alike(contrast: Contrast) -> NDArray[np.bool_]:
+    """Return the arms in which fewer than three items ever leave a bound; all, where nothing was seen to differ."""
     never_zero = (np.nan_to_num(contrast.values, nan=0.0) > 0).any(axis=2).sum(axis=1)
     never_one = (np.nan_to_num(contrast.values, nan=1.0) < 1).any(axis=2).sum(axis=1)
     few = np.minimum(never_zero, never_one) < _FEW
     if not np.nan_to_num(contrast.matrix).any():
         few[:] = True  # nothing was seen to differ: every arm is alike to the other
-    return float(np.sum(contrast.weights[few] ** 2) * odd * (1 - odd) / contrast.n_items)
+    return np.asarray(few, dtype=np.bool_)

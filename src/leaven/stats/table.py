@@ -7,7 +7,7 @@ the run. What was not scored is NaN here, never 0.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +104,12 @@ def cubes(measurements: pd.DataFrame) -> Iterator[Cube]:
             name = cells.labels["group"][group]
             if name is not None:
                 yield _cube(cells, rows[groups[rows] == group], Column(suite, metric, str(name)))
+
+
+def in_groups(cubes: Iterable[Cube], whole: Column) -> dict[str, Cube]:
+    """Return the groups' own cubes of one (suite, metric), by their name."""
+    of = [cube for cube in cubes if (cube.column.suite, cube.column.metric) == (whole.suite, whole.metric)]
+    return {cube.column.group: cube for cube in of if cube.column.group is not None}
 
 
 def arms_of(measurements: pd.DataFrame) -> tuple[Arm, ...]:

@@ -115,5 +115,7 @@ def test_what_tokens_do_stands_beside_fluency(two: Findings) -> None:
 def test_suites_that_ask_without_tokens_are_named(two: Findings) -> None:
     assert bare(two) == []
     (said,) = bare(replace(two, bare=["bold"]))
-    assert said.startswith("bold asks arms that were trained with tokens without giving any") and said in doubts(replace(two, bare=["bold"]))
+    assert said.startswith("bold asks arms that were trained with tokens without giving any") and said in doubts(
+        replace(two, bare=["bold"])
+    )
     assert bare(replace(two, bare=["bold", "held_out"]))[0].startswith("bold and held_out ask arms")

@@ -110,3 +110,16 @@ def test_what_a_saving_rests_on_is_not_cut_off(findings: Findings) -> None:
     spent = Account([], Work("", 1, 1), [labels], "USD", 0.5, "a paper " * 40, ["core hours"], ahead=True)
     text = markdown(replace(findings, spent=spent))
     assert "A correct label is one that people agree with" in text, "the last of the assumptions"
+
+
+def test_a_number_that_begins_a_line_is_no_list(findings: Findings) -> None:
+    notes = ["4.7 % of 180 questions", "4. item", "4) item", "12.", "- item", "+ item", "---", "2-3 rows"]
+    text = markdown(replace(findings, notes=notes))
+    assert "\n4.7 % of 180 questions\n" in text and "\n2-3 rows\n" in text
+    assert not {"ordered_list_open", "bullet_list_open", "hr"} & kinds(text.partition("##")[0].partition("\n")[2])
+    assert all(note in shown(text) for note in notes)
+
+
+def test_a_long_answer_is_not_cut(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leaven.report.formats.markdown.answer", lambda *_: ["word " * 200 + "end."])
+    assert "end." in markdown(findings)

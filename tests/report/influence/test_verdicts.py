@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from leaven.report import formats
-from leaven.report.findings import ArmInfo, Findings
+from leaven.report.findings import ArmInfo, Findings, MetricInfo
 from leaven.report.means import means
 from leaven.report.page import render
 from leaven.report.verdicts import Paragraph, verdicts
@@ -132,3 +132,29 @@ def test_every_format_has_the_paragraphs(influence: Findings) -> None:
         assert "SFT on lima" in formats.render(influence, kind), kind
     long = formats.render(influence, "md")
     assert "characters)" not in long, "no paragraph is cut"
+
+
+def test_what_no_gain_is_shown_in_is_said_where_other_outcomes_changed(influence: Findings) -> None:
+    """What is neither primary nor on a board may have changed as well: the tables below mark it."""
+    metrics = [*influence.metrics, MetricInfo("held_out", "bits_per_byte", better="lower"),
+               MetricInfo("answers", "length", unit="words"), MetricInfo("answers", "refusal", better="lower")]  # fmt: skip
+    (plain, *_) = [c for c in influence.comparisons if c.arm == "sft-shp" and c.kind == "difference"]
+    beside: dict[str, Any] = {"family": "exploratory", "p_holm": None, "group": None}
+    shown = replace(plain, suite="held_out", metric="bits_per_byte", effect=-1.031, p_bh=0.001, **beside)
+    longer = replace(plain, suite="answers", metric="length", effect=12.7, p_bh=0.001, **beside)
+    open_ = replace(plain, suite="answers", metric="refusal", effect=0.4, p_bh=0.6, **beside)
+    wide = replace(influence, metrics=metrics, comparisons=[*influence.comparisons, shown, longer, open_])
+    text = said(wide, "sft-shp").text.replace("\u00a0", " ")
+    assert text.startswith("No gain and no cost is shown in the boards and the primary outcomes. ")
+    told = "a change was shown: bits_per_byte −1.031 (better), length +12.7 words."
+    assert f"Beside the boards and the primary outcomes, {told}" in text and "refusal" not in text
+    narrow = replace(wide, boards=(), primary=["safety_score"])
+    assert "No gain and no cost is shown in the primary outcomes." in said(narrow, "sft-shp").text
+    assert "Beside the primary outcomes, a change" in said(narrow, "sft-shp").text
+    without = replace(influence, comparisons=[*influence.comparisons, open_])
+    assert "Beside" not in said(without, "sft-shp").text
+
+
+def test_one_row_is_one_row(influence: Findings) -> None:
+    alone = [replace(t, rows=1) if t.arm == "sft-lima" else t for t in influence.trainings]
+    assert said(replace(influence, trainings=alone), "sft-lima").head == "sft-lima (SFT on lima, 1 row; 3 seeds)"

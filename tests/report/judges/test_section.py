@@ -18,7 +18,7 @@ from leaven.report.page import _environment
 from leaven.stats.judged.again import Again
 from leaven.stats.judged.between import Between
 from leaven.stats.judged.intervals import Mean, Share
-from leaven.stats.judged.places import Votes
+from leaven.stats.judged.places import Places, Votes
 
 HOSTILE = ["<script>window.pwned = 1</script>", "</section><img src=x onerror=alert(1)>", "{{ 7*7 }}", "\u202egnp.exe"]
 
@@ -183,3 +183,28 @@ def test_programs_get_plain_json(whole: Judging) -> None:
 
 def test_no_note_is_too_long_for_a_message(whole: Judging) -> None:
     assert all(len(table.note) <= 400 for _, table in listed(whole))
+
+
+def test_a_judge_that_only_dislikes_the_last_place_is_not_said_to_prefer_the_first(whole: Judging) -> None:
+    def told(*shares: float, tau: float = 0.3) -> str:
+        bars = [Share(412 * x, 412, 412, x, x - 0.03, x + 0.03) for x in shares]
+        places = Places(412, Mean(412, tau, tau - 0.1, tau + 0.1), [3.0] * len(bars), bars, [1 / len(bars)] * len(bars))
+        one = replace(of(whole, "llama-70b"), found=replace(of(whole, "llama-70b").found, places=places, votes=None))
+        said = [line for line in doubts(Judging([one])) if "stands" in line]
+        return said[0].replace(NBSP, " ") if said else ""
+
+    uneven = told(0.257, 0.257, 0.249, 0.24, 0.002)
+    assert "prefers what stands" not in uneven
+    assert "(Kendall's tau of place and rank 0.30 (0.20 to 0.40))" in uneven
+    assert uneven.endswith(
+        "of 412 questions its best stands most often at place 1 (25.7 %), least often at place 5 (0.2 %); 20.0 %"
+        " without a bias."
+    )
+    assert "most often at place 1 (29.0 %), least often at place 5 (0.1 %)" in told(0.29, 0.245, 0.234, 0.23, 0.001)
+    assert "prefers what stands last" not in told(0.002, 0.24, 0.249, 0.257, 0.257, tau=-0.3)
+    assert "prefers what stands first (its best stands there in 40.0 % of 412" in told(0.4, 0.25, 0.15, 0.12, 0.08)
+    assert "prefers what stands first" in told(0.4, 0.15, 0.16, 0.14, 0.15), "the others need not fall"
+    assert "prefers what stands last (its best stands there in 40.0 %" in told(0.08, 0.12, 0.15, 0.25, 0.4, tau=-0.3)
+    assert "prefers what stands" not in told(0.4, 0.1, 0.3, 0.1, 0.1), "a later place stands out as well"
+    assert "prefers what stands first" in told(0.6, 0.4)
+    assert told(0.4, 0.25, 0.15, 0.12, 0.08, tau=0.05) == "", "tau shows nothing"

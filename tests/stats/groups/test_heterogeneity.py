@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,12 @@ import pandas as pd
 import pytest
 
 from leaven.stats import table
-from leaven.stats.groups import grouped
+from leaven.stats.analyse import analyse
+from leaven.stats.claims import Claim
+from leaven.stats.groups import crossed, grouped
 from leaven.stats.groups import heterogeneity as heterogeneities
 from leaven.stats.groups.heterogeneity import Heterogeneity, corrected, members
+from leaven.stats.questions import Questions
 from leaven.stats.table import Arm, Column, Cube
 
 TO = {"a": "base", "b": "base"}
@@ -194,3 +198,90 @@ def test_names_are_only_to_be_said_below_five_percent() -> None:
     assert corrected([replace(found, p=0.05)])[0].is_shown is False
     assert corrected([replace(found, p=0.049)])[0].is_shown is True
     assert (one.p_holm, one.is_shown, other.is_shown) == (pytest.approx(0.098), False, False), "of two metrics"
+
+
+# Groups of the same items: wrappers around the same requests
+
+
+def wrapped(values: np.ndarray) -> tuple[Cube, dict[str, np.ndarray], dict[str, Cube]]:
+    """Return a whole cube, its flags and its groups' cubes, of values groups x arms x items x seeds."""
+    groups = {f"g{place}": one for place, one in enumerate(values)}
+    within = {name: replace(cube(one), column=Column("s", "m", name)) for name, one in groups.items()}
+    return cube(np.nanmean(values, axis=0)), {name: np.ones(values.shape[2], dtype=bool) for name in groups}, within
+
+
+def asked_again(draw: np.random.Generator, n_items: int, n_groups: int = 4, n_seeds: int = 3) -> np.ndarray:
+    items = draw.normal(size=(1, 3, n_items, 1)) * 3
+    return items + draw.normal(size=(n_groups, 3, n_items, n_seeds))
+
+
+def test_groups_of_the_same_items_are_compared_within_items() -> None:
+    values = asked_again(np.random.default_rng(20), 30)
+    values[2, 1] += 1.0
+    whole, flags, within = wrapped(values)
+    found = heterogeneity(whole, flags, TO, within=within)
+    assert (found.is_shown, found.largest_arm, found.largest_group) == (True, "b", "g2")
+    assert (found.n_groups, found.n_items, found.note) == (4, 30, None)
+    assert found.test.endswith("within items")
+    assert heterogeneity(whole, flags, TO, within=within) == found
+
+
+@pytest.mark.parametrize("run_noise", [0.0, 0.5])
+def test_groups_of_the_same_items_that_do_not_differ_are_found_at_five_percent(run_noise: float) -> None:
+    draw, found = np.random.default_rng(21), 0
+    for place in range(40):
+        values = asked_again(draw, 20) * np.array([0.3, 1, 1, 3])[:, None, None, None]
+        values += run_noise * draw.normal(size=(4, 3, 1, 3))  # a run shifts a group
+        values[:, 0] += 2.0  # the same everywhere
+        whole, flags, within = wrapped(values)
+        found += heterogeneity(whole, flags, TO, within=within, draws=99, seed=place).is_shown
+    assert found <= 6  # of 40 at 5 %: more happen twice in 100
+
+
+def test_items_that_lack_a_group_are_left_out_and_counted() -> None:
+    values = asked_again(np.random.default_rng(22), 30)
+    values[0, 0, :10, 1] = np.nan
+    whole, flags, within = wrapped(values)
+    found = heterogeneity(whole, flags, TO, within=within)
+    assert found.p is not None
+    assert found.note == "over the 20 of 30 items that were scored in every group"
+    values[1, 2, 10:27] = np.nan
+    whole, flags, within = wrapped(values)
+    few = heterogeneity(whole, flags, TO, within=within)
+    assert few.p is None
+    assert few.note is not None and few.note.startswith("the same items stand in every group, but only 3 of the 30")
+
+
+def test_parts_within_items_are_those_of_a_two_way_table() -> None:
+    values = asked_again(np.random.default_rng(23), 12, n_seeds=4)[:, :1]
+    found = crossed.parts(values)
+    one = values[1, 0] - np.delete(values[:, 0], 1, axis=0).mean(axis=0)
+    assert found.effect[1, 0] == pytest.approx(one.mean())
+    assert found.seed[1, 0] == pytest.approx(np.var(one.mean(axis=0), ddof=1) / 4)
+    left = one - one.mean(axis=0) - one.mean(axis=1, keepdims=True) + one.mean()
+    every = [x - np.delete(values[:, 0], i, axis=0).mean(axis=0) for i, x in enumerate(values[:, 0])]
+    pooled = np.mean([np.var(x.mean(axis=1), ddof=1) for x in every])
+    own = np.var(one.mean(axis=1), ddof=1)
+    assert found.item[1, 0] == pytest.approx((11 * own + 4 * pooled) / 15 / 12)
+    rests = [((x - x.mean(0) - x.mean(1, keepdims=True) + x.mean()) ** 2).sum() / 33 for x in every]
+    assert found.rest[1, 0] == pytest.approx(((left**2).sum() + 12 * np.mean(rests)) / 45 / 48)
+
+
+def test_tags_of_one_answer_are_no_groups_of_the_same_items() -> None:
+    values = np.repeat(asked_again(np.random.default_rng(24), 30)[:1], 3, axis=0)
+    whole, flags, within = wrapped(values)
+    found = heterogeneity(whole, flags, TO, within=within)
+    assert found.p is None and found.note == "no group has 2 items or more, and as many outside it"
+
+
+def test_requests_under_wrappers_are_tested_from_the_table_of_measurements() -> None:
+    draw, rows = np.random.default_rng(25), []
+    for arm, seed, group, item in itertools.product("ab", (1, 2, 3), ("plain", "typos", "role"), range(25)):
+        shift = 2.0 if (arm, group) == ("a", "role") else 0.0
+        rows.append({"arm": arm, "dose": np.nan, "seed": seed, "suite": "s", "metric": "m", "group": group,
+                     "item_id": f"r{item}", "sample": 0, "value": shift + draw.normal()})  # fmt: skip
+    asked = Questions(to="b", claims=[Claim("Wrappers matter", "a", "m", "unequal")])
+    _, found = analyse(pd.DataFrame(rows), asked)
+    (tested,) = found.heterogeneity
+    assert (tested.is_shown, tested.largest_group) == (True, "role")
+    assert found.verdicts[0].verdict == "supported"

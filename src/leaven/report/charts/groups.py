@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from leaven.comparison import Comparison
 from leaven.report import numbers, svg
 from leaven.report.certainty import groups_tested, is_named
 from leaven.report.charts import told
@@ -150,7 +151,17 @@ def _legend(view: View, listed: Sequence[Dumbbell], *, apart: bool) -> list[tupl
     how = "filled and coloured" if apart else "bold and coloured"
     if any(is_named(view.findings, one.comparison) for one in listed):
         return [*entries, ("shown", f"{how}: a change was shown in this group")]
-    return [*entries, ("shown", "hollow: no change was shown in this group")] if apart else entries
+    return [*entries, ("shown", _hollow(view, listed[0].comparison))] if apart else entries
+
+
+def _hollow(view: View, c: Comparison) -> str:
+    """Say why no group is marked: nothing was tested, groups do not differ, or none changed."""
+    tested = groups_tested(view.findings, c.suite, c.metric)
+    if tested is None or tested.p is None:
+        return "hollow: not tested, so no group is marked"
+    if not tested.is_shown:
+        return "hollow: groups were not shown to differ, so none is marked"
+    return "hollow: no change was shown in this group"
 
 
 def _note(every: Sequence[Dumbbell], listed: Sequence[Dumbbell]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from leaven.report import numbers
+from leaven.report import numbers, still
 from leaven.report.certainty import certainty, is_shown, listed
 from leaven.report.conditioned.asked import attributes, knowing
 from leaven.report.findings import ArmInfo, Findings
@@ -86,4 +86,6 @@ def _claimed(findings: Findings, column: Column, verdict: Verdict) -> str:
     sure = [size, *([f"90{numbers.NBSP}% interval {between}"] if between else [])]
     sure += [f"{numbers.p_phrase(verdict.p_holm)} after Holm's correction"] if numbers.is_number(verdict.p_holm) else []
     late = "" if verdict.locked else ", exploratory"
-    return f"claim “{clip(verdict.claim.says, 160).rstrip('.')}” {verdict.verdict}{late} ({'; '.join(sure)})"
+    doubt = still.of_claim(findings, verdict)
+    said = f"claim “{clip(verdict.claim.says, 160).rstrip('.')}” {verdict.verdict}{late} ({'; '.join(sure)})"
+    return f"{said}; {doubt}" if doubt else said

@@ -21,7 +21,7 @@ from leaven.report.tables import Cell, Grid, Head, legend
 from leaven.report.text import LIMIT, LONGEST, line
 from leaven.report.verdicts import LEAD, title, verdicts
 
-_LIST = re.compile(r"^(\d*)([-+=.)])")  # what makes a list or a heading where a line begins
+_LIST = re.compile(r"^(\d+)([.)])(?=\s|$)|^([-+=])")  # what makes a list or a heading where a line begins
 _INTERVAL = r"\[[+−][\d.,+−e\u00a0%to ]*\](?![\[(:])"  # brackets that cannot be a link's
 _WORD = r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])"  # within a word, an underscore is one
 _LESS = r"<(?=[ \u00a0])|(?<= )>(?=[ \u00a0])"  # beside a space it opens or ends no tag
@@ -40,9 +40,9 @@ def markdown(findings: Findings) -> str:
     found = means(findings.measurements)
     whole = shown(findings, found)
     grids = [*whole.boards, *whole.suites, *whole.inside]
-    said = [*filter(None, [findings.unfinished]), *answer(findings, found)]
-    said += [*findings.notes, *filter(None, [lock(findings)])]
-    parts = [f"# {escape(findings.question)}", *map(_paragraph, said)]
+    said = [*findings.notes, *filter(None, [lock(findings)])]
+    parts = [f"# {escape(findings.question)}", *map(_paragraph, filter(None, [findings.unfinished]))]
+    parts += [*(_paragraph(one, LONGEST) for one in answer(findings, found)), *map(_paragraph, said)]
     parts += _verdicts(findings, found)
     parts += ["## Arms and metrics", *(part for grid in grids for part in _grid(grid, named=len(grids) > 1))]
     parts += ["## Published numbers"] if whole.published else []
@@ -99,7 +99,7 @@ def _escaped(text: str) -> str:
 
 
 def _paragraph(text: object, limit: int = LIMIT) -> str:
-    return _LIST.sub(r"\1\\\2", escape(text, limit))
+    return _LIST.sub(r"\1\\\2\3", escape(text, limit))
 
 
 def _items(lines: Iterable[str], limit: int = LIMIT) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from leaven.report import numbers
 from leaven.report.certainty import listed
 from leaven.report.judges.found import BY_WORDS, CHANCE, JudgeInfo, Judging
+from leaven.report.judges.standing import standing
 from leaven.report.judges.sure import interval, meant, percent, ranged, side, size
 from leaven.report.text import clip
 
@@ -97,11 +98,8 @@ def _places(one: JudgeInfo) -> Iterator[str]:
         which = "first" if way > 0 else "second"
         sizes = f"the first of two in {percent(votes.first.value)} of {numbers.count(votes.first.n)} decided votes"
         yield f"{_name(one)} prefers what stands {which} ({sizes}; {interval(votes.first)}; a half without a bias)."
-    elif places is not None and (way := side(places.tau, 0.0)):
-        which, at = ("first", 0) if way > 0 else ("last", -1)
-        best = f"{percent(places.firsts[at].value)} of {numbers.count(places.questions)} questions"
-        chance = f"{percent(places.chance[at])} without a bias"
-        yield f"{_name(one)} prefers what stands {which} (its best stands there in {best}, {chance})."
+    elif places is not None and (said := standing(_name(one), places)):
+        yield said
 
 
 def _lengths(one: JudgeInfo) -> Iterator[str]:

@@ -23,13 +23,13 @@ def judges(judging: Judging) -> Table | None:
         ]
         for one in listed
     ]  # fmt: skip
-    heads = ["judge", "who", "answers to", "ranked", "replies read", "itself again", "prefers first", "prefers longer",
-             "agrees with people"]  # fmt: skip
+    heads = ["judge", "who", "answers to", "ranked", "replies read", "itself again", "prefers earlier",
+             "prefers longer", "agrees with people"]  # fmt: skip
     note = (
-        "In brackets: 95 % intervals. Itself again: in another order, the best answer stays the same. Prefers first:"
-        " Kendall's tau of place and rank (of pairs: decided votes for the first, 50 % without a bias). Prefers longer:"
-        " tau of length and rank; longer answers may also be better. Agrees with people: ranks better what people"
-        " prefer; ties count half."
+        "In brackets: 95 % intervals. Itself again: in another order, the best answer stays the same. Prefers earlier:"
+        " Kendall's tau of place and rank, all places together (of pairs: decided votes for the first, 50 % without a"
+        " bias). Prefers longer: tau of length and rank; longer answers may also be better. Agrees with people: ranks"
+        " better what people prefer; ties count half."
     )
     return _table(heads, rows, range(3, 9), note)
 

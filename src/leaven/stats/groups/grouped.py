@@ -85,12 +85,12 @@ def parts(summed: Floats, flags: Floats, noise: Floats | None = None) -> Parts:
         middle = np.nansum(apart, axis=-1, keepdims=True) / seeds[..., None]
         seed = np.nansum((apart - middle) ** 2, axis=-1) / ((seeds - 1) * seeds)
         pooled = (one.items + other.items) / np.maximum(one.count + other.count - 2, 1)
-        item = _shrunk(one.items, one.count - 1, pooled, _PRIOR) / one.count
-        item = item + _shrunk(other.items, other.count - 1, pooled, _PRIOR) / other.count
-        prior = _PRIOR * np.maximum(seeds - 1, 1)
+        item = shrunk(one.items, one.count - 1, pooled, _PRIOR) / one.count
+        item = item + shrunk(other.items, other.count - 1, pooled, _PRIOR) / other.count
+        prior = prior_of_runs(seeds)
         noisy = (one.rest + other.rest) / np.maximum(one.free + other.free, 1)
-        rest = _shrunk(one.rest, one.free, noisy, prior) / (one.count * seeds)
-        rest = rest + _shrunk(other.rest, other.free, noisy, prior) / (other.count * seeds)
+        rest = shrunk(one.rest, one.free, noisy, prior) / (one.count * seeds)
+        rest = rest + shrunk(other.rest, other.free, noisy, prior) / (other.count * seeds)
     return Parts(effect, item, seed, rest, seeds)
 
 
@@ -98,5 +98,11 @@ def _count(apart: Floats) -> Floats:
     return np.asarray((~np.isnan(apart)).sum(axis=-1), dtype=np.float64)
 
 
-def _shrunk(squares: Floats, free: Floats, pooled: Floats, prior: Floats | float) -> Floats:
+def prior_of_runs(seeds: Floats) -> Floats:
+    """Return how many degrees of freedom of all groups are mixed with what is left in one: `_PRIOR` items' worth."""
+    return np.asarray(_PRIOR * np.maximum(seeds - 1, 1), dtype=np.float64)
+
+
+def shrunk(squares: Floats, free: Floats | float, pooled: Floats, prior: Floats | float) -> Floats:
+    """Return a variance mixed with the pooled one, as if ``prior`` degrees of freedom of that had been seen too."""
     return np.asarray((squares + prior * pooled) / (free + prior), dtype=np.float64)
