@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import simulate_doses
 import simulate_parts
-from simulations import coverage, margins, nulls, powers, ratios, resampling, whole
+from simulations import coverage, crossed, margins, nulls, powers, ratios, resampling, whole
 from simulations.studies import Studies, studies
 
 PARTS: dict[str, tuple[Callable[[Studies], None], ...]] = {
@@ -26,6 +26,7 @@ PARTS: dict[str, tuple[Callable[[Studies], None], ...]] = {
     "bootstrap": (resampling.table,),
     "studies": (whole.whole_table,),
     "groups": (lambda on: simulate_parts.groups_table(on.n),),
+    "crossed": (crossed.table,),
     "audit": (lambda on: simulate_parts.audit_table(on.n),),
     "verdicts": (lambda on: simulate_parts.verdicts_table(on.n),),
     "doses": (lambda on: simulate_doses.doses_table(on.n),),

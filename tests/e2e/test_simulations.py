@@ -27,6 +27,7 @@ def test_every_part_of_the_statistics_can_be_simulated_again() -> None:
         "bootstrap",
         "studies",
         "groups",
+        "crossed",
         "audit",
         "verdicts",
         "doses",
