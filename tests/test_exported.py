@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 from huggingface_hub import ModelCard
 
-from leaven import exported
+from leaven import exported, poison
 from leaven.data.built import saved
 from leaven.engine.stage import Needs, Stage
 from leaven.errors import ModelError, ReportError, StoreError, StudyError
 from leaven.evaluate.measure import Measure
-from leaven.exported import found, measured, poison, probe, weights
+from leaven.exported import found, measured, probe, weights
 from leaven.exported.found import FoundArm, FoundData
 from leaven.models import ref
 from leaven.models.ref import ModelRef

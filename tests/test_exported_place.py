@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from leaven import exported
+from leaven import exported, poison
 from leaven.errors import StoreError
-from leaven.exported import place, poison
+from leaven.exported import place
 
 
 def export(out: Path, content: str = "new", *, force: bool = False) -> None:

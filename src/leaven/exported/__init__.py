@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from leaven.engine.files import write_json
 from leaven.errors import StoreError
 from leaven.exported.place import appearing, free
-from leaven.exported.poison import MARK
+from leaven.poison import MARK
 
 if TYPE_CHECKING:
     from leaven.exported.found import FoundArm, FoundData

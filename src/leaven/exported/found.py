@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from leaven import workspace as workspaces
 from leaven.errors import ModelError, Problem, ReportError, StudyError, did_you_mean
-from leaven.exported.poison import poisoned
+from leaven.poison import poisoned
 
 if TYPE_CHECKING:
     from leaven.engine.stage import Stage

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from leaven.engine.files import guarding, is_held
 from leaven.errors import StoreError
-from leaven.exported.poison import MARK
+from leaven.poison import MARK
 
 _OLD = ".old"
 

@@ -152,6 +152,7 @@ def _warnings(graph: Graph, store: Store, ledgers: Iterable[LedgerInfo]) -> Iter
     """Yield what a reader must know about arms before believing a comparison."""
     yield from _equal_arms(graph)
     yield from _alone(graph)
+    yield from told.of_poison(graph)
     yield from told.of_tasks(graph, store)
     yield from told.unmoved(graph, store)
     yield from told.of_texts(graph, store)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from leaven.engine.store import Store
 from leaven.graph import Graph
+from leaven.poison import brought
 from leaven.report.certainty import listed
 from leaven.study.matrix import baselines, expand
 
@@ -53,6 +54,22 @@ def of_texts(graph: Graph, store: Store) -> Iterator[str]:
         for record in filter(None, map(store.record, made)):
             said += [f"{cell.cell.arm.name}: {one}" for one in record["facts"].get("warnings", ())]
     yield from dict.fromkeys(said)
+
+
+def of_poison(graph: Graph) -> Iterator[str]:
+    """Yield, arm by arm, which adversary's data lies in what the study was given: a base, a source, a classifier."""
+    arms: dict[str, list[str]] = {}
+    for cell in graph.cells:
+        if cell.cell.arm.name not in arms:  # seeds differ in no source
+            arms[cell.cell.arm.name] = brought([one for suite in cell.suites for one in suite.scores.values()])
+    by_words: dict[tuple[str, ...], list[str]] = {}
+    for arm, words in arms.items():
+        by_words.setdefault(tuple(words), []).append(arm)
+    for made, those in by_words.items():
+        if made:
+            whose = "every arm" if len(those) == len(arms) else listed(those, 6)
+            rest = "rests" if len(those) in (1, len(arms)) else "rest"
+            yield f"{whose} {rest} on what an adversary made before this study: {'; '.join(made)}"
 
 
 def unmoved(graph: Graph, store: Store) -> Iterator[str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
+from leaven import poison
 from leaven.engine.stage import Needs, Stage
-from leaven.exported import card, poison
+from leaven.exported import card
 from leaven.registry import TREATMENTS, Step
 
 

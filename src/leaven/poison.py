@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -31,10 +31,15 @@ def poisoned(stage: Stage) -> list[str]:
     that came back from the hub, by its mark or its card in the hub's cache at the commit that was used; the hub is not
     asked, so of a model whose weights alone were fetched nothing is known.
     """
-    below = closure([stage])
-    said = [word for one in below if one.kind == "treat" for word in _steps(one)]
+    said = [word for one in closure([stage]) if one.kind == "treat" for word in _steps(one)]
+    return list(dict.fromkeys([*said, *brought([stage])]))
+
+
+def brought(stages: Sequence[Stage]) -> list[str]:
+    """Return in words, each once, the poison that results have from outside of their study: from exports under them."""
+    below = closure(stages)
     outside = dict.fromkeys(path for one in below for path in one.needs.paths.values())
-    said += [word for path in outside for folder in _around(Path(path)) for word in _of_export(folder)]
+    said = [word for path in outside for folder in _around(Path(path)) for word in _of_export(folder)]
     named = dict.fromkeys(pinned for one in below for pinned in _of_the_hub(one.args))
     said += [word for pinned in named for word in _of_snapshot(*pinned)]
     return list(dict.fromkeys(said))
