@@ -285,6 +285,7 @@ def test_intervals_are_those_of_the_books() -> None:
     low, high = measured.interval([1.0, 2.0, 3.0])
     assert (low, high) == (pytest.approx(2 - 2.4841, abs=1e-4), pytest.approx(2 + 2.4841, abs=1e-4))  # t, 2 degrees
     assert measured.interval([1.0]) == measured.interval([]) == (None, None)
+    assert measured.interval([0.0] * 77)[0] == 0.0
 
 
 # --- data ------------------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
         from statsmodels.stats.proportion import proportion_confint
 
         low, high = proportion_confint(sum(values), len(values), alpha=1 - _LEVEL, method="wilson")
-        return float(low), float(high)
+        return round(float(low), 12), round(float(high), 12)  # without hits the lower one is 0, and not 7e-18
     import numpy as np
     from scipy import stats
 
