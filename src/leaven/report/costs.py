@@ -167,8 +167,8 @@ def _by_people(spent: Account) -> Iterator[str]:
     paid = {one.unit for one in spent.labels if one.people is not None}
     if "pair" in paid:
         yield (
-            "People are taken to label each pair that was built, once. Who ranks all answers to a prompt labels its pairs"
-            " together: where several pairs of a prompt were built, that would be cheaper (`of: ranking` prices it)."
+            "People are taken to label each pair that was built, once. Who ranks all answers to a prompt labels its"
+            " pairs together: where several pairs of a prompt were built, that is cheaper (`of: ranking` prices it)."
         )
     if "ranking" in paid:
         yield "People are taken to rank the answers to each prompt that was used, once."
