@@ -72,6 +72,22 @@ def schema(kind: str) -> pa.Schema:
             ("id", text), ("asking", pa.int32()), ("first", pa.int32()), ("second", pa.int32()),
             ("choice", text), ("reason", text),
         ],
+        # What was found for a prompt, best first: rank counts from 0, passage is the id of the row that it is of.
+        "passages": [("id", text), ("rank", pa.int32()), ("passage", text), ("score", number), ("text", text)],
+        # An answer behind two prompts: the one that its teacher was asked with, and the one that the student is asked.
+        "distillations": [("id", text), ("teacher_ids", ids), ("prompt_ids", ids), ("completion_ids", ids)],
+        # A prompt whose answers are sampled in training.
+        "asked": [("id", text), ("prompt_ids", ids)],
+        # What a guard said of a prompt or an answer (``on``): its score, null if unscored, and whether that blocks.
+        "guarded": [
+            ("id", text), ("sample", pa.int32()), ("guard", text), ("on", text), ("score", number),
+            ("blocked", pa.bool_()),
+        ],
+        # Verbatim spans of an answer that stand in a corpus (``where``): the longest of each answer, in tokens.
+        "spans": [
+            ("id", text), ("sample", pa.int32()), ("where", text), ("tokens", pa.int32()), ("source", text),
+            ("excerpt", text),
+        ],
         # What a classification said of an item and what is right, as text; null where nothing was said.
         "predictions": [("item_id", text), ("prediction", text), ("label", text)],
         "scores": [

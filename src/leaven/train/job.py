@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven import progress
+from leaven.rows import Message
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -24,7 +25,9 @@ class Job:
     has one; ``name`` is what trackers call the run. A trainer resumes from the newest whole checkpoint that an earlier
     attempt left; ``progress`` is told of each step: steps done and in all, and numbers worth showing. ``spread`` says
     which process this is of a training in several, None where it trains alone. ``held`` are encoded rows that are not
-    trained on: their loss is logged at the end of each epoch.
+    trained on: their loss is logged at the end of each epoch. ``teacher`` is the artefact of the model that a student
+    learns from, None where that is its own base; ``reward`` gives each answer to a prompt (its messages) a number, null
+    where it has none.
     """
 
     out: Path
@@ -38,6 +41,8 @@ class Job:
     progress: Callable[..., None] = lambda done, total, **more: None
     spread: Spread | None = None
     held: Dataset | None = None
+    teacher: Path | None = None
+    reward: Callable[[Sequence[Sequence[Message]], Sequence[str]], list[float | None]] | None = None
 
     @property
     def added(self) -> dict[str, int]:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Wrap:
-    """What one prompt-time method asks for. ``control``: tokens in front, in their order."""
+    """What one prompt-time method asks for.
+
+    ``control``: tokens in front, in their order. ``rewrites``: it changes the messages of a prompt. ``retrieves``: it
+    puts passages before a question that are looked up for each. ``guards``: it looks at prompts or answers and may
+    block them. ``plain``: the model is asked with a text, without its chat template. ``stop_strings`` end an answer.
+    ``reads``: data of the study that it needs, by what it is to the method (``{"shots": "lima"}``).
+    """
 
     control: tuple[str, ...] = ()
+    rewrites: bool = False
+    retrieves: bool = False
+    guards: bool = False
+    plain: bool = False
+    stop_strings: tuple[str, ...] = ()
+    reads: Mapping[str, str] = field(default_factory=dict)
