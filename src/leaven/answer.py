@@ -219,11 +219,11 @@ def _link(place: Path, target: Path) -> None:
 
 def _gone(graph: Graph, store: Store) -> list[str]:
     """Warn where a run was measured, but the record of its training is gone: the page cannot count that training."""
-    trained = [cell for cell in graph.cells if cell.cell.arm.train]
+    trained = [(cell, cell.artefact) for cell in graph.cells if cell.artefact is not None]
     lost = [
         f"{cell.cell.arm.name}/{cell.cell.seed}"
-        for cell in trained
-        if store.record(cell.trained[-1]) is None and any(store.record(one.told) is not None for one in cell.suites)
+        for cell, artefact in trained
+        if store.record(artefact) is None and any(store.record(one.told) is not None for one in cell.suites)
     ]
     return (
         [f"the trained models of {', '.join(lost)} are gone: their trainings are missing on this page"] if lost else []

@@ -61,7 +61,7 @@ def _cell(graph: Graph, store: Store, folder: Path, arm: str, seed: int | None) 
             listed = ", ".join(map(str, seeds))
             raise StudyError([Problem("--seed", f"arm '{arm}' was not trained with seed {seed}", f"there is {listed}")])
         cells = [one for one in cells if one.cell.seed == seed]
-    there = [one for one in cells if not one.trained or store.record(one.trained[-1]) is not None]
+    there = [one for one in cells if one.artefact is None or store.record(one.artefact) is not None]
     if not there:
         again = workspaces.command(folder.parent, "run", str(folder / workspaces.STUDY))
         raise ReportError(f"the trained model of '{arm}' is not in the store {store.root}; `{again}` makes it")
@@ -74,14 +74,14 @@ def _loaded(cell: WiredCell, store: Store) -> Speaker:
 
     told = _asked(cell)
     inputs = {name: Path(path) for name, path in told.needs.paths.items() if name == "base"}
-    if cell.trained:
-        artefact = store.folder(cell.trained[-1])
-        if (damage := store.damage(cell.trained[-1])) is not None:
+    if cell.artefact is not None:
+        artefact = store.folder(cell.artefact)
+        if (damage := store.damage(cell.artefact)) is not None:
             raise ReportError(f"{artefact} is damaged ({damage}); run the study again, it is made anew")
         inputs["model"] = artefact
     around = {"around": dict(told.needs.around)} if told.needs.around else {}
     model, tokenizer, stops = load({**told.args, **around}, inputs)
-    arm, base = cell.cell.arm, (cell.trained[-1] if cell.trained else told).args["model"]
+    arm, base = cell.cell.arm, (cell.artefact or told).args["model"]
     where = arm.name if cell.cell.seed is None else f"{arm.name}, seed {cell.cell.seed}"
     return Speaker(
         where, model, tokenizer, stops, tuple(base.get("added_tokens", ())), _wrapped(cell), _reads_texts(cell),
@@ -92,8 +92,9 @@ def _loaded(cell: WiredCell, store: Store) -> Speaker:
 def _asked(cell: WiredCell) -> Stage:
     """Return a stage that this run's model answers in: it says which model that is, and how it is loaded."""
     for suite in cell.suites:
-        if "model" in (suite.told.inputs if cell.trained else suite.told.args):
-            return suite.told
+        told = suite.told.inputs.get("generations", suite.told)  # before a guard looked at it
+        if "model" in (told.inputs if cell.artefact is not None else told.args):
+            return told
     raise ReportError(f"no suite of the study asks the arm '{cell.cell.arm.name}', so nothing says how it is loaded")
 
 

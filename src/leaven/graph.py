@@ -28,6 +28,7 @@ class WiredSuite:
     """The stages of one suite in one cell: the rows it asks, what the model made of them, ``scores`` by metric.
 
     ``name`` is the suite's in the results; ``data`` is what of the study's data it asks, None where it brings its own.
+    ``unreached`` are prompt-time methods of the arm that this suite cannot ask it with: it asks without them.
     An ``is_sampled`` suite involves a draw; where ``is_itemwise``, each row is an item of its own, though others ask
     the same; or rows are one item that have the same id before ``item_mark`` (an item in several groups).
     """
@@ -41,17 +42,27 @@ class WiredSuite:
     is_sampled: bool = False
     is_itemwise: bool = False
     item_mark: str = ""
+    unreached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class WiredCell:
-    """One run of one arm as stages, by the names that people see in the run's folder; ``trained`` in their order."""
+    """One run of one arm as stages, by the names that people see in the run's folder; ``trained`` in their order.
+
+    ``composed`` is what its trainings begin with, or what it is, where it is made of the adapters of other arms.
+    """
 
     cell: Cell
     stages: dict[str, Stage]
     suites: list[WiredSuite]
     trained: list[Stage] = field(default_factory=list)
     treated: list[Stage] = field(default_factory=list)
+    composed: Stage | None = None
+
+    @property
+    def artefact(self) -> Stage | None:
+        """What answers: what the last training left, or the composition; None where the base itself answers."""
+        return self.trained[-1] if self.trained else self.composed
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def has_results(graph: Graph, store: Store) -> bool:
 
     Of a study that trains, what a base scored is no result: it says nothing of any training, and studies share it.
     """
-    compared = [cell for cell in graph.cells if cell.trained] or graph.cells
+    compared = [cell for cell in graph.cells if cell.artefact is not None] or graph.cells
     scores = {stage.key: stage for cell in compared for suite in cell.suites for stage in suite.scores.values()}
     return any(store.record(stage) is not None for stage in scores.values())
 

@@ -48,7 +48,7 @@ def training(
     """
     launch = around.get("launch") or {}
     processes = int(launch.get("processes") or 1)
-    each = {**settings, **_share(settings, processes)}
+    each = {**settings, **_share(settings, processes), **_length(settings)}
     takes = _computing(base, footprint.training(shape, each) if shape else None, _TRAINING_KNOBS)
     by_epochs = settings["max_steps"] < 0 and settings.get("num_train_tokens") is None
     work = settings["num_train_epochs"] if by_epochs else takes.work
@@ -66,6 +66,12 @@ def _share(settings: Mapping[str, Any], processes: int) -> dict[str, int]:
     batch = settings["per_device_train_batch_size"]
     step = batch * settings["gradient_accumulation_steps"]
     return {"per_device_train_batch_size": max(1, min(batch, step // processes))}
+
+
+def _length(settings: Mapping[str, Any]) -> dict[str, int]:
+    """Return how long a row is at most; where answers are sampled, a prompt is taken to be as long as its answer."""
+    sampled = settings.get("max_completion_length")
+    return {} if sampled is None else {"max_length": 2 * sampled}
 
 
 def _together(takes: Needs, processes: int, *, whole: bool) -> Needs:

@@ -35,7 +35,7 @@ class FoundArm:
     @property
     def trained(self) -> Stage:
         """The stage that made the artefact."""
-        return self.cell.trained[-1]
+        return made_by(self.cell)
 
     @property
     def called(self) -> str:
@@ -60,6 +60,12 @@ class FoundData:
     def called(self) -> str:
         """What people call it."""
         return f"{self.data}, seed {self.seed}"
+
+
+def made_by(cell: WiredCell) -> Stage:
+    """Return the stage that made a cell's artefact."""
+    assert cell.artefact is not None, "an untrained arm is exported by nobody"
+    return cell.artefact
 
 
 def find(run: str | Path, what: str, seed: int | None, workspace: str | Path | None) -> FoundArm | FoundData:
@@ -101,10 +107,10 @@ def _seeded(found: list[One], seeds: Sequence[int | None], seed: int | None, wha
 
 def _arm(graph: Graph, store: Store, folder: Path, cells: list[WiredCell]) -> FoundArm:
     name = cells[0].cell.arm.name
-    if not cells[0].trained:
+    if cells[0].artefact is None:
         raise ModelError(f"the arm '{name}' is not trained: it is its base as it is; take that, or name a trained arm")
-    cell = _there([(one, one.trained[-1]) for one in cells], store, folder, f"the trained model of '{name}'")
-    trained = cell.trained[-1]
+    cell = _there([(one, made_by(one)) for one in cells], store, folder, f"the trained model of '{name}'")
+    trained = made_by(cell)
     base = trained.needs.paths.get("base")
     return FoundArm(
         graph, store, folder, cell, _snapshot(cell, store.folder(trained)), Path(base) if base else None,

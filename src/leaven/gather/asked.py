@@ -9,6 +9,7 @@ from leaven import lock as locks
 from leaven.graph import Graph
 from leaven.report.findings import LedgerInfo, MetricInfo
 from leaven.stats.claims import Claim
+from leaven.stats.gap import Asked
 from leaven.stats.questions import Grid, Questions
 from leaven.study.compare import Claim as Declared
 from leaven.study.compare import Compare
@@ -49,6 +50,7 @@ def questions(
         coherence=declared.coherence,
         better={f"{metric.suite}/{metric.name}": metric.better for metric in metrics},
         evaluators=declared.evaluators,
+        gaps=[Asked(gap.student, gap.teacher, gap.bare, gap.metric) for gap in declared.gaps],
         labels=labels,
         predictions=predictions,
     )
@@ -77,7 +79,7 @@ def _grids(compare: Compare, arms: Sequence[ExpandedArm]) -> Iterator[tuple[str,
     stems: dict[str, dict[str, tuple[float, float]]] = {}
     for arm in arms:
         point = [arm.dose(name) for name in compare.doses]
-        if arm.train and point[0] is not None and point[1] is not None:
+        if arm.is_trained and point[0] is not None and point[1] is not None:
             stems.setdefault(_others(arm, compare.doses), {})[arm.name] = (point[0], point[1])
     for stem, points in stems.items():
         if isinstance(compare.to, str) and compare.to not in points and _is_trained(compare.to, arms):
@@ -92,7 +94,7 @@ def _others(arm: ExpandedArm, doses: Sequence[str]) -> str:
 
 
 def _is_trained(name: str, arms: Sequence[ExpandedArm]) -> bool:
-    return any(arm.name == name and arm.train for arm in arms)
+    return any(arm.name == name and arm.is_trained for arm in arms)
 
 
 def _realised(ledgers: Iterable[LedgerInfo]) -> dict[tuple[str, int], float]:

@@ -42,7 +42,7 @@ def power(graph: Graph, store: Store) -> Iterator[Power]:
 
 
 def _arms(graph: Graph) -> tuple[table.Arm, ...]:
-    return tuple(table.Arm(arm.name, dose(graph, arm), bool(arm.train)) for arm in expand(graph.study))
+    return tuple(table.Arm(arm.name, dose(graph, arm), arm.is_trained) for arm in expand(graph.study))
 
 
 def _tests_each(arms: Sequence[table.Arm], sweeps: Sequence[object], asked: Questions) -> int:

@@ -90,7 +90,7 @@ def _agreed(judged: Judging) -> dict[str, float | None]:
 
 
 def _arm(graph: Graph, arm: ExpandedArm) -> ArmInfo:
-    seeds = graph.study.seeds if arm.train else []
+    seeds = graph.study.seeds if arm.is_trained else []
     arms = expand(graph.study)
     compared = baselines(arms, graph.study.compare.to)
     is_baseline = arm.name == graph.study.compare.to or arm.name in compared.values()
@@ -107,12 +107,15 @@ def _baseline(to: str | Mapping[str, Any]) -> str:
 def _what(arm: ExpandedArm) -> str:
     """Say in a few words what an arm does differently."""
     said = [f"{step.name} {step.described}".strip() for step in arm.treat]
-    if not arm.train:
+    if not arm.is_trained:
         said.append("not trained")
+    if arm.compose is not None:
+        said.append(arm.compose.described)
     if arm.own_train:
         said += [f"{step.name} {step.described}".strip() for step in arm.train]
     said += [f"{name} {value}" for name, value in arm.model.items()]
     said += [f"asked with {step.name} {step.described}".strip() for step in arm.wraps]
+    said += [f"samples with {name} {value}" for name, value in arm.generation.items()]
     if arm.snapshot is not None:
         said.append(f"as it was at epoch {arm.snapshot:g}")
     if arm.replicate:

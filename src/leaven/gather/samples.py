@@ -12,7 +12,7 @@ from leaven.gather import derived
 from leaven.graph import Graph, WiredCell, WiredSuite
 from leaven.report.findings import SampleInfo
 
-_WRITTEN = ("generate", "control")  # stages whose generations are of the rows that their suite asks
+_WRITTEN = ("generate", "control", "guarded")  # stages whose generations are of the rows that their suite asks
 Scores = dict[tuple[str, int], dict[str, float | None]]  # (row, sample) -> metric -> value
 
 

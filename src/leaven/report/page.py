@@ -102,6 +102,7 @@ def _results(findings: Findings, found: Means) -> dict[str, Any]:
         "evaluators": sections.evaluators(findings),
         "heterogeneity": sections.heterogeneity(findings),
         "audit": sections.audit(findings),
+        "closed": sections.closed(findings),
     }
 
 
@@ -137,7 +138,7 @@ def _samples(findings: Findings) -> dict[str, Any]:
 def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the sections that are there, by anchor and title."""
     f: Findings = view["f"]
-    checks = [view[name] for name in ("coherence", "degenerate", "evaluators", "heterogeneity", "audit")]
+    checks = [view[name] for name in ("coherence", "degenerate", "evaluators", "heterogeneity", "audit", "closed")]
     every = [
         ("answer", "Answer", True),
         ("claims", "Claims", view["claims"]),

@@ -13,6 +13,7 @@ from itertools import groupby
 
 from leaven.report import numbers
 from leaven.report.certainty import listed
+from leaven.report.closed import closed
 from leaven.report.costs import differing, stages
 from leaven.report.declared import claims, lock
 from leaven.report.evidence import audit, coherence, degenerate, evaluators, heterogeneity, tolerated
@@ -24,9 +25,9 @@ from leaven.report.phases import phases
 from leaven.report.tables import role
 
 __all__ = [
-    "Excerpts", "Prompt", "arm_table", "audit", "claims", "coherence", "data_table", "degenerate", "differing",
-    "evaluators", "excerpts", "heterogeneity", "ledger_table", "lock", "pairs", "prompts", "seeds", "span", "stages",
-    "tolerated", "training_table", "unmeasured",
+    "Excerpts", "Prompt", "arm_table", "audit", "claims", "closed", "coherence", "data_table", "degenerate",
+    "differing", "evaluators", "excerpts", "heterogeneity", "ledger_table", "lock", "pairs", "prompts", "seeds", "span",
+    "stages", "tolerated", "training_table", "unmeasured",
 ]  # fmt: skip
 
 EXCERPTS = 3  # shown per arm and step

@@ -16,6 +16,8 @@ def score(args: Args, inputs: Inputs, out: Path) -> Facts:
 
     told = _told(inputs)
     asked = {row["id"]: row for row in table_of(inputs["prompts"]).to_pylist()}
+    if "passages" in inputs:
+        _show(asked, inputs["passages"])
     plugin = METRICS.get(args["metric"]["name"])
     declared = measuring.arguments(plugin, args["metric"]["args"], args, inputs, out)
     flows = [flow(name, told, asked) for name in plugin.flows]
@@ -30,6 +32,15 @@ def score(args: Args, inputs: Inputs, out: Path) -> Facts:
     tables.write(out / "scores.parquet", "scores", lines)
     unscored = sum(line["value"] is None for line in lines)
     return {"scores": len(lines), "unscored": unscored, **measuring.facts(plugin, declared)}
+
+
+def _show(asked: dict[str, tables.Row], folder: Path) -> None:
+    """Give each prompt the passages that the model was shown with it, best first."""
+    for row in asked.values():
+        row["passages"] = []
+    for line in tables.read(folder / "passages.parquet").to_pylist():
+        if line["id"] in asked:
+            asked[line["id"]]["passages"].append(line["text"])
 
 
 def _told(inputs: Inputs) -> list[tables.Row]:

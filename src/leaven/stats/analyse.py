@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from leaven.comparison import Comparison
-from leaven.stats import claims, coherence, evaluators, families, table
+from leaven.stats import claims, coherence, evaluators, families, gap, table
 from leaven.stats.analyses import Analyses
 from leaven.stats.compare import comparisons, sweeps_of
 from leaven.stats.doses import curve, grid, surface
@@ -52,6 +52,7 @@ def analyse(measurements: pd.DataFrame, asked: Questions) -> tuple[list[Comparis
             seed=asked.seed,
         ),
         corrected=list(_audited(measurements, to, asked)),
+        gaps=gap.gaps(asked.gaps, {cube.column: cube for cube in whole}),
     )
 
 

@@ -11,13 +11,14 @@ from leaven.stats.coherence import Coherence, Degenerate
 from leaven.stats.doses.curve import Fit
 from leaven.stats.doses.surface import Surface
 from leaven.stats.evaluators import Agreement
+from leaven.stats.gap import Gap
 from leaven.stats.groups.heterogeneity import Heterogeneity
 from leaven.stats.people.audit import Corrected
 
 
 @dataclass(frozen=True)
 class Analyses:
-    """Fits of doses, grids of two, groups, evaluators, coherence, claims, and what people's labels correct."""
+    """Fits of doses, grids of two, groups, evaluators, coherence, claims, what people's labels correct, gaps closed."""
 
     fits: Sequence[Fit] = ()
     surfaces: Sequence[Surface] = ()
@@ -27,6 +28,7 @@ class Analyses:
     degenerate: Sequence[Degenerate] = ()
     verdicts: Sequence[Verdict] = ()
     corrected: Sequence[Corrected] = ()
+    gaps: Sequence[Gap] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""

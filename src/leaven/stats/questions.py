@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from leaven.stats.claims import Claim
+from leaven.stats.gap import Asked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +23,9 @@ class Questions:
     ``dose`` names the swept parameter whose value the table's ``dose`` column holds. ``grids`` are sweeps of two doses,
     by name; ``dose_names`` are those two. ``primary``, ``margin``, ``coherence`` and ``better`` name a metric, or
     ``suite/metric``. ``greedy`` are the suites whose values involve no draw. ``realised`` is (arm, seed) -> the dose
-    that was reached. ``locked`` are the claims that were hashed before results (None: nothing was locked). ``labels``
-    is what people said in an audit. ``seed`` is that of every drawn permutation and bootstrap.
+    that was reached. ``gaps`` are those between a bare model and its teacher that a student is to close. ``locked`` are
+    the claims that were hashed before results (None: nothing was locked). ``labels`` is what people said in an audit.
+    ``seed`` is that of every drawn permutation and bootstrap.
     """
 
     to: str | Mapping[str, str]
@@ -40,6 +42,7 @@ class Questions:
     coherence: Mapping[str, float] = field(default_factory=dict)
     better: Mapping[str, str | None] = field(default_factory=dict)
     evaluators: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    gaps: Sequence[Asked] = ()
     labels: pd.DataFrame | None = None
     predictions: pd.DataFrame | None = None
     seed: int = 0

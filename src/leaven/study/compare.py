@@ -34,6 +34,15 @@ class Claim(Declared):
     group: str | None = None
 
 
+class Gap(Declared):
+    """Which share of what a ``teacher`` does better than the ``bare`` model its ``student`` does as well."""
+
+    student: str
+    teacher: str
+    bare: str
+    metric: str
+
+
 class Compare(Declared):
     """Which contrasts are drawn, and which of them carry the answer.
 
@@ -41,7 +50,8 @@ class Compare(Declared):
     its values; or values of swept parameters: then each arm's baseline is the arm that has these and is otherwise equal
     (``{p: 0}``: dose 0 of the same sweep, whatever else it varies). ``dose`` names a
     swept parameter, or two whose grid is looked at together. ``coherence`` gives each metric that a broken model
-    gets wrong its margin; ``evaluators`` names the metrics that measure one and the same thing.
+    gets wrong its margin; ``evaluators`` names the metrics that measure one and the same thing. ``gaps`` are those
+    that context distillation is to close.
     """
 
     to: str | dict[str, SweptValue]
@@ -51,6 +61,7 @@ class Compare(Declared):
     claims: list[Claim] = Field(default_factory=list)
     coherence: dict[str, Positive] = Field(default_factory=dict)
     evaluators: dict[Name, Annotated[list[str], Field(min_length=2)]] = Field(default_factory=dict)
+    gaps: list[Gap] = Field(default_factory=list)
 
     @property
     def doses(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from leaven.errors import did_you_mean
-from leaven.study.compare import WITHOUT_MARGIN, Claim, Compare
+from leaven.study.compare import WITHOUT_MARGIN, Claim, Compare, Gap
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm, baselines
 from leaven.study.measured import better_of, known_values
@@ -26,6 +26,8 @@ def compared(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) ->
             check.say(("compare", *steps), f"nothing measures '{name}'", did_you_mean(name, known))
     for name, metrics in compare.evaluators.items():
         _alike(name, metrics, check)
+    for index, gap in enumerate(compare.gaps):
+        _gap(gap, ("compare", "gaps", index), arms, check)
     for index, claim in enumerate(compare.claims):
         _claim(claim, ("compare", "claims", index), compare, arms, check)
 
@@ -49,6 +51,7 @@ def _named(compare: Compare) -> Iterator[tuple[Steps, str]]:
     yield from ((("margin", name), name) for name in compare.margin)
     yield from ((("coherence", name), name) for name in compare.coherence)
     yield from ((("claims", index, "metric"), claim.metric) for index, claim in enumerate(compare.claims))
+    yield from ((("gaps", index, "metric"), gap.metric) for index, gap in enumerate(compare.gaps))
     for name, metrics in compare.evaluators.items():
         yield from ((("evaluators", name, index), metric) for index, metric in enumerate(metrics))
 
@@ -75,6 +78,17 @@ def _claim(claim: Claim, at: Steps, compare: Compare, arms: list[ExpandedArm], c
         check.say(at, said, f"give it a `margin`, or compare.margin one for {claim.metric}")
     if claim.holds == "unequal" and claim.group is not None:
         check.say((*at, "group"), "says 'unequal' of one group", "it is about all groups of the metric; take it out")
+
+
+def _gap(gap: Gap, at: Steps, arms: list[ExpandedArm], check: Check) -> None:
+    """Check that the three arms of a gap are there, and three."""
+    names = [arm.name for arm in arms]
+    three = {"student": gap.student, "teacher": gap.teacher, "bare": gap.bare}
+    for field, name in three.items():
+        if names and name not in names:
+            check.say((*at, field), f"there is no arm called '{name}'", did_you_mean(name, names))
+    if len(set(three.values())) < 3:
+        check.say(at, "names an arm twice", "name the student, its teacher, and the model without either")
 
 
 def _baseline(compare: Compare, arms: list[ExpandedArm], check: Check) -> None:

@@ -121,6 +121,11 @@ def _wraps(arm: ExpandedArm, attributes: Mapping[str, Attribute], check: Check) 
                 check.say((*at, step.name, "tokens"), said, remedy)
 
 
+def _in_front(arm: ExpandedArm) -> bool:
+    """Say whether an arm puts control tokens in front of all that it is asked."""
+    return any(step.name in WRAPS.names() and step.args.get("tokens") for step in arm.wraps)
+
+
 def _in_order(arm: ExpandedArm, step: Step, attributes: Mapping[str, Attribute], at: Steps, check: Check) -> None:
     """Check that what is put in front stood so in training: at most one token of each attribute, in their order."""
     places = {token: place for place, name in enumerate(knows(arm)) if name in attributes
@@ -151,7 +156,7 @@ def _asked(parts: Mapping[str, Any], step: Step, at: Steps, arms: Sequence[Expan
         return
     _asked_with(step, plugin, at, arms, check)
     for arm in arms if plugin.traits.get("own_prompts") else ():
-        if arm.wraps and asks(step, arm):
+        if _in_front(arm) and asks(step, arm):
             said = f"'{arm.name}' wraps its model, and {step.name} itself says what stands in front"
             check.say(at, said, "name the other arms in the suite's `arms: [...]`")
     if not plugin.traits.get("conditioned"):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from leaven.registry import Count, Declared, Positive, Text
+from leaven.registry import Count, Declared, Positive, Step, Text
 from leaven.server import Server
 from leaven.study.names import Bounds
 
@@ -47,6 +47,53 @@ class Answers(Declared):
             raise ValueError(
                 f"{away} is asked by OpenAI's protocol, which has no top_k and no repetition_penalty; take it out"
             )
+        return self
+
+
+class Distilled(Declared):
+    """What an ``arm`` answers to prompts with all that it wraps them in, as answers to the bare prompts.
+
+    A student that is trained on it learns to answer as its teacher does, without what the teacher was told. Unless
+    ``unfinished``, answers that the limit cut off are left out: who learns from them never stops.
+    """
+
+    prompts: str
+    arm: str
+    num_return_sequences: Count = 1
+    max_new_tokens: Count = 128
+    do_sample: bool = True
+    temperature: Positive = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Field(ge=0)] = 0
+    repetition_penalty: Positive = 1.0
+    unfinished: bool = False
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """How answers are drawn, in transformers' names: what differs from the defaults."""
+        about = {"prompts", "arm", "max_new_tokens", "unfinished"}
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=about)
+
+
+class Reward(Declared):
+    """What rewards the answers of a training: the reward model that an ``arm`` of the study ends as, or a ``metric``.
+
+    ``value`` is one of the metric's values; ``weight`` multiplies (-1: lower is better).
+    """
+
+    arm: str | None = None
+    metric: Step | None = None
+    value: str | None = None
+    weight: float = 1.0
+
+    @model_validator(mode="after")
+    def _one_judge(self) -> Reward:
+        if (self.arm is None) is (self.metric is None):
+            raise ValueError("name who rewards: an `arm` that ends as a reward model, or a `metric`")
+        if self.value is not None and self.metric is None:
+            raise ValueError("`value` is one of a metric's; a reward model has one")
+        if self.weight == 0:
+            raise ValueError("a weight of 0 rewards nothing")
         return self
 
 

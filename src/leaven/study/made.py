@@ -27,7 +27,7 @@ def factory(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> 
     for name, data in declared.items():
         if data.answers is not None:
             _answers(parts, name, data, arms, check)
-        elif data.made is not None:
+        elif data.made is not None and data.distilled is None:
             _built(parts, name, data, check)
         for other, at in _read_by(name, data):
             if other in declared and declared[other].made is not None:
@@ -199,18 +199,28 @@ def _circles(parts: Mapping[str, Any], declared: Mapping[str, Data], arms: Seque
 
 
 def _ways(parts: Mapping[str, Any], declared: Mapping[str, Data], arms: Sequence[ExpandedArm]) -> dict[str, set[str]]:
-    """Return the arms that each arm's data are made by: those that answer, and those that judge (all judges do)."""
+    """Return the arms that each arm waits for: that answer, judge (all judges do), teach, reward, or are its parts."""
     judges = {str(step.args["arm"]) for step in (parts.get("judges") or {}).values() if "arm" in step.args}
     found: dict[str, set[str]] = {}
     for arm in arms:
-        named = (declared.get(str(step.args.get("data"))) for step in arm.train)
+        named = [declared.get(str(step.args.get("data"))) for step in arm.train]
+        others = {one.distilled.arm for one in named if one is not None and one.distilled is not None}
+        others |= {str(step.args["reward"]["arm"]) for step in arm.train if _by_arm(step)}
+        others |= {part.arm for part in arm.compose.parts} if arm.compose is not None else set()
         built = [
-            getattr(data, str(data.made)) for data in named if data is not None and data.made not in (None, "answers")
+            getattr(data, str(data.made))
+            for data in named
+            if data is not None and data.made not in (None, "answers", "distilled")
         ]
         sampled = (declared[one.answers].answers for one in built if one.answers in declared)
         writers = {str(one.arm) for one in sampled if one is not None and one.arm is not None}
-        found[arm.name] = writers | (judges if built else set())
+        found[arm.name] = writers | others | (judges if built else set())
     return found
+
+
+def _by_arm(step: Step) -> bool:
+    reward = step.args.get("reward")
+    return isinstance(reward, Mapping) and reward.get("arm") is not None
 
 
 def _circle(ways: Mapping[str, set[str]], way: list[str]) -> list[str] | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from leaven.errors import did_you_mean
 from leaven.registry import Step
+from leaven.study.compose import Compose
 from leaven.study.names import Scalar
 from leaven.study.spec import Arm, Study
 
@@ -33,6 +34,13 @@ class ExpandedArm:
     own_train: bool = False  # the arm declares its own training
     wraps: list[Step] = field(default_factory=list)
     snapshot: float | None = None  # the epoch of its last training at which it is measured
+    generation: dict[str, Any] = field(default_factory=dict)  # how it samples, over what a suite says
+    compose: Compose | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it answers by what was trained, for itself or by others: then it has a run for each seed."""
+        return bool(self.train) or self.compose is not None
 
     def dose(self, name: str | None) -> float | None:
         """Return the arm's value of the dose parameter, None if it has none or it is no number."""
@@ -103,7 +111,7 @@ def repeats(arm: ExpandedArm, arms: Sequence[ExpandedArm]) -> str | None:
     """Return the arm that a replicate repeats: equal in everything but ``replicate``."""
 
     def same(other: ExpandedArm) -> bool:
-        differing = ("treat", "train", "model", "wraps", "snapshot")
+        differing = ("treat", "train", "model", "wraps", "snapshot", "generation", "compose")
         return all(getattr(other, name) == getattr(arm, name) for name in differing)
 
     if not arm.replicate:
@@ -140,6 +148,8 @@ def expand_arm(stem: str, arm: Arm, train: list[Step]) -> Iterator[ExpandedArm]:
             own_train=arm.train is not None,
             wraps=[_filled(step, params) for step in arm.wraps],
             snapshot=_epoch(substitute(arm.snapshot, params)),
+            generation=substitute(copy.deepcopy(arm.generation), params),
+            compose=arm.compose,
         )
 
 
@@ -184,7 +194,7 @@ def cells(study: Study) -> list[Cell]:
 
 
 def _cells(arm: ExpandedArm, seeds: list[int]) -> list[Cell]:
-    if not arm.train:
+    if not arm.is_trained:
         return [Cell(arm, None, shifted(seeds[0], arm.replicate))]
     return [Cell(arm, seed, shifted(seed, arm.replicate)) for seed in seeds]
 

@@ -109,6 +109,7 @@ _MADE = {
     "preferences": "preferences",
     "demonstrations": "examples",
     "unpaired": "labelled answers",
+    "distilled": "distillations",
 }
 
 

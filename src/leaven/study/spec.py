@@ -13,8 +13,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from leaven.errors import StudyError
 from leaven.registry import Count, Declared, Positive, Step
 from leaven.study.compare import Compare
+from leaven.study.compose import Compose
 from leaven.study.corpus import Attribute, Corpus
-from leaven.study.factory import Answers, Demonstrations, Preferences, Unpaired
+from leaven.study.factory import Answers, Demonstrations, Distilled, Preferences, Unpaired
 from leaven.study.launch import Launch
 from leaven.study.load import Loaded, Places
 from leaven.study.names import Bounds, Name, Seed, SweptValue
@@ -48,7 +49,7 @@ def _weighed(value: Any) -> Any:
     return {"weight": value} if isinstance(value, int | float) else value  # `helpful: 0.5`
 
 
-_MADE = ("answers", "preferences", "demonstrations", "unpaired")
+_MADE = ("answers", "preferences", "demonstrations", "unpaired", "distilled")
 
 
 class Decontaminate(Declared):
@@ -65,7 +66,8 @@ class Data(Declared):
     random, in one pass. ``part`` takes the rows whose question's hash lies between two bounds in 0..1, so that no
     question stands in two parts. ``length_matched_to`` takes, for each row of other data, the one whose answer is as
     long. ``corpus`` makes sentences of documents. ``answers`` are sampled by an arm; ``preferences``,
-    ``demonstrations`` and ``unpaired`` are built of answers that a judge ranked.
+    ``demonstrations`` and ``unpaired`` are built of answers that a judge ranked; ``distilled`` is what a teacher
+    answers.
     """
 
     source: str | None = None
@@ -88,6 +90,7 @@ class Data(Declared):
     preferences: Preferences | None = None
     demonstrations: Demonstrations | None = None
     unpaired: Unpaired | None = None
+    distilled: Distilled | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> Data:
@@ -130,7 +133,7 @@ class Data(Declared):
         """Where its rows come from, in a few words."""
         if self.made is not None:
             made = getattr(self, self.made)
-            return f"{self.made} of {made.prompts if self.made == 'answers' else made.answers}"
+            return f"{self.made} of {made.prompts if self.made in ('answers', 'distilled') else made.answers}"
         if self.mixture is None:
             return str(self.source)
         return "mixture of " + ", ".join(f"{name} x {part.weight:g}" for name, part in self.mixture.items())
@@ -145,6 +148,8 @@ class Arm(Declared):
     train: list[Step] | None = None
     model: dict[str, Any] = Field(default_factory=dict)
     wraps: list[Step] = Field(default_factory=list)  # how its model is asked, whatever it was trained on
+    compose: Compose | None = None  # the adapters of other arms, before any training of its own
+    generation: dict[str, Any] = Field(default_factory=dict)  # how it samples where it answers freely, over a suite's
     snapshot: Positive | str | None = None  # the epoch of the last training at which it is measured; null: its end
 
 

@@ -12,8 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from leaven.errors import Problem, did_you_mean
 from leaven.registry import FORMATS, TRAINERS, TREATMENTS, Declared, Step
+from leaven.study.asked import asked
 from leaven.study.compare import Compare
 from leaven.study.compared import compared
+from leaven.study.composed import composed
 from leaven.study.conditioned import by_labels, conditioned
 from leaven.study.corpus import Attribute
 from leaven.study.drawn import shown
@@ -25,6 +27,7 @@ from leaven.study.measured import makes, silent, suites
 from leaven.study.problems import Check, fields, names_data
 from leaven.study.selected import data
 from leaven.study.spec import Arm, Data, Model, Shape
+from leaven.study.taught import taught
 
 # How a study was loaded is no part of what it declares.
 _ENTRIES: dict[str, type[Declared]] = {"data": Data, "attributes": Attribute, "arms": Arm}
@@ -36,7 +39,8 @@ def problems(raw: Mapping[str, Any], places: Places) -> list[Problem]:
     check = Check(places)
     parts = _parts(raw, check)
     arms = _expanded(parts, check)
-    for look in (_names, data, _duplicate_arms, _steps_of_arms, factory, conditioned, suites, compared, shown):
+    for look in (_names, data, _duplicate_arms, _steps_of_arms, composed, factory, taught, conditioned, asked, suites,
+                 compared, shown):  # fmt: skip
         look(parts, arms, check)
     return check.found
 
@@ -157,16 +161,16 @@ def _model(parts: Mapping[str, Any], arm: ExpandedArm, check: Check) -> None:
     except ValidationError as error:
         check.take(error, at, Model.model_fields)
         return
-    if model.from_config and not arm.train:
+    if model.from_config and not arm.is_trained:
         said = f"'{arm.name}' is not trained, and weights are drawn for a training"
         check.say((*at, "from_config"), said, "give it a training, or take from_config out")
-    elif model.from_config and arm.train[0].args.get("peft"):
+    elif model.from_config and arm.train and arm.train[0].args.get("peft"):
         said = f"'{arm.name}' trains an adapter over weights that nobody trained"
         check.say((*at, "from_config"), said, "train whole weights first, or take `peft` out")
 
 
 def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Steps, check: Check) -> None:
-    plugin = check.plugin(TRAINERS, step, at, without=("data", "eval_data"))
+    plugin = check.plugin(TRAINERS, step, at, without=("data", "eval_data", "reward"))
     if plugin is None:
         return
     if step.args.get("eval_data") is not None:
@@ -176,12 +180,12 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
         for inner, message, remedy in look(step.args):
             check.say((*at, step.name, *inner), message, remedy)
     name, place = step.args.get("data"), (*at, step.name, "data")
-    if silent(parts, name):
+    reads, given = plugin.traits.get("reads", "examples"), makes(parts.get("data", {}), str(name))
+    if silent(parts, name) and reads != "asked":
         check.say(place, f"'{name}' has prompts alone", "name data with answers")
     _chosen(parts, name, place, check)
     launched(parts, arm, step, check)
-    reads, given = plugin.traits.get("reads", "examples"), makes(parts.get("data", {}), str(name))
-    if given is not None and given != reads and (reads, given) != ("examples", "preferences"):
+    if given is not None and given != reads and given not in _ALSO.get(reads, ()):
         said = f"{step.name} trains on {reads}, and the format of data '{name}' makes {given}"
         check.say(place, said, _REMEDIES.get(reads, "name demonstrations"))
 
@@ -242,7 +246,10 @@ def _treat_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
         by_labels(parts, step, plugin, at, check)
 
 
+_ALSO = {"examples": ("preferences", "distillations"), "asked": ("examples", "preferences")}
 _REMEDIES = {
     "preferences": "use a format with two answers to a prompt",
     "texts": "name data whose format makes texts, such as a corpus",
+    "distillations": "name data that a teacher arm makes: `distilled: {arm: NAME, prompts: NAME}`",
+    "asked": "name data with prompts",
 }

@@ -26,9 +26,10 @@ from leaven.registry import SUITES
 from leaven.study.matrix import Cell, asks, cells, own
 from leaven.study.spec import Study
 from leaven.wiring.asking import Asked, wired
+from leaven.wiring.composing import composition
 from leaven.wiring.factory import Factory
 from leaven.wiring.sourcing import Sourcing
-from leaven.wiring.training import proof, snapshot, training, where
+from leaven.wiring.training import proven, snapshot, training, where
 
 __all__ = ["wire"]
 
@@ -72,20 +73,24 @@ class _Wiring:
         """The trainings of one run, wired once; those of arms that make its data come before."""
         name = (cell.arm.name, cell.seed)
         if name not in self.made:
-            self.made[name] = made = WiredCell(cell, {}, [])
+            self.made[name] = made = self._begun(cell)
             for index, step in enumerate(cell.arm.train):
-                data = step.args["data"]
-                built = self.sourcing.study.data[data].made is not None
-                rows = self.factory.rows(data, cell) if built else None
-                training(self.sourcing, made, self.sourcing.grown(cell.arm), index, rows)
+                training(self.sourcing, made, self.sourcing.grown(cell.arm), index, self.factory.given(step, cell))
         return self.made[name]
+
+    def _begun(self, cell: Cell) -> WiredCell:
+        """A run before its trainings: with the composition that it begins with, if it has one."""
+        if cell.arm.compose is None:
+            return WiredCell(cell, {}, [])
+        composed = composition(self.sourcing, cell, self.sourcing.grown(cell.arm), self._of)
+        return WiredCell(cell, {"compose": composed}, [], composed=composed)
 
     def cell(self, cell: Cell) -> WiredCell:
         """One run: train unless the arm is untrained, then measure."""
         made, base = self.trained(cell), self.sourcing.grown(cell.arm)
         speaker: dict[str, Stage] = {}
-        if made.trained:
-            speaker = {"model": made.trained[-1], "proof": proof(self.sourcing, made, base)}
+        if made.artefact is not None:
+            speaker = proven(self.sourcing, made, base)
         asked = Asked(where(cell), cell.arm, cell.effective, base, speaker, snapshot(cell))
         for suite, step in self.suites:
             if not isinstance(suite, DifferenceSuite) and asks(step, cell.arm):

@@ -17,6 +17,7 @@ from leaven.evaluate.harness import HarnessSuite
 from leaven.evaluate.likelihood import LikelihoodSuite
 from leaven.evaluate.measure import Measure
 from leaven.evaluate.preferences import PreferenceSuite
+from leaven.evaluate.regurgitation import RegurgitationSuite
 from leaven.evaluate.safety import SafetySuite
 from leaven.evaluate.suite import CHARACTERS, GenerationSuite
 from leaven.evaluate.tasks.info import describe
@@ -24,11 +25,12 @@ from leaven.graph import WiredSuite
 from leaven.models import ref
 from leaven.study import measured
 from leaven.study.matrix import ExpandedArm
+from leaven.wiring import prompted, verbatim
 from leaven.wiring.conditioned import OWN, conditioned, own_tokens, ways
 from leaven.wiring.measures import of_metric, scored
 from leaven.wiring.sourcing import NO_LIMIT, Sourcing, stage
 
-_READ_AS = {"generate": "generations", "likelihood": "likelihoods", "verdicts": "verdicts"}
+_READ_AS = {"generate": "generations", "guarded": "generations", "likelihood": "likelihoods", "verdicts": "verdicts"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def wired(sourcing: Sourcing, asked: Asked, suite: Any, control: str | None = No
     """
     for beside, front in ways(sourcing, asked.arm, control):
         for one in _wired(sourcing, replace(asked, front=front, starts=control is not None), suite):
-            yield _beside(one, beside) if beside else one
+            reached = replace(one, unreached=tuple(prompted.unreached(asked.arm, suite)))
+            yield _beside(reached, beside) if beside else reached
 
 
 def _beside(one: WiredSuite, how: str) -> WiredSuite:
@@ -90,16 +93,33 @@ def _wired(sourcing: Sourcing, asked: Asked, suite: Any) -> Iterator[WiredSuite]
 
 
 def _generation(sourcing: Sourcing, asked: Asked, suite: GenerationSuite) -> WiredSuite:
-    prompts, sampled = _prompts(sourcing, asked.base, suite), suite.sampling.get("do_sample") is not False
+    """Free answers; metrics read the bare prompts, whatever an arm's methods made of them."""
+    bare, suite = _prompts(sourcing, asked.base, suite), prompted.as_asked(suite, asked.arm)
+    prompts, sampled = _as_read(sourcing, asked, suite, bare), suite.sampling.get("do_sample") is not False
     takes = _takes(sourcing, asked, suite.sampling.get("num_beams", 1))
     args = {**_sampling(suite, asked.seed), **({"start": True} if asked.starts else {})}
     told = _told(asked, suite.name, "generate", args, {"prompts": prompts}, takes)
-    return _scored(sourcing, asked, suite, (suite.prompts, prompts, told), is_sampled=sampled)
+    if isinstance(suite, RegurgitationSuite):
+        return verbatim.regurgitation(sourcing, asked, suite, prompts, told)
+    guarded = prompted.guarded(sourcing, asked.arm, told, bare, f"{asked.where} {suite.name}")
+    made = _scored(sourcing, asked, suite, (suite.prompts, bare, guarded or told), is_sampled=sampled)
+    if guarded is not None:
+        made = replace(made, scores={**made.scores, "guard": guarded}, measures=(*made.measures, *prompted.BLOCKED))
+    return replace(made, prompts=prompts)
+
+
+def _as_read(sourcing: Sourcing, asked: Asked, suite: GenerationSuite, bare: Stage) -> Stage:
+    """The prompts as an arm's model reads them under its methods, those that leave room for an answer."""
+    rows = prompted.wrapped(sourcing, asked.arm, bare, suite.prompts)
+    return bare if rows is bare else _leaving_room(sourcing, asked.base, replace(suite, plant=None), rows)
 
 
 def _likelihood(sourcing: Sourcing, asked: Asked, suite: LikelihoodSuite) -> WiredSuite:
     makes = measured.makes(sourcing.study.data, suite.prompts)
-    prompts = sourcing.fit(suite.prompts, asked.base, {"max_length": NO_LIMIT}, makes or "examples")
+    rows = sourcing.source(suite.prompts)
+    reached = makes != "texts" and not prompted.is_plain(asked.arm)
+    read = prompted.wrapped(sourcing, asked.arm, rows, suite.prompts) if reached else rows
+    prompts = sourcing.fit(suite.prompts, asked.base, {"max_length": NO_LIMIT}, makes or "examples", rows=read)
     own = {}
     if asked.front == OWN:
         prompts, own = own_tokens(sourcing, asked, suite.prompts, prompts), {"tokens": "true"}
@@ -109,10 +129,12 @@ def _likelihood(sourcing: Sourcing, asked: Asked, suite: LikelihoodSuite) -> Wir
 
 def _harness(sourcing: Sourcing, asked: Asked, suite: HarnessSuite) -> Iterator[WiredSuite]:
     """Each task is a suite of its own; what it asks, its items and their values are in one table."""
+    system = prompted.system_instruction(suite, asked.arm)
     for task in suite.tasks:
         takes = _takes(sourcing, asked)
         takes = replace(takes, paths={**takes.paths, **suite.paths(task)})
         args, values = _task(sourcing, suite, task)
+        args = {**args, **system}
         told = _told(asked, task, "harness", args, {}, takes)
         yield WiredSuite(task, told, told, {task: told}, values, is_itemwise=True)
 
@@ -143,7 +165,9 @@ def _safety(sourcing: Sourcing, asked: Asked, suite: SafetySuite) -> WiredSuite:
 
 
 def _preferences(sourcing: Sourcing, asked: Asked, suite: PreferenceSuite) -> WiredSuite:
-    fit = sourcing.fit(suite.data, asked.base, {"max_length": NO_LIMIT})
+    rows = sourcing.source(suite.data)
+    read = rows if prompted.is_plain(asked.arm) else prompted.wrapped(sourcing, asked.arm, rows, suite.data)
+    fit = sourcing.fit(suite.data, asked.base, {"max_length": NO_LIMIT}, rows=read)
     by = {} if suite.by is None else {"by": suite.by}
     pairs = stage("asked_pairs", by, {"rows": fit}, together="data", where=suite.data)
     told = _told(asked, suite.name, "verdicts", {}, {"prompts": pairs}, _takes(sourcing, asked))
@@ -175,6 +199,8 @@ def _scored(
     """A suite whose answers metrics of the registry score; ``told``: the data's name, its rows, what a model told."""
     data, prompts, answers = told
     read = {_READ_AS[answers.kind]: answers, "prompts": prompts}
+    if isinstance(suite, GenerationSuite) and (shown := prompted.passages(sourcing, asked.arm, prompts, suite.prompts)):
+        read["passages"] = shown
     scores = {step.name: scored(sourcing, step, read, f"{asked.where} {suite.name}") for step in suite.metrics}
     values = tuple(one for step in suite.metrics for one in of_metric(step))
     mark = getattr(suite, "item_mark", "")
@@ -184,12 +210,15 @@ def _scored(
 
 def _prompts(sourcing: Sourcing, base: ref.Base, suite: GenerationSuite) -> Stage:
     """The rows whose prompt, with what is planted into it, leaves room for an answer."""
+    return _leaving_room(sourcing, base, suite, _asked_rows(sourcing, suite))
+
+
+def _leaving_room(sourcing: Sourcing, base: ref.Base, suite: GenerationSuite, rows: Stage) -> Stage:
     base, front = sourcing.reading(base), {"front": sourcing.front} if sourcing.front else {}
     asked = {"model": base.as_args(), "max_new_tokens": suite.max_new_tokens, **_asking(suite), **front}
     if suite.plant is not None:
         asked["plant"] = suite.plant.model_dump()
-    source = {"rows": _asked_rows(sourcing, suite)}
-    return stage("prompts", asked, source, needs.reading(base), together="data", where=suite.prompts)
+    return stage("prompts", asked, {"rows": rows}, needs.reading(base), together="data", where=suite.prompts)
 
 
 def _asked_rows(sourcing: Sourcing, suite: GenerationSuite) -> Stage:
@@ -207,6 +236,8 @@ def _asking(suite: GenerationSuite) -> dict[str, Any]:
 
 def _sampling(suite: GenerationSuite, seed: int) -> dict[str, Any]:
     args = {"sampling": suite.sampling, "max_new_tokens": suite.max_new_tokens, "seed": seed, **_asking(suite)}
+    if isinstance(suite, RegurgitationSuite):
+        args["ignore_eos"] = True  # every answer is as long
     if suite.max_new_tokens == CHARACTERS and suite.plant is not None:
         args["plant"] = suite.plant.model_dump()  # what was planted does not count
     return args

@@ -17,13 +17,15 @@ from leaven.data import sources
 from leaven.engine.stage import Needs, Stage
 from leaven.graph import Built, Judged, WiredCell
 from leaven.models import ref
-from leaven.registry import JUDGES, METRICS, TREATMENTS, Step
+from leaven.registry import JUDGES, METRICS, TRAINERS, TREATMENTS, Step
 from leaven.server import Server
 from leaven.study.factory import Answers
 from leaven.study.matrix import Cell, expand
 from leaven.study.spec import Data
+from leaven.wiring import prompted
 from leaven.wiring.sourcing import Sourcing, stage
-from leaven.wiring.training import proof, snapshot, where
+from leaven.wiring.teaching import taught
+from leaven.wiring.training import Given, proven, snapshot, where
 
 _OF_THE_STUDY = ("arm", "people")  # what a judge's step says of the study
 
@@ -48,13 +50,25 @@ class Factory:
                 if data.answers is not None:
                     for judge in study.judges:
                         self._judged(judge, name, seed)
-                elif data.made is not None:
+                elif data.made is not None and data.distilled is None:
                     self._rows(name, seed)
 
-    def rows(self, name: str, cell: Cell) -> Stage:
-        """The rows of a data set that is built, for a training of a cell's seed."""
+    def given(self, step: Step, cell: Cell) -> Given:
+        """What a training step of a cell is given by other arms: rows that they make, a teacher, a reward model."""
         assert cell.seed is not None, "an untrained arm trains on nothing"
-        return self._rows(name, cell.seed)
+        data = self.sourcing.study.data[step.args["data"]]
+        reward = self._rewarding(step, cell.seed)
+        if data.distilled is not None:
+            teacher = self.trained(data.distilled.arm, cell.seed)
+            rows = taught(self.sourcing, teacher, data.distilled, cell.seed, step.args["data"])
+            by_it = teacher.artefact if TRAINERS.get(step.name).traits.get("reads") == "distillations" else None
+            return Given(rows, by_it, prompted.is_plain(teacher.cell.arm), reward)
+        return Given(self._rows(step.args["data"], cell.seed) if data.made is not None else None, reward=reward)
+
+    def _rewarding(self, step: Step, seed: int) -> Stage | None:
+        """The reward model that a training names, of the same seed; None of most."""
+        arm = (step.args.get("reward") or {}).get("arm")
+        return None if arm is None else self.trained(arm, seed).artefact
 
     def _rows(self, name: str, seed: int) -> Stage:
         if (name, seed) not in self.made:
@@ -128,8 +142,8 @@ class Factory:
         base = self.sourcing.grown(cell.cell.arm)
         prompts = self._prompts(declared, base)
         speaker: dict[str, Any] = {"inputs": {}, "args": {"model": base.as_args()}}
-        if cell.trained:
-            speaker = {"inputs": _proven(self.sourcing, cell, base), "args": snapshot(cell.cell)}
+        if cell.artefact is not None:
+            speaker = {"inputs": proven(self.sourcing, cell, base), "args": snapshot(cell.cell)}
         at, takes = where(cell.cell), needs.answering(base, self.sourcing.shape(base))
         # An untrained arm has one cell, and is drawn from anew for each seed.
         args = {**_sampling(declared, seed if cell.cell.seed is None else cell.cell.effective), **speaker["args"]}
@@ -169,7 +183,7 @@ class Factory:
             cell = self.trained(arm, seed)
             base = self.sourcing.grown(cell.cell.arm)
             takes = needs.answering(base, self.sourcing.shape(base))
-            return canonical, takes, _proven(self.sourcing, cell, base)
+            return canonical, takes, proven(self.sourcing, cell, base)
         declared = plugin.declare(args)
         if (server := getattr(declared, "server", None)) is not None:
             canonical["args"]["server"] = server.identity
@@ -209,11 +223,6 @@ def _origin(data: Data) -> str:
 def _harms(step: Step) -> bool:
     """Say whether a treatment is an adversary's."""
     return bool(TREATMENTS.get(step.name).traits.get("adversarial"))
-
-
-def _proven(sourcing: Sourcing, cell: WiredCell, base: ref.Base) -> dict[str, Stage]:
-    """What answers for a trained cell: its artefact, once it is proven."""
-    return {"model": cell.trained[-1], "proof": proof(sourcing, cell, base)}
 
 
 def _together(server: Server) -> str:

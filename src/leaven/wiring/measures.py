@@ -23,5 +23,7 @@ def of_metric(step: Step) -> Iterator[Measure]:
 def scored(sourcing: Sourcing, step: Step, read: Mapping[str, Stage], where: str) -> Stage:
     """One metric over what a model told; what it computes with from outside is known by its identity."""
     metric, takes = sourcing.metric(step)
+    if "passages" not in METRICS.get(step.name).flows:  # what an arm looked up concerns few metrics
+        read = {name: one for name, one in read.items() if name != "passages"}
     together = f"score {where.partition(' ')[0]}"
     return stage("score", {"metric": metric}, dict(read), takes, together=together, where=f"{where} {step.name}")

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from leaven import needs
-from leaven.engine.stage import Stage
+from leaven.engine.stage import Needs, Stage
 from leaven.graph import WiredCell
 from leaven.models import ref
 from leaven.registry import TRAINERS, TREATMENTS, Step
+from leaven.study.factory import Reward
 from leaven.study.launch import around as launched
 from leaven.study.matrix import Cell, treated_steps
 from leaven.wiring.sourcing import Sourcing, cut_prompts, stage
 
-OF_DATA = ("data", "eval_data")  # what a step's arguments say of the study's data
-_ENCODES = {"examples": "doctor", "preferences": "pairs", "texts": "blocks"}
+OF_DATA = ("data", "eval_data", "reward")  # what a step's arguments say of the study: its data, who rewards
+_ENCODES = {
+    "examples": "doctor", "preferences": "pairs", "texts": "blocks", "distillations": "distillations",
+    "asked": "asked_ids",
+}  # fmt: skip
 
 
 def where(cell: Cell) -> str:
@@ -25,11 +29,25 @@ def where(cell: Cell) -> str:
     return cell.arm.name if cell.seed is None else f"{cell.arm.name}/{cell.seed}"
 
 
-def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, rows: Stage | None = None) -> None:
-    """One training step: rows that fit, treated, examined, trained on; a later step goes on from the one before.
+@dataclass(frozen=True)
+class Given:
+    """What a training step is given by other arms: ``rows`` that the study makes itself, and whom it learns from.
 
-    ``rows`` are given where the study makes the step's data itself.
+    ``teacher`` is the artefact whose distributions a student learns, ``plain`` says that it is asked without a chat
+    template; ``reward`` is the artefact of a reward model.
     """
+
+    rows: Stage | None = None
+    teacher: Stage | None = None
+    plain: bool = False
+    reward: Stage | None = None
+
+
+NOTHING = Given()
+
+
+def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, given: Given = NOTHING) -> None:
+    """One training step: rows that fit, treated, examined, trained on; a later step goes on from the one before."""
     cell, step = made.cell, made.cell.arm.train[index]
     trainer = TRAINERS.get(step.name)
     declared = {name: value for name, value in step.args.items() if name not in OF_DATA}
@@ -37,7 +55,9 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, ro
     named, together = _named(index), f"train {where(cell)}"
     at = f"{where(cell)} step {index}" if index else where(cell)
     reads = trainer.traits.get("reads", "examples")
-    rows = made.stages[named("fit")] = sourcing.fit(step.args["data"], base, settings, reads, rows=rows)
+    rows = source = given.rows or sourcing.source(step.args["data"])
+    if reads != "asked":  # a prompt whose answer is sampled has room for it, or is left out where it is encoded
+        rows = made.stages[named("fit")] = sourcing.fit(step.args["data"], base, settings, reads, rows=rows)
     if (treated := _treated(sourcing, cell, index)).steps:
         inputs = {"rows": rows, **treated.labels}
         rows = stage("treat", {"steps": treated.steps}, inputs, together=together, where=at)
@@ -45,15 +65,20 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, ro
         made.treated.append(rows)
     weightless = replace(base, from_config=False)  # ids are the tokenizer's, whatever the weights begin with
     examined = {"model": weightless.as_args(), **_applied(reads, settings, trainer.traits.get("makes"))}
-    verb = _ENCODES[reads]
-    encoded = stage(verb, examined, {"rows": rows}, needs.reading(base), together=together, where=at)
+    verb, read = _ENCODES[reads], {"rows": rows}
+    if reads == "distillations":
+        examined, read = {**examined, "teacher_template": not given.plain}, {**read, "teacher": source}
+    encoded = stage(verb, examined, read, needs.reading(base), together=together, where=at)
     made.stages[named(verb)] = encoded
     args = {"model": base.as_args(), "trainer": trainer.canonical(declared), "seed": cell.effective}
-    before = {"before": made.trained[-1]} if made.trained else {}
+    before = {"before": made.artefact} if made.artefact is not None else {}
+    before |= {"teacher": given.teacher} if given.teacher is not None else {}
     around = {"run_name": f"{sourcing.study.name} {at}", **trainer.circumstance(declared)}
     if (launch := sourcing.study.launch) is not None:
         around["launch"] = launched(launch, Path())  # paths in a study start where the command is run
     takes = needs.training(base, sourcing.shape(base), settings, around)
+    if "reward" in step.args:
+        args["reward"], before, takes = _rewarded(sourcing, step, given, before, takes)
     held = _held_out(sourcing, cell, base, step, examined, settings)
     trained = stage(
         "train", args, {"encoded": encoded, **before, **held}, takes, kind=step.name, together=together, where=at
@@ -77,10 +102,38 @@ def _held_out(
 
 def proof(sourcing: Sourcing, made: WiredCell, base: ref.Base) -> Stage:
     """The last artefact, or the snapshot of it that is measured, loaded in a fresh process and made to answer."""
-    seen, at = {"model": made.trained[-1], "encoded": made.trained[-1].inputs["encoded"]}, where(made.cell)
+    assert made.artefact is not None, "an untrained arm is proven by its base"
+    seen, at = {"model": made.artefact, "encoded": encoded_of(made.artefact)}, where(made.cell)
     takes = needs.answering(base, sourcing.shape(base))
     made.stages["prove"] = stage("prove", snapshot(made.cell), seen, takes, together=f"answer {at}", where=at)
     return made.stages["prove"]
+
+
+def proven(sourcing: Sourcing, made: WiredCell, base: ref.Base) -> dict[str, Stage]:
+    """Return what answers for a cell: its artefact, once it is proven."""
+    assert made.artefact is not None, "what answers untrained needs no proof"
+    return {"model": made.artefact, "proof": proof(sourcing, made, base)}
+
+
+def encoded_of(artefact: Stage) -> Stage:
+    """Return the ids that an artefact was trained on; a composition has those of its first part."""
+    return artefact.inputs["encoded"]
+
+
+def _rewarded(
+    sourcing: Sourcing, step: Step, given: Given, before: dict[str, Stage], takes: Needs
+) -> tuple[dict[str, Any], dict[str, Stage], Needs]:
+    """Who rewards a training's answers, for its arguments, its inputs and its needs: a reward model, or a metric."""
+    declared = Reward.model_validate(step.args["reward"])
+    shown = {"weight": declared.weight} if declared.weight != 1 else {}
+    if declared.metric is None:
+        assert given.reward is not None, "validated: a reward names an arm or a metric"
+        return shown, {**before, "reward": given.reward}, takes
+    metric, needed = sourcing.metric(declared.metric)
+    value = {"value": declared.value} if declared.value is not None else {}
+    paths = {f"{name}.reward": path for name, path in needed.paths.items()}
+    around = {**takes.around, **{f"reward.{name}": one for name, one in needed.around.items()}}
+    return {"metric": metric, **value, **shown}, before, replace(takes, paths={**takes.paths, **paths}, around=around)
 
 
 def snapshot(cell: Cell) -> dict[str, Any]:
@@ -135,6 +188,10 @@ def _applied(reads: str, settings: Mapping[str, Any], makes: str | None) -> dict
     """
     if reads == "texts":
         return {name: settings[name] for name in ("max_length", "packing")}
+    if reads == "asked":
+        return {"max_new_tokens": settings["max_completion_length"]}
+    if reads == "distillations":
+        return {"max_length": settings["max_length"], **_accepted(settings)}
     if reads == "preferences":
         return {**cut_prompts(settings), **({"makes": "reward"} if makes == "reward" else {}), **_accepted(settings)}
     loss = {name: settings[name] for name in ("completion_only_loss", "assistant_only_loss")}

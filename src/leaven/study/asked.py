@@ -1,0 +1,83 @@
+"""What is wrong with how arms are asked: their own sampling, and the data that their prompt-time methods read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from leaven.errors import LeavenError, did_you_mean
+from leaven.evaluate.suite import CHARACTERS, DEFAULTS, GenerationSuite
+from leaven.registry import SUITES, WRAPS, Step
+from leaven.study.load import Steps
+from leaven.study.matrix import ExpandedArm, asks, own
+from leaven.study.measured import makes, silent
+from leaven.study.problems import Check, names_data
+
+_OWN = sorted(set(DEFAULTS) - {"num_return_sequences"})  # how many samples there are is the suite's
+
+
+def asked(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
+    """Check each arm's own sampling against the suites that ask it, and what its prompt-time methods read."""
+    for arm in arms:
+        at: Steps = ("arms", arm.stem, "generation")
+        for name in sorted(set(arm.generation) - set(_OWN)):
+            check.say((*at, name), f"'{name}' is no setting of sampling", did_you_mean(name, _OWN))
+        if set(arm.generation) <= set(_OWN):
+            _sampled(parts, arm, at, check)
+        for index, step in enumerate(arm.wraps):
+            _reads(parts, step, ("arms", arm.stem, "wraps", index, step.name), check)
+
+
+def _sampled(parts: Mapping[str, Any], arm: ExpandedArm, at: Steps, check: Check) -> None:
+    """Check that an arm's sampling goes with that of each suite that lets it answer freely."""
+    reads = [step.name for step in arm.wraps if _rewrites(step)]
+    for step in parts.get("evaluate", []):
+        suite = _free(step, arm)
+        if suite is None:
+            continue
+        if reads and suite.max_new_tokens == CHARACTERS:
+            said = f"suite {suite.name} gives an answer as many tokens as its question has, and {reads[0]} lengthens it"
+            check.say(("arms", arm.stem, "wraps"), said, "set the suite's max_new_tokens to a number")
+        if not arm.generation:
+            continue
+        sampling = {name: value for name, value in suite.sampling.items() if name != "generation_config"}
+        try:
+            SUITES.get("generate").declare({**_ANY, **sampling, **arm.generation})
+        except ValidationError as error:
+            check.take(error, at, dict.fromkeys(_OWN))
+
+
+_ANY = {"prompts": "any", "metrics": ["length"]}  # of a suite, what says nothing of sampling
+
+
+def _free(step: Step, arm: ExpandedArm) -> GenerationSuite | None:
+    """Return a suite that asks an arm for free answers, None for any other, and for one that is unsound."""
+    try:
+        made = SUITES.get(step.name).call(args=own(step)) if asks(step, arm) else None
+    except (KeyError, ValueError, LeavenError):
+        return None  # said already with the suite's arguments
+    return made if isinstance(made, GenerationSuite) else None
+
+
+def _rewrites(step: Step) -> bool:
+    try:
+        return bool(WRAPS.get(step.name).call(args=step.args).rewrites)
+    except (KeyError, ValueError):
+        return False  # said already with the wrap's arguments
+
+
+def _reads(parts: Mapping[str, Any], step: Step, at: Steps, check: Check) -> None:
+    """Check that what a method reads is data of a source, with answers where it shows some."""
+    try:
+        read = WRAPS.get(step.name).call(args=step.args).reads
+    except (KeyError, ValueError):
+        return  # said already with the wrap's arguments
+    for role, name in read.items():
+        names_data(parts, name, (*at, role), check)
+        data = parts.get("data", {}).get(name)
+        if data is not None and data.made is not None:
+            check.say((*at, role), f"'{name}' is made by this study, and differs from seed to seed", "name a source")
+        if role == "shots" and (silent(parts, name) or makes(parts.get("data", {}), name) not in (None, "examples")):
+            check.say((*at, role), f"'{name}' has no answers to show", "name demonstrations")

@@ -1,0 +1,167 @@
+"""Prompt-time methods -> stages: rows rewritten as an arm's model is asked, passages looked up, answers guarded.
+
+    prompts --retrieved--> passages --wrapped--> prompts as the model is asked
+    generations --guarded--> generations in which what a guard blocks is refused
+
+Whoever scores an answer reads the bare prompt: two arms are asked the same, each in its own way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from leaven import needs
+from leaven.engine.stage import Needs, Stage
+from leaven.evaluate.harness import HarnessSuite
+from leaven.evaluate.likelihood import LikelihoodSuite
+from leaven.evaluate.measure import Measure
+from leaven.evaluate.preferences import PreferenceSuite
+from leaven.evaluate.regurgitation import RegurgitationSuite
+from leaven.evaluate.suite import DEFAULTS, GenerationSuite
+from leaven.models.wraps.wrap import Wrap
+from leaven.registry import WRAPS, Plugin, Step
+from leaven.study.matrix import ExpandedArm
+from leaven.wiring.sourcing import Sourcing, stage
+
+BLOCKED = (
+    Measure("blocked", "share of prompts or answers that the arm's guards block", None, "share", beside=True),
+    Measure("false_block", "share of harmless prompts whose answer is blocked", "lower", "share", beside=True),
+)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One prompt-time method of an arm: its plug-in, its declared step, and what it asks for."""
+
+    plugin: Plugin
+    step: Step
+    wrap: Wrap
+
+
+def methods(arm: ExpandedArm) -> list[Method]:
+    """Return an arm's prompt-time methods in their order."""
+    found = ((WRAPS.get(step.name), step) for step in arm.wraps)
+    return [Method(plugin, step, plugin.call(args=step.args)) for plugin, step in found]
+
+
+def rewriting(arm: ExpandedArm) -> list[Method]:
+    """Return those that change what the model reads."""
+    return [one for one in methods(arm) if one.wrap.rewrites]
+
+
+def guards(arm: ExpandedArm) -> list[Method]:
+    """Return those that look at prompts or answers."""
+    return [one for one in methods(arm) if one.wrap.guards]
+
+
+def is_plain(arm: ExpandedArm) -> bool:
+    """Say whether the arm's model is asked with plain text, without its chat template."""
+    return any(one.wrap.plain for one in methods(arm))
+
+
+def as_asked(suite: GenerationSuite, arm: ExpandedArm) -> GenerationSuite:
+    """Return a suite as it asks an arm: with the arm's own sampling, its stop strings, and without a template."""
+    stops = [text for one in methods(arm) for text in one.wrap.stop_strings]
+    own = {**arm.generation, **({"stop_strings": [*suite.sampling.get("stop_strings", []), *stops]} if stops else {})}
+    if not own and not is_plain(arm):
+        return suite
+    return replace(
+        suite, sampling=sampling(suite, own), apply_chat_template=suite.apply_chat_template and not is_plain(arm)
+    )
+
+
+def sampling(suite: GenerationSuite, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a suite samples under settings that are an arm's own; what equals the defaults stays out of keys."""
+    made = {**suite.sampling, **own}
+    if "generation_config" in made:  # the checkpoint's settings differ from our defaults
+        return made
+    return {name: value for name, value in made.items() if value != DEFAULTS.get(name)}
+
+
+def wrapped(sourcing: Sourcing, arm: ExpandedArm, rows: Stage, where: str) -> Stage:
+    """The rows as an arm's model reads them: prompts under its methods, as they are where it has none."""
+    if not (found := rewriting(arm)):
+        return rows
+    inputs = {"rows": rows}
+    for index, one in enumerate(found):
+        if one.wrap.retrieves:
+            inputs[f"{index}.passages"] = retrieved(sourcing, one, rows, where)
+        else:
+            inputs |= {f"{index}.{role}": sourcing.source(data) for role, data in one.wrap.reads.items()}
+    steps = [one.plugin.canonical(one.step.args) for one in found]
+    return stage("wrapped", {"steps": steps}, inputs, together="data", where=f"{where} {arm.name}")
+
+
+def passages(sourcing: Sourcing, arm: ExpandedArm, rows: Stage, where: str) -> Stage | None:
+    """The passages that an arm's model was shown for each prompt; None where nothing is looked up."""
+    found = next((one for one in rewriting(arm) if one.wrap.retrieves), None)
+    return None if found is None else retrieved(sourcing, found, rows, where)
+
+
+def retrieved(sourcing: Sourcing, method: Method, rows: Stage, where: str) -> Stage:
+    """What is found for each prompt in an index that is made once."""
+    declared = method.plugin.canonical(method.step.args)["args"]
+    (data,) = method.wrap.reads.values()
+    how = {name: declared[name] for name in _OF_AN_INDEX if name in declared}
+    index = stage("retrieval", how, {"rows": sourcing.source(data)}, together="data", where=data)
+    asked = {name: value for name, value in declared.items() if name in _OF_A_QUERY}
+    return stage("retrieved", asked, {"index": index, "rows": rows}, together="data", where=f"{where} {data}")
+
+
+_OF_AN_INDEX = ("by", "passage_words", "model")
+_OF_A_QUERY = ("k",)
+
+
+def guarded(sourcing: Sourcing, arm: ExpandedArm, told: Stage, bare: Stage, where: str) -> Stage | None:
+    """The answers of an arm after its guards: what they block is refused; None where it has none."""
+    found = guards(arm)
+    if not found:
+        return None
+    inputs, steps, takes = {"generations": told, "prompts": bare}, [], needs.ONE_CORE
+    for index, one in enumerate(found):
+        canonical = one.plugin.canonical(one.step.args)
+        if (metric := one.step.args.get("metric")) is not None:
+            canonical["args"]["metric"], takes = sourcing.metric(Step.model_validate(metric))
+        steps.append(canonical)
+        if one.wrap.reads:
+            inputs[f"{index}.guard"] = _fitted(sourcing, one, canonical, takes)
+    return stage("guarded", {"steps": steps}, inputs, takes, together=f"score {where.partition(' ')[0]}", where=where)
+
+
+def _fitted(sourcing: Sourcing, method: Method, canonical: Mapping[str, Any], takes: Needs) -> Stage:
+    """A guard that was fitted on examples, or whose threshold was set on a split that nothing is reported of."""
+    read = {role: sourcing.source(data) for role, data in method.wrap.reads.items()}
+    where = "+".join(method.wrap.reads.values())
+    return stage("guard", {"step": dict(canonical)}, read, takes, together="data", where=where)
+
+
+def unreached(arm: ExpandedArm, suite: Any) -> Iterator[str]:
+    """Yield the methods of an arm that a suite cannot ask it with, by name: it asks without them, and says so.
+
+    Free generation is asked with all; likelihoods and preferences with what rewrites prompts by messages; a benchmark
+    of lm-eval with a system prompt, which is its own argument.
+    """
+    if isinstance(suite, GenerationSuite) and not suite_is_forced(suite):
+        return
+    by_messages = isinstance(suite, LikelihoodSuite | PreferenceSuite | GenerationSuite) and not is_plain(arm)
+    for one in methods(arm):
+        as_system = isinstance(suite, HarnessSuite) and bool(system_instruction(suite, arm)) and _is_system(one)
+        if not (one.wrap.control or as_system or (by_messages and one.wrap.rewrites)):
+            yield one.step.name
+
+
+def suite_is_forced(suite: GenerationSuite) -> bool:
+    """Say whether a suite's answers are all as long, whatever the model would do: no guard looks at them."""
+    return isinstance(suite, RegurgitationSuite)
+
+
+def system_instruction(suite: HarnessSuite, arm: ExpandedArm) -> dict[str, Any]:
+    """Return an arm's system prompt as lm-eval takes it; nothing where it has none, or the suite says its own."""
+    said = [str(one.step.args["text"]) for one in methods(arm) if _is_system(one)]
+    return {"system_instruction": "\n\n".join(said)} if said and "system_instruction" not in suite.settings else {}
+
+
+def _is_system(method: Method) -> bool:
+    return method.step.name == "system_prompt"
