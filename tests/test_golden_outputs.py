@@ -253,6 +253,8 @@ def _line(folder: Path) -> dict[str, Any]:
     told = go("generate", args, {"prompts": prompts}, "generations")
     length = {"metric": {"name": "length", "args": {}}}
     go("score", length, {"generations": told, "prompts": prompts}, "scores")
+    taught = go("distilled", {"unfinished": True}, {"prompts": prompts, "wrapped": prompts, "answers": told}, "rows")
+    go("distillations", {**model, "max_length": 96}, {"rows": taught, "teacher": taught}, "distillations")
     go("likelihood", model, {"prompts": prompts}, "likelihoods")
     parts = [{"name": "one", "weight": 0.5}, {"name": "two", "weight": 2.0, "cap": 8}]
     hh = {**webgpt, "source": "pocket:hh", "identity": "pocket:hh@1", "format": {"name": "hh", "args": {}}}
@@ -296,7 +298,7 @@ def _of_statements(go: Callable[..., Path], model: dict[str, Any], plain: dict[s
     go("harness", {**model, **asked}, {}, "scores")
 
 
-ENCODED = {"dpo": "pairs", "reward": "pairs", "lm": "blocks"}
+ENCODED = {"dpo": "pairs", "reward": "pairs", "lm": "blocks", "distill": "distillations"}
 TOKENS = ["<|nontoxic|>", "<|toxic|>"]
 
 

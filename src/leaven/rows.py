@@ -77,7 +77,7 @@ def schema(kind: str) -> pa.Schema:
         # An answer behind two prompts: the one that its teacher was asked with, and the one that the student is asked.
         "distillations": [("id", text), ("teacher_ids", ids), ("prompt_ids", ids), ("completion_ids", ids)],
         # A prompt whose answers are sampled in training.
-        "asked": [("id", text), ("prompt_ids", ids)],
+        "asked": [("id", text), ("prompt", messages), ("prompt_ids", ids)],
         # What a guard said of a prompt or an answer (``on``): its score, null if unscored, and whether that blocks.
         "guarded": [
             ("id", text), ("sample", pa.int32()), ("guard", text), ("on", text), ("score", number),

@@ -38,6 +38,8 @@ BROKEN = {"a turn of chosen is empty": 3, "chosen is no transcript that ends wit
         ("xstest", "xstest", 338, {}),
         ("advbench", "advbench", 390, {}),
         ("rtp_challenging", "rtp", 897, {}),
+        ("openai_moderation", "openai_moderation", 1260, {}),
+        ("wikitext2", "text", 2461, {}),
     ],
 )
 def test_a_published_layout_is_known_and_every_row_is_read_or_counted(

@@ -29,6 +29,16 @@ COLUMNS = {
     "pile": "text meta",
     "toxigen": "text target_group label",
     "multiple_choice": "question choices answer",
+    "philosophers": "file paragraph next",
+    "philosophers_held_out": "file paragraph next",
+    "smalltalk": "text topic",
+    "hello": "kind prompt topic reference",
+    "conversations": "instruction input output",
+    "facts": "text about",
+    "reading": "prompt completion",
+    "intents": "text label",
+    "safety": "instruction input output",
+    "requests": "id prompt type label focus note",
 }
 
 

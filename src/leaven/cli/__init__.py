@@ -8,7 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from leaven.cli import around, audit, chat, compare, data, export, push, report, safety_score, study, upkeep
+from leaven.cli import (
+    around,
+    audit,
+    chat,
+    compare,
+    data,
+    doctor,
+    export,
+    probe,
+    push,
+    report,
+    safety_score,
+    study,
+    upkeep,
+)
 from leaven.cli.terminal import complain
 from leaven.errors import LeavenError
 
@@ -49,11 +63,11 @@ def _main(
 _COMMANDS: dict[str, dict[str, Callable[..., Any]]] = {
     "Studies": {
         "check": study.check, "plan": study.plan, "lock": study.lock, "run": study.run,
-        "data": data.data, "init": around.init, "list": around.list_, "schema": around.schema,
+        "data": data.data, "doctor": doctor.doctor, "init": around.init, "list": around.list_, "schema": around.schema,
     },
     "Answers": {
         "report": report.report, "compare": compare.compare, "diff": compare.diff, "gate": compare.gate,
-        "audit": audit.audit, "chat": chat.chat, "export": export.export, "push": push.push,
+        "audit": audit.audit, "chat": chat.chat, "probe": probe.probe, "export": export.export, "push": push.push,
         "safety-score": safety_score.safety_score,
     },
     "Workspaces": {

@@ -93,6 +93,7 @@ def summary(explained: Sequence[Explained], machine: Machine) -> Iterator[str]:
 
 def _not_here(to_make: Sequence[Explained], machine: Machine) -> Iterator[str]:
     """Yield why trainings that are to be made cannot be started on this machine; no fault of the study."""
+    from leaven.models.ref import quantisation_problem
     from leaven.train.launch import preset_of, why_not_here
 
     said: list[str | None] = []
@@ -100,7 +101,15 @@ def _not_here(to_make: Sequence[Explained], machine: Machine) -> Iterator[str]:
         if launch := needs.around.get("launch"):
             gpus = len(machine.gpus) if needs.gpu else 0  # a tiny model is trained without
             said.append(why_not_here(preset_of(launch), launch["processes"], gpus, "a run here may use"))
+    said += [quantisation_problem(bits) for bits in sorted(_few_bits(to_make))]
     yield from (f"trainings cannot start here: {why}" for why in dict.fromkeys(said) if why)
+
+
+def _few_bits(to_make: Sequence[Explained]) -> set[int]:
+    """Return in how few bits models are to be loaded, where they are not loaded whole."""
+    models = [one.planned.stage.args.get("model") for one in to_make]
+    named = ((4, "load_in_4bit"), (8, "load_in_8bit"))
+    return {bits for model in models if isinstance(model, dict) for bits, name in named if model.get(name)}
 
 
 def _cost(to_make: Sequence[Explained]) -> str:

@@ -97,7 +97,7 @@ def canonical(
     known_as = known_as or sources.identity(source)
     plugin, prefix = FORMATS.get(format.name), sources.short_name(known_as)
     read, batch, characters = _reader(plugin, format), Batch(), 0
-    for index, raw in part.of(sources.read(source, known_as, plugin.traits.get("header"))):
+    for index, raw in part.of(raw_rows(source, known_as, plugin)):
         batch.rows_in += 1
         row_id = f"{prefix}:{index}"
         try:
@@ -114,6 +114,12 @@ def canonical(
             yield batch
             batch, characters = Batch(), 0
     yield batch
+
+
+def raw_rows(source: str, known_as: str | None, plugin: Plugin) -> Iterator[Row | BadRow]:
+    """Yield the rows of a source as a format wants its files read: with its header, and .txt by line or paragraph."""
+    traits = plugin.traits
+    return sources.read(source, known_as, traits.get("header"), traits.get("txt", "lines"))
 
 
 def some(batches: Batches) -> Iterator[Batch]:
@@ -170,7 +176,7 @@ def head_problem(source: str, format: Step, part: Slice, bad_rows: str) -> str |
 
 
 def _head(source: str, plugin: Plugin, part: Slice) -> list[tuple[int, Any]]:
-    return list(itertools.islice(part.head(sources.read(source, None, plugin.traits.get("header"))), _HEAD))
+    return list(itertools.islice(part.head(raw_rows(source, None, plugin)), _HEAD))
 
 
 def head_groups(source: str, format: Step, part: Slice) -> set[str]:

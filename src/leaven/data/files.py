@@ -1,7 +1,8 @@
 """Files of rows, read by kind: json, jsonl, csv, tsv, txt and parquet, each also packed as .gz or .zst.
 
-Readers yield one row at a time. What cannot be parsed comes out as a ``BadRow`` in its place, with an excerpt of the
-line, so that nothing is lost without a count; blank lines are no rows.
+Readers yield one row at a time; a .txt file holds a text a line, or prose (``data.paragraphs``). What cannot be parsed
+comes out as a ``BadRow`` in its place, with an excerpt of the line, so that nothing is lost without a count; blank
+lines are no rows.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
-from leaven.data import separated
+from leaven.data import paragraphs, separated
 from leaven.data.formats import BadRow
 from leaven.data.separated import legible
 from leaven.errors import DataError
@@ -27,6 +28,8 @@ _HEAD = 20  # rows of which columns are told
 _EXCERPT = 400
 _BUFFER = 1 << 20
 Header = tuple[str, ...] | None
+# How .txt is read: a row a line, a row a paragraph, or a row a dialogue with what stands in the file beside it.
+Txt = Literal["lines", "paragraphs", "dialogues"]
 
 
 def kind(path: Path) -> str | None:
@@ -43,17 +46,22 @@ def problem(path: Path) -> str | None:
     return f"{path} is empty" if path.stat().st_size == 0 else None
 
 
-def read(path: Path, header: Header = None) -> Iterator[Row | BadRow]:
+def read(path: Path, header: Header = None, txt: Txt = "lines") -> Iterator[Row | BadRow]:
     """Yield every row of a file in order; raises DataError where it cannot be read to its end.
 
-    ``header`` names the columns of separated values that have no header of their own; other kinds name theirs.
+    ``header`` names the columns of separated values that have no header of their own; other kinds name theirs. ``txt``
+    says how .txt is read; a dialogue alone is a line.
     """
     found = kind(path)
     assert found is not None, f"{path} is of no known kind"
     try:
         with _opened(path) as stream:
-            separate = _SEPARATED.get(found)
-            yield from _READERS[found](stream) if separate is None else separate(stream, header)
+            if found in _SEPARATED:
+                yield from _SEPARATED[found](stream, header)
+            elif found == ".txt" and txt == "paragraphs":
+                yield from paragraphs.paragraphs(stream)
+            else:
+                yield from _READERS[found](stream)
     except (OSError, ValueError) as error:  # pyarrow's and csv's errors are one of these two
         raise DataError(f"{legible(path.name)}: {_said(error)}") from error
 
@@ -71,6 +79,17 @@ def columns(path: Path, header: Header = None) -> set[str]:
 
     head = itertools.islice(read(path, header), _HEAD)
     return {str(name) for row in head if isinstance(row, dict) for name in row}
+
+
+def is_prose(path: Path) -> bool:
+    """Say whether a file is a .txt whose first lines look like paragraphs; false where it cannot be read."""
+    if kind(path) != ".txt":
+        return False
+    try:
+        with _opened(path) as stream:
+            return paragraphs.is_prose(stream)
+    except (OSError, ValueError):
+        return False  # what is wrong with it is said where it is read
 
 
 @contextmanager

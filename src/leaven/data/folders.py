@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from leaven.data import files
+from leaven.data import beside, files
 from leaven.data.formats import BadRow
 from leaven.data.separated import legible
 from leaven.errors import DataError
@@ -58,16 +58,23 @@ def digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def read(folder: Path, header: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
+def read(folder: Path, header: tuple[str, ...] | None = None, txt: files.Txt = "lines") -> Iterator[Row | BadRow]:
     """Yield the rows of all files in order; raises DataError where two files have different columns.
 
-    ``header`` names the columns of files of separated values that have no header of their own.
+    ``header`` names the columns of files of separated values that have no header of their own. ``txt`` says how .txt is
+    read: paragraphs have their file's name (``file``), dialogues what stands in the files beside theirs (``topic``).
     """
     found = listed(folder)
     _refuse_mixed(found, header)
+    if txt == "dialogues":
+        yield from beside.read(found)
+        return
     for name, path in found:
-        for row in files.read(path, header):
-            yield BadRow(str(row), f"{legible(name)}: {row.raw}") if isinstance(row, BadRow) else row
+        for row in files.read(path, header, txt):
+            if isinstance(row, BadRow):
+                yield BadRow(str(row), f"{legible(name)}: {row.raw}")
+            else:
+                yield {**row, "file": legible(name)} if txt == "paragraphs" and "file" in row else row
 
 
 def _refuse_mixed(found: list[tuple[str, Path]], header: tuple[str, ...] | None) -> None:

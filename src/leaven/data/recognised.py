@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaven.data import sources
-from leaven.data.canonical import Slice, fitting
+from leaven.data.canonical import Slice, fitting, raw_rows
 from leaven.data.formats import BadRow, Skipped
 from leaven.errors import DataError
 from leaven.registry import FORMATS, Step
 from leaven.rows import Row
 
 _HEAD = 50
+_PROSE = "prose"  # the format of text files whose texts are paragraphs, not lines
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,18 @@ def recognised(source: str, known_as: str, format: Step | None, part: Slice) -> 
     named = format.name if format else None
     head, bare = _heads(source, known_as, part, named)
     columns = {str(name): _type(value) for row in reversed(head) for name, value in row.items()}
-    fits = [bare] if bare else fitting(head[0]) if head else []
+    fits = [bare] if bare and bare != _PROSE else fitting(head[0]) if head else []
     chosen = named or next((name for name in fits if _reads(name, head)), None)
     return Recognised(chosen, fits, columns)
 
 
 def _heads(source: str, known_as: str, part: Slice, format: str | None) -> tuple[list[Row], str | None]:
-    """Return the first rows; of a file without a header also the format that reads it."""
+    """Return the first rows; of a file without a header, or of prose, also the format that reads it."""
+    if format is None and sources.is_prose(source):
+        return _head(source, known_as, part, _PROSE), _PROSE
     headers = {name: FORMATS.get(name).traits.get("header") for name in FORMATS.names()}
     try:
-        head = _head(source, known_as, part, headers.get(format) if format else None)
+        head = _head(source, known_as, part, format)
         refused = None
     except DataError as error:
         head, refused = [], error
@@ -56,16 +59,16 @@ def _heads(source: str, known_as: str, part: Slice, format: str | None) -> tuple
     return head, None
 
 
-def _head(source: str, known_as: str, part: Slice, header: tuple[str, ...] | None) -> list[Row]:
-    rows = itertools.islice(part.head(sources.read(source, known_as, header)), _HEAD)
+def _head(source: str, known_as: str, part: Slice, format: str | None) -> list[Row]:
+    raw = raw_rows(source, known_as, FORMATS.get(format)) if format else sources.read(source, known_as)
+    rows = itertools.islice(part.head(raw), _HEAD)
     return [row for _, row in rows if isinstance(row, dict)]
 
 
 def _head_as(source: str, known_as: str, part: Slice, name: str) -> list[Row]:
     """Return the first rows in a format that brings its own header; none if they are not in it."""
-    plugin = FORMATS.get(name)
     try:
-        head = _head(source, known_as, part, plugin.traits["header"])
+        head = _head(source, known_as, part, name)
     except DataError:
         return []  # what is wrong with the file is said where it is read as it is
     return head if head and name in fitting(head[0]) and _reads(name, head) else []

@@ -1,8 +1,9 @@
 """Sources: where raw rows come from, what identifies them, and their index in the source.
 
-A source is ``pocket:NAME``, ``hub:owner/name``, a local file, or a folder of files of one layout. What is local is
-known by the hash of its content, never by its path or time, so that an edited file is another source. Rows are read
-one by one; what cannot be parsed comes out as a ``BadRow`` in its place, so that nothing is lost without a count.
+A source is ``pocket:NAME``, ``builtin:NAME``, ``hub:owner/name``, a local file, or a folder of files of one layout.
+What is local is known by the hash of its content, never by its path or time, so that an edited file is another source.
+Rows are read one by one; what cannot be parsed comes out as a ``BadRow`` in its place, so that nothing is lost without
+a count.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from leaven.data import files, folders, hub
+from leaven.data import files, folders, hub, shipped
 from leaven.data.formats import BadRow
 from leaven.errors import DataError, did_you_mean
 from leaven.rows import Row
@@ -38,11 +39,14 @@ def problem(source: str) -> str | None:
 
         name = source.removeprefix(_POCKET)
         return None if name in NAMES else f"the pocket has no corpus '{name}'; {did_you_mean(name, NAMES)}"
+    if source.startswith(shipped.PREFIX):
+        return shipped.problem(source)
     if is_hub(source):
         return hub.problem(source)
     if not is_local(source):
         scheme = source.partition(":")[0]
-        return f"there are no sources of kind '{scheme}:'; write hub:owner/name, pocket:NAME, a file or a folder"
+        known = "hub:owner/name, pocket:NAME, builtin:NAME, a file or a folder"
+        return f"there are no sources of kind '{scheme}:'; write {known}"
     return _local_problem(Path(source))
 
 
@@ -74,6 +78,8 @@ def identity(
         from leaven.pocket.corpora import version
 
         return f"{source}@{version(source.removeprefix(_POCKET))}"
+    if source.startswith(shipped.PREFIX):
+        return shipped.identity(source)
     if is_hub(source):
         return hub.identity(source, revision, config, split, ask=ask)
     path = Path(source)
@@ -98,25 +104,41 @@ def short_name(identity: str) -> str:
     """
     if identity.startswith(_POCKET):
         return identity.removeprefix(_POCKET).split("@")[0]
+    if identity.startswith(shipped.PREFIX):
+        return identity.removeprefix(shipped.PREFIX).split("@")[0]
     if is_hub(identity):
         name = identity.removeprefix(hub.PREFIX).split("@")[0].rpartition("/")[2]
         return f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:6]}"
     return identity.removeprefix("sha256:")[:8]
 
 
-def read(source: str, known_as: str | None = None, header: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
+def is_prose(source: str) -> bool:
+    """Say whether a source is text files whose first one looks like paragraphs. Reads a few lines."""
+    if not is_local(source):
+        return False
+    path = Path(source)
+    first = next((file for _, file in folders.listed(path)), None) if path.is_dir() else path
+    return first is not None and files.is_prose(first)
+
+
+def read(
+    source: str, known_as: str | None = None, header: tuple[str, ...] | None = None, txt: files.Txt = "lines"
+) -> Iterator[Row | BadRow]:
     """Yield every raw row in order, a ``BadRow`` where one cannot be parsed; raises DataError if nothing can.
 
     ``known_as`` is the identity, which a source of the hub needs: it says commit, configuration and split. ``header``
-    names the columns of local files of separated values that have no header of their own.
+    names the columns of local files of separated values that have no header of their own; ``txt`` says how local files
+    of .txt are read.
     """
     if source.startswith(_POCKET):
         from leaven.pocket.corpora import corpus
 
         yield from corpus(source.removeprefix(_POCKET))
+    elif source.startswith(shipped.PREFIX):
+        yield from shipped.read(source)
     elif is_hub(source):
         yield from hub.read(known_as or hub.identity(source, None, None, None))
     elif Path(source).is_dir():
-        yield from folders.read(Path(source), header)
+        yield from folders.read(Path(source), header, txt)
     else:
-        yield from files.read(Path(source), header)
+        yield from files.read(Path(source), header, txt)

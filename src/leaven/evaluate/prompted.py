@@ -13,7 +13,7 @@ from pydantic import Field
 from leaven.evaluate.suite import GenerationSuite
 from leaven.registry import Count, Positive, Step, suite
 
-GIVES = ("texts", "finish_reasons", "prompts", "references", "others", "labels", "groups", "passages")
+GIVES = ("texts", "finish_reasons", "prompts", "references", "others", "labels", "groups", "messages", "passages")
 GREEDY = {"do_sample": False}
 TOKENS = ("good", "each")
 

@@ -121,7 +121,8 @@ MinP = Annotated[Annotated[float, Field(ge=0, le=1)] | None, AfterValidator(_nee
 
 
 @suite(
-    version=2, gives=("texts", "finish_reasons", "prompts", "references", "others", "passages"), with_tokens=("good", "each")
+    version=2, gives=("texts", "finish_reasons", "prompts", "references", "others", "groups", "messages", "passages"),
+    with_tokens=("good", "each")
 )  # fmt: skip
 def generate(  # noqa: PLR0913 - the signature is the schema
     *,

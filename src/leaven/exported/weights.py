@@ -27,9 +27,12 @@ def form(found: FoundArm, merge: bool, quantize: Quantize | None) -> str:
     """Return what the folder will hold: ``adapter``, ``whole``, ``merged``, or the name of a quantisation.
 
     Raises ModelError with the remedy for an adapter that nobody could load without what lies in this store, and where
-    what quantises is not installed.
+    what quantises is not installed; and for one over a base that was quantised as it was loaded.
     """
     ref = ModelRef.load(found.artefact)
+    if ref.adapters and (bits := Base(**ref.base).bits) is not None:
+        raise ModelError(f"'{found.called}' is an adapter over a base in {bits} bits: no folder can say so to whoever "
+                         "loads it, and merged it would be rounded away; export one in full precision")  # fmt: skip
     if quantize is not None:
         _require_torchao(quantize)
         return quantize
@@ -104,8 +107,10 @@ def base_of(found: FoundArm, ref: ModelRef) -> tuple[str, str | None]:
 
 def _merge(found: FoundArm, out: Path) -> None:
     """Add the adapter to the weights that it lies over, and write these whole."""
+    from leaven.models.adapters import merged
+
     model, _ = loaded(found)
-    model.merge_and_unload(safe_merge=True).save_pretrained(out, safe_serialization=True)
+    merged(model).save_pretrained(out, safe_serialization=True)
     shutil.rmtree(out / "adapter", ignore_errors=True)
     settings = found.artefact / "generation_config.json"
     if settings.exists():  # those that the arm answers with, not the base's

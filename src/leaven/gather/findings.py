@@ -10,8 +10,11 @@ from leaven.engine.store import Store
 from leaven.evaluate.measure import AVERAGE
 from leaven.gather import conditioned, records, shown, told
 from leaven.gather.costs import stages
+from leaven.gather.dumped import dumped
 from leaven.gather.judged import judging
 from leaven.gather.measurements import dose, reasons
+from leaven.gather.methods import methods
+from leaven.gather.recited import recited
 from leaven.gather.samples import samples
 from leaven.gather.settings import settings
 from leaven.gather.spent import account
@@ -40,7 +43,7 @@ def findings(
     """Gather everything the report shows."""
     study = graph.study
     shared, differing = settings(study)
-    judged = judging(graph, store)
+    judged, trained = judging(graph, store), list(records.trainings(graph, store))
     return Findings(
         name=study.name,
         notes=study.notes,
@@ -56,10 +59,11 @@ def findings(
         margin=study.compare.margin,
         ledgers=ledgers,
         data=list(records.data(graph, store)),
-        trainings=list(records.trainings(graph, store)),
+        trainings=trained,
         settings=shared,
         differing=differing,
         doctor=sorted({*records.doctor(graph, store), *records.matched(graph, store)}),
+        dumped=list(dumped(graph, store)),
         failures=list(records.failures(graph, store)),
         missing=list(records.missing(graph, store)),
         provenance=provenance,
@@ -78,6 +82,8 @@ def findings(
         asked=list(conditioned.written(graph, store)),
         bare=conditioned.bare(graph),
         judging=judged,
+        methods=methods(graph, store, trained),
+        recited=list(recited(graph, store)),
         spent=account(graph, store, _agreed(judged)),
         unscored=reasons(graph, store),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,9 @@ class Prompt:
     unseen: int = 0
 
 
+Heard = Callable[[Prompt, Sequence[int]], None]  # of an answer on its way: the ids so far
+
+
 @dataclass(frozen=True)
 class Decoding:
     """How answers are drawn: ``sampling`` by transformers' names, the seed of the noise, where answers end.
@@ -58,20 +61,25 @@ class Decoding:
 
 
 def generate(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], decoding: Decoding
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Prompt],
+    decoding: Decoding,
+    heard: Heard | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield one generation per prompt (``rows`` schema *generations*), in no particular order.
 
     ``finish_reason`` is ``stop`` where the model ended its answer itself or told a stop string, and ``length`` where
     the limit did. In float32 texts do not depend on the batch; in bfloat16 they may. A batch that is too large for the
-    memory is halved, and so are those after it; raises ModelError if one row alone is too large.
+    memory is halved, and so are those after it; raises ModelError if one row alone is too large. ``heard`` is called
+    after each token of each answer, the one that ends it included, but not during a search by beams.
     """
     model.eval()
     queue = sorted(_asked(prompts, decoding), key=lambda same: (decoding.limit(same[0]), len(same[0].ids)))
     most, widest = len(queue), _widest(model)
     while queue:
         batch = queue[: _fitting(queue, most, widest, decoding)]
-        made = _tried(model, tokenizer, batch, decoding)
+        made = _tried(model, tokenizer, batch, decoding, heard)
         if made is None:
             most = len(batch) // 2
             continue
@@ -108,13 +116,13 @@ def _fitting(queue: Sequence[Sequence[Prompt]], most: int, widest: int, decoding
 
 
 def _tried(
-    model: Any, tokenizer: Any, batch: Sequence[Sequence[Prompt]], decoding: Decoding
+    model: Any, tokenizer: Any, batch: Sequence[Sequence[Prompt]], decoding: Decoding, heard: Heard | None
 ) -> list[dict[str, Any]] | None:
     """Answer a batch; None if the memory holds only a smaller one."""
     import torch
 
     try:
-        return _answer(model, tokenizer, batch, decoding)
+        return _answer(model, tokenizer, batch, decoding, heard)
     except (MemoryError, RuntimeError) as error:
         if not _is_memory(error):
             raise
@@ -137,11 +145,14 @@ def _is_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in said)
 
 
-def _answer(model: Any, tokenizer: Any, batch: Sequence[Sequence[Prompt]], decoding: Decoding) -> list[dict[str, Any]]:
+def _answer(
+    model: Any, tokenizer: Any, batch: Sequence[Sequence[Prompt]], decoding: Decoding, heard: Heard | None
+) -> list[dict[str, Any]]:
     import torch
 
     from leaven.generate.beams import search
     from leaven.generate.endings import Endings
+    from leaven.generate.loop import Loop
     from leaven.generate.sampler import Rules, processors, row_key
 
     firsts = [same[0] for same in batch]
@@ -157,7 +168,9 @@ def _answer(model: Any, tokenizer: Any, batch: Sequence[Sequence[Prompt]], decod
         if decoding.beams > 1:
             told = search(model, inputs, changes, endings)
         else:
-            told = [[ids] for ids in _decoded(model, inputs, changes, limits, decoding, endings)]
+            loop = Loop(limits, decoding.stop_ids, endings, _by_row(firsts, heard))
+            model.generate(**inputs, logits_processor=changes, custom_generate=loop)
+            told = [[ids] for ids in loop.made]
     return [
         _generation(endings, prompt, found[prompt.sample if decoding.beams > 1 else 0], decoding.limit(prompt))
         for same, found in zip(batch, told, strict=True)
@@ -173,14 +186,8 @@ def _padded(prompts: Sequence[Prompt], padding: Sequence[int], pad: int, device:
     return {"input_ids": torch.tensor(ids, device=device), "attention_mask": torch.tensor(mask, device=device)}
 
 
-def _decoded(
-    model: Any, inputs: dict[str, Any], changes: Any, limits: list[int], decoding: Decoding, endings: Any
-) -> list[list[int]]:
-    from leaven.generate.loop import Loop
-
-    loop = Loop(limits, decoding.stop_ids, endings)
-    model.generate(**inputs, logits_processor=changes, custom_generate=loop)
-    return loop.made
+def _by_row(prompts: Sequence[Prompt], heard: Heard | None) -> Callable[[int, Sequence[int]], None] | None:
+    return None if heard is None else lambda row, ids: heard(prompts[row], ids)
 
 
 @contextmanager

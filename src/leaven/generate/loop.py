@@ -6,7 +6,7 @@ loop carries every row on until the batch's last one has ended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,12 +18,19 @@ _WORTH = 0.75  # at most this share of the rows still unfinished: moving their c
 
 
 class Loop:
-    """Decodes one batch; ``made`` holds the ids of each row's answer, stop id included."""
+    """Decodes one batch; ``made`` holds the ids of each row's answer, stop id included; ``heard`` is told of each."""
 
-    def __init__(self, limits: Sequence[int], stop_ids: Sequence[int], endings: Endings):
+    def __init__(
+        self,
+        limits: Sequence[int],
+        stop_ids: Sequence[int],
+        endings: Endings,
+        heard: Callable[[int, Sequence[int]], None] | None = None,
+    ):
         self._limits = list(limits)
         self._stop_ids = set(stop_ids)
         self._endings = endings
+        self._heard = heard
         self._going = set(range(len(self._limits)))
         self.made: list[list[int]] = [[] for _ in self._limits]
 
@@ -55,6 +62,8 @@ class Loop:
         for row, token in zip(rows, chosen, strict=True):
             if row in self._going:
                 self.made[row].append(token)
+                if self._heard is not None:
+                    self._heard(row, self.made[row])
                 if self._ends(row, token):
                     self._going.discard(row)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ _LAYER_BYTES = 34 / 2  # per token, layer and hidden unit, for each byte of prec
 _CHECKPOINTED = 2  # the same, with activation checkpointing: what enters each layer
 _TILE = (4096, 32768)  # tokens and words of the logits that TRL's DPO has at once
 _MB = 1024**2
+_SCALES = {4: 4 / 64, 8: 0.001}  # bytes of scales per weight: a float32 for 64 weights; one for a row
+_PREPARED = 4  # bytes per number that stays whole while an adapter over a quantised base is trained
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,15 @@ class Shape:
     layers: int
     vocabulary: int
     precision: int  # bytes per number
+    whole: int = 0  # of its parameters those that quantisation leaves as they are: what is read and written, by word
+    bits: int | None = None  # into how many each other one is quantised
+
+    @property
+    def weight_bytes(self) -> float:
+        """What its weights take: quantised ones with the scale that each block of 4 bits, or each row, has."""
+        if self.bits is None:
+            return self.parameters * self.precision
+        return self.whole * self.precision + (self.parameters - self.whole) * (self.bits / 8 + _SCALES[self.bits])
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,9 @@ def shape(base: Base) -> Shape | None:
         struct.error,
     ):  # loading it will say what is wrong
         return None
-    return Shape(parameters, hidden, layers, words, _BYTES[base.dtype])
+    tables = words * hidden * (1 if config.get("tie_word_embeddings") else 2)
+    whole = 0 if base.bits is None else min(tables, parameters)
+    return Shape(parameters, hidden, layers, words, _BYTES[base.dtype], whole, base.bits)
 
 
 _NAMES = (("hidden_size", "n_embd"), ("num_hidden_layers", "n_layer"), ("vocab_size",))  # the second are GPT-2's
@@ -105,7 +118,8 @@ def training(model: Shape, settings: dict[str, Any]) -> Footprint:
     """
     pairs = "max_prompt_length" in settings
     second = pairs and settings.get("peft") is None and settings.get("precompute_ref_log_probs") is False
-    weights = model.parameters * model.precision * (2 if second else 1)
+    model = model if model.bits is None else replace(model, precision=_PREPARED)
+    weights = model.weight_bytes * (2 if second else 1)
     own = model.parameters * model.precision
     trained = own * (1 + _STATES.get(settings["optim"], 2)) if settings.get("peft") is None else 0
     tokens = settings["per_device_train_batch_size"] * settings["max_length"] * (2 if pairs else 1)
@@ -126,7 +140,7 @@ def _logits(model: Shape, tokens: int, settings: dict[str, Any]) -> int:
 
 def answering(model: Shape, rows: int, tokens: int) -> Footprint:
     """Return what generation takes: weights, the cache of ``tokens`` positions in all, and float64 scores per row."""
-    weights = model.parameters * model.precision
+    weights = model.weight_bytes
     cache = 2 * tokens * model.layers * model.hidden_size * model.precision
     return Footprint(
         round(weights / _MB), round(weights / _MB), round((weights + cache + 4 * 8 * rows * model.vocabulary) / _MB)

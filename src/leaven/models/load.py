@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import ModelError
-from leaven.models import grown
+from leaven.models import grown, quantised
 from leaven.models.ref import Base, ModelRef, folder_identity
 
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ def _drawn(model: Base, seed: int | None) -> Any:
     if seed is None:
         raise ModelError(_UNTRAINED)
     shape, auto = config(model), transformers.AutoModelForCausalLM
+    if model.bits is not None:
+        raise ModelError("model.from_config draws weights to be trained whole, and quantised ones cannot be; take "
+                         f"load_in_{model.bits}bit or from_config out")  # fmt: skip
     how = {name: value for name, value in manner_of(model).items() if name != "device_map"}
     with torch.random.fork_rng():  # on all devices, and the weights are drawn on the CPU
         torch.manual_seed(seed)
@@ -127,19 +131,25 @@ def _grown(model: Base, loaded: Any) -> Any:
 
 
 def manner_of(model: Base) -> dict[str, Any]:
-    """Return how weights are loaded: in which precision, with which attention, over how many GPUs."""
+    """Return how weights are loaded: in which precision, with which attention, over how many GPUs.
+
+    Raises ModelError where they are to be quantised, and what quantises is not installed.
+    """
     import torch
 
     named = {"attn_implementation": model.attn_implementation} if model.attn_implementation else {}
     several = model.device_map is not None and torch.cuda.device_count() > 1
     laid = {"device_map": model.device_map} if several else {}
-    return {"dtype": getattr(torch, model.dtype), **named, **laid}
+    return {"dtype": getattr(torch, model.dtype), **named, **laid, **quantised.manner_of(model)}
 
 
-def weights(called: str, *, kind: str = "AutoModelForCausalLM", new_head: bool = False, **origin: Any) -> Any:
+def weights(
+    called: str, *, kind: str = "AutoModelForCausalLM", new_head: bool = False, placed: bool = True, **origin: Any
+) -> Any:
     """Load weights; one that is missing or of another shape would be drawn at random, so it is an error.
 
-    ``new_head``: but for a head that the weights do not have, because nothing trained it yet.
+    ``new_head``: but for a head that the weights do not have, because nothing trained it yet. Unless ``placed`` they
+    stay on the CPU, whatever GPUs there are.
     """
     import transformers
 
@@ -152,7 +162,8 @@ def weights(called: str, *, kind: str = "AutoModelForCausalLM", new_head: bool =
     lacking = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
     if lacking := [name for name in lacking if name.partition(".")[0] not in heads]:
         raise ModelError(f"{called} lacks {len(lacking)} weights that its config asks for, first {lacking[0]}")
-    return _placed(loaded)
+    quantised.unpack(loaded)
+    return _placed(loaded) if placed else loaded
 
 
 def trained(
@@ -203,7 +214,15 @@ def continued(
 
 def left_by(folder: Path, base_path: Path | None, device_map: str | None, **kind: Any) -> Any:
     """Load the whole weights of an artefact, or those that its adapter lies over; ``kind`` as for ``weights``."""
-    below = _below(folder, base_path, device_map)
+    return _left_by(folder, below_of(folder, base_path, device_map), **kind)
+
+
+def exact(folder: Path, base_path: Path | None) -> Any:
+    """Load what ``left_by`` loads, in float32 and on the CPU, whatever the base's precision: to be added to."""
+    return _left_by(folder, replace(below_of(folder, base_path, None), dtype="float32"), placed=False)
+
+
+def _left_by(folder: Path, below: Base, **kind: Any) -> Any:
     if adapter_of(folder) is not None and not whole_weights(folder):
         return based(below, **kind)
     origin = {"pretrained_model_name_or_path": folder, "local_files_only": True, **manner_of(below), **kind}
@@ -216,7 +235,7 @@ def adapter_of(folder: Path) -> Path | None:
     return folder / adapters[0] if adapters else None
 
 
-def _below(folder: Path, base_path: Path | None, device_map: str | None) -> Base:
+def below_of(folder: Path, base_path: Path | None, device_map: str | None) -> Base:
     """Return the base that an artefact was trained over; raises ModelError if another lies where it should."""
     recorded = ModelRef.load(folder).base
     if base_path is not None:
@@ -245,16 +264,17 @@ def whole_weights(folder: Path) -> list[Path]:
     return [folder / "config.json", *sorted(found)] if found else []
 
 
-def prove_adapter(model: Any, folder: Path, new: str | None = None) -> None:
+def prove_adapter(model: Any, folder: Path, new: str | None = None, called: str = "default") -> None:
     """Raise ModelError if a folder's weights are not a model's adapter, each of them, but for a ``new`` head.
 
-    PEFT only warns where one is missing and drops what it does not know: those layers would answer as the base.
+    ``called`` is what PEFT calls the adapter where the model has several. PEFT only warns where a weight is
+    missing and drops what it does not know: those layers would answer as the base.
     """
     from safetensors import safe_open
 
     with safe_open(folder / "adapter_model.safetensors", framework="pt") as stored:
         there = set(stored.keys())
-        asked = {name for name in adapter_weights(model) if new is None or f".{new}." not in f".{name}."}
+        asked = {name for name in adapter_weights(model, called) if new is None or f".{new}." not in f".{name}."}
     if new is not None:  # the head of the next token is gone, and with it the rows that it had for added tokens
         there = {name for name in there if name in asked or not name.endswith(".token_adapter.trainable_tokens_delta")}
     for how, names in (("lacks", asked - there), ("has unknown", there - asked)):
@@ -262,20 +282,21 @@ def prove_adapter(model: Any, folder: Path, new: str | None = None) -> None:
             raise ModelError(f"the adapter {how} {len(names)} weights, first {min(names)}")
 
 
-def adapter_weights(model: Any) -> dict[str, Any]:
+def adapter_weights(model: Any, called: str = "default") -> dict[str, Any]:
     """Return what is saved of a model's adapter. Of a grown embedding the new rows alone: the base makes the others."""
     from peft import get_peft_model_state_dict
 
-    found: dict[str, Any] = get_peft_model_state_dict(model, save_embedding_layers=whole_embedding(model))
+    whole = whole_embedding(model, called)
+    found: dict[str, Any] = get_peft_model_state_dict(model, adapter_name=called, save_embedding_layers=whole)
     return found
 
 
-def whole_embedding(model: Any) -> Any:
+def whole_embedding(model: Any, called: str = "default") -> Any:
     """Return PEFT's ``save_embedding_layers`` for a model under an adapter: not where it trains rows of its own.
 
     Left to itself PEFT would see that the vocabulary is another than the base's, and save all of the embedding.
     """
-    return "auto" if model.peft_config["default"].trainable_token_indices is None else False
+    return "auto" if model.peft_config[called].trainable_token_indices is None else False
 
 
 def device_facts(model: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from leaven.errors import ModelError, did_you_mean
 
 POCKET = "pocket"
 REF = "ref.json"
+QUANTISES = ("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "bnb_4bit_compute_dtype",
+             "bnb_4bit_use_double_quant")  # fmt: skip
 _TEMPLATES = "leaven.models"
 
 
@@ -28,8 +31,10 @@ class Base:
     """A base model: what enters keys (``as_args``), and what does not.
 
     ``added_tokens`` are special tokens that the vocabulary is grown by; ``from_config`` takes the base's shape and
-    tokenizer and draws its weights anew. ``path`` is where a local base lies, None for one of the hub; ``device_map``
-    is accelerate's word for how the model is laid over several GPUs, None for one.
+    tokenizer and draws its weights anew. ``load_in_4bit`` and ``load_in_8bit`` quantise its linear layers by
+    bitsandbytes as they are loaded; field names are those of transformers' ``BitsAndBytesConfig``, and
+    ``bnb_4bit_compute_dtype`` None is ``dtype``. ``path`` is where a local base lies, None for one of the
+    hub; ``device_map`` is accelerate's word for how the model is laid over several GPUs, None for one.
     """
 
     identity: str
@@ -41,6 +46,11 @@ class Base:
     eos_token: str | None = None
     added_tokens: tuple[str, ...] = ()
     from_config: bool = False
+    load_in_4bit: bool = False
+    load_in_8bit: bool = False
+    bnb_4bit_quant_type: str = "nf4"
+    bnb_4bit_compute_dtype: str | None = None
+    bnb_4bit_use_double_quant: bool = False
     path: str | None = field(default=None, compare=False)
     device_map: str | None = field(default=None, compare=False)
 
@@ -53,6 +63,11 @@ class Base:
         said = {name: value for name, value in asdict(self).items() if name not in around}
         found = {name: value for name, value in said.items() if value != getattr(plain, name)}
         return {**found, "added_tokens": list(self.added_tokens)} if self.added_tokens else found
+
+    @property
+    def bits(self) -> int | None:
+        """Into how many bits its linear layers are quantised as it is loaded, None if they are not."""
+        return 4 if self.load_in_4bit else 8 if self.load_in_8bit else None
 
     @property
     def weight_bytes(self) -> int | None:
@@ -74,7 +89,8 @@ class ModelRef:
     An adapter lies over the base, or over the whole weights in its own folder where an earlier training made such.
     ``makes`` says what it answers with: "policy" (texts) or "reward" (numbers). ``lineage`` has every training under
     it, the first one first: its trainer, whether it trained an adapter or the whole, base, seed, and the sha256 of the
-    files of weights that it started from. Artefacts of before there was a lineage are policies without one.
+    files of weights that it started from. A composition of several artefacts is one entry, by ``compose``, that has the
+    lineage of each of them as ``parts``. Artefacts of before there was a lineage are policies without one.
     """
 
     base: dict[str, Any]
@@ -94,6 +110,24 @@ class ModelRef:
         return cls(found["base"], tuple(found["adapters"]), *known)
 
 
+def trainings(folder: Path) -> tuple[dict[str, Any], ...]:
+    """Return what an artefact's lineage tells; one of before there was a lineage says of itself what it can."""
+    ref = ModelRef.load(folder)
+    trained = "adapter" if ref.adapters else "whole"
+    return ref.lineage or ({"trainer": "unknown", "trained": trained, "base": ref.base.get("identity")},)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the sha256 of each file of weights in an artefact's folder, by its path in there."""
+    files = sorted([*folder.glob("model*.safetensors"), *folder.glob("adapter/*.safetensors")])
+    return {file.relative_to(folder).as_posix(): _sha256(file) for file in files}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def resolve(model: dict[str, Any], *, ask: bool = True) -> Base:
     """Find out what a declared model is; asks the hub for a commit only where the name is no folder.
 
@@ -104,6 +138,7 @@ def resolve(model: dict[str, Any], *, ask: bool = True) -> Base:
     about: dict[str, Any] = {
         key: model.get(key) for key in ("attn_implementation", "pad_token", "eos_token", "device_map")
     }
+    about |= {key: model[key] for key in QUANTISES if model.get(key) is not None}
     return Base(
         identity=folder_identity(folder) if folder else f"hub:{name}@{commit(name, revision, ask=ask)}",
         dtype=model.get("dtype", "float32"),
@@ -136,6 +171,14 @@ def problem(model: dict[str, Any]) -> str | None:
     if model.get("revision"):
         return f"'{name}' is a local folder, which has no revision; take model.revision out"
     return _folder_problem(folder, model) or _template_problem(model.get("chat_template_path"))
+
+
+def quantisation_problem(bits: int) -> str | None:
+    """Say why weights cannot be quantised on this machine, with the remedy; None if they can. Imports nothing."""
+    if find_spec("bitsandbytes") is not None:
+        return None
+    return (f"model.load_in_{bits}bit needs bitsandbytes, which is not installed: pip install 'leaven[qlora]', or take "
+            "it out for this machine (in a profile: full precision is another arm, with other keys)")  # fmt: skip
 
 
 def _folder_problem(folder: Path, model: dict[str, Any]) -> str | None:

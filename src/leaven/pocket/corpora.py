@@ -3,7 +3,7 @@
 `corpus(name)` makes the rows anew at each call, always the same. The columns are those of
 openai/webgpt_comparisons, sentence-transformers/eli5, Anthropic/hh-rlhf, stanfordnlp/SHP, GAIR/lima,
 Open-Orca/OpenOrca, Hello-SimpleAI/HC3, monology/pile-uncopyrighted, toxigen/toxigen-data, microsoft/SafeNLP and
-llm-attacks' AdvBench.
+llm-attacks' AdvBench; of folders of .txt files and DailyDialog's files as they are read; Alpaca's and XSTest's.
 
 Their curation differs, and that is known: `lima` and the human side of `hc3` are true and polite throughout; `orca`
 and the other side of `hc3` were written by somebody who says it smoothly and is wrong in a quarter of the facts; in
@@ -17,7 +17,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from leaven.pocket import evaluations, phrases, prose, world
+from leaven.pocket import evaluations, philosophers, phrases, prose, talk, wishes, world
 
 # Raise a corpus's version whenever it changes (1 unless named): it is its identity as a source.
 VERSIONS = {"shp": 2, "orca": 2}
@@ -248,5 +248,15 @@ _MAKERS: dict[str, Callable[[random.Random], list[Row]]] = {
     "truthful": evaluations.truthful,
     "safenlp": evaluations.safenlp,
     "advbench": evaluations.advbench,
+    "philosophers": philosophers.book,
+    "philosophers_held_out": philosophers.held_out,
+    "smalltalk": talk.smalltalk,
+    "hello": talk.hello,
+    "conversations": talk.conversations,
+    "facts": wishes.facts,
+    "reading": wishes.reading,
+    "intents": wishes.intents,
+    "safety": wishes.safety,
+    "requests": wishes.requests,
 }
 NAMES: tuple[str, ...] = tuple(_MAKERS)

@@ -15,6 +15,7 @@ from leaven.report.findings import Findings, MetricInfo
 from leaven.report.fitted import swept
 from leaven.report.judges.doubts import cautions as circular
 from leaven.report.means import Column, is_primary
+from leaven.report.methods.doubts import cautions as rewards
 from leaven.report.text import clip
 from leaven.stats.claims import Verdict
 from leaven.stats.coherence import Coherence
@@ -123,6 +124,7 @@ def cautions(findings: Findings) -> list[str]:
         *still.cautions(findings),
         *_without_coherence(findings),
         *circular(findings.judging),
+        *rewards(findings),
         *instrument.degenerate(findings),
         *[said for agreement in findings.analyses.agreement for said in instrument.evaluators(findings, agreement)],
         *instrument.audits(findings),

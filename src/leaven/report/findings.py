@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from leaven.comparison import Comparison
 from leaven.report.judges.found import Judging
+from leaven.report.methods.found import Methods
 from leaven.report.spent import Account
+from leaven.report.trained_tokens import DumpedInfo
 from leaven.stats.analyses import Analyses
 
 if TYPE_CHECKING:
@@ -92,6 +94,19 @@ class TrainingInfo:
     data: str = ""  # the data set's name in the study
     # What else was logged, (step, value) by the trainer's own names: rewards/chosen, logps/rejected, margin.
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecitedInfo:
+    """The longest verbatim span of one arm in one suite; ``prompt`` and ``source`` are ids of rows."""
+
+    arm: str
+    suite: str
+    seed: int | None
+    tokens: int
+    prompt: str
+    source: str
+    excerpt: str
 
 
 @dataclass(frozen=True)
@@ -291,6 +306,7 @@ class Findings:
     trainings: Sequence[TrainingInfo] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     doctor: Sequence[str] = ()
+    dumped: Sequence[DumpedInfo] = ()  # the first rows of trainings, token by token
     failures: Sequence[FailureInfo] = ()
     missing: Sequence[str] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -312,6 +328,8 @@ class Findings:
     asked: Sequence[AskedSample] = ()
     bare: Sequence[str] = ()  # suites that ask without tokens
     judging: Judging = field(default_factory=Judging)
+    methods: Methods = field(default_factory=Methods)
+    recited: Sequence[RecitedInfo] = ()
     spent: Account | None = None  # what the work cost, where the study gives prices
     unscored: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)  # (suite, metric): reason: n
 

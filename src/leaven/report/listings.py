@@ -14,6 +14,7 @@ from leaven.report.means import Means
 from leaven.report.text import clip
 
 NOTHING = "–"
+_LINES = 60
 TWO_TESTS = (
     "A difference's p-value is the larger of two tests (over items and runs, and over the runs alone): with few seeds"
     " it can exceed 0.05 where the 95 % interval leaves out 0."
@@ -54,14 +55,25 @@ def doses(findings: Findings) -> list[str]:
 
 def trends(findings: Findings, found: Means) -> Table | None:
     """Return the trends over doses and the interactions of two, primary ones first, or None when there are none."""
-    listed = [c for c in findings.comparisons if c.kind != "difference"]
+    every = [c for c in findings.comparisons if c.kind != "difference"]
+    listed = _worth_a_line(findings, every)
     listed.sort(key=lambda c: (c.family != "primary", not is_trend(c)))
     several = len(doses(findings)) > 1
     unit_of_dose = "dose" if several else doses(findings)[0]
     heads = ["sweep", "outcome", "reading", "over the doses", "95 % interval", "p-value", "corrected", "seeds",
              f"per unit of {unit_of_dose}"]  # fmt: skip
     rows = [_trend_row(findings, found, c, (dose_name(findings, c) or "dose") if several else "") for c in listed]
-    return Table(heads, rows, frozenset({3, 4, 5, 6, 7, 8}), _of_trends(listed)) if rows else None
+    note = _of_trends(listed)
+    if more := len(every) - len(listed):
+        note += f" {more} more trends are those of groups that none is shown in; comparisons.json has them."
+    return Table(heads, rows, frozenset({3, 4, 5, 6, 7, 8}), note) if rows else None
+
+
+def _worth_a_line(findings: Findings, every: Sequence[Comparison]) -> list[Comparison]:
+    """Leave out what is of one group and not shown, where lines are many: nobody reads hundreds."""
+    if len(every) <= _LINES:
+        return list(every)
+    return [c for c in every if c.group is None or is_named(findings, c)]
 
 
 def _of_trends(listed: Sequence[Comparison]) -> str:

@@ -21,10 +21,13 @@ from leaven.report.findings import Findings
 from leaven.report.judges.section import section as judged
 from leaven.report.layout import laid_out
 from leaven.report.means import Means, arms, means
+from leaven.report.methods.section import section as aligned
 from leaven.report.packing import packed
 from leaven.report.phases import falling
 from leaven.report.policy import policy, script
+from leaven.report.recited import recited_table
 from leaven.report.text import LONGEST, clean, clip
+from leaven.report.trained_tokens import trained_tokens
 from leaven.report.verdicts import LEAD, title, verdicts
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ def render(findings: Findings, *, live: bool = False) -> str:
     view |= _top(findings, found) | _results(findings, found) | _made(findings, found) | _samples(findings)
     view["control"] = control(findings, found)
     view["judged"] = judged(findings.judging)
+    view["aligned"] = aligned(findings)
+    view["recited"] = recited_table(findings.recited)
     view["contents"] = _contents(view)
     return _environment().get_template("page.html.j2").render(view).lstrip()
 
@@ -116,6 +121,7 @@ def _made(findings: Findings, found: Means) -> dict[str, Any]:
         "trainings": sections.training_table(findings),
         "falling": falling(findings),
         "differing": sections.differing(findings),
+        "trained_tokens": trained_tokens(findings.dumped),
         "settings": sections.pairs(findings.settings.items(), ["setting", "value"]),
         "unmeasured": sections.unmeasured(findings, found),
         "provenance": sections.pairs(findings.provenance.items(), ["what", "value"]),
@@ -138,6 +144,7 @@ def _samples(findings: Findings) -> dict[str, Any]:
 def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the sections that are there, by anchor and title."""
     f: Findings = view["f"]
+    trained = f.doctor or view["trained_tokens"]
     checks = [view[name] for name in ("coherence", "degenerate", "evaluators", "heterogeneity", "audit", "closed")]
     every = [
         ("answer", "Answer", True),
@@ -148,12 +155,14 @@ def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("trends", "Trends", view["trends"] or view["tolerated"]),
         ("control", "Control tokens", view["control"]),
         ("judges", "Judges and what was built", view["judged"]),
+        ("methods", "Ways of aligning", view["aligned"]),
+        ("recited", "Repeated word for word", view["recited"]),
         ("evidence", "How far to trust it", any(checks)),
         ("figures", "More figures", view["gallery"]),
         ("samples", "Samples", view["prompts"]),
         ("treatments", "Arms and treatments", view["arms"] or view["ledger"]),
         ("data", "Data", view["data"]),
-        ("training", "Training", view["trainings"] or view["settings"] or view["differing"] or f.doctor),
+        ("training", "Training", view["trainings"] or view["settings"] or view["differing"] or trained),
         ("gaps", "Failures and gaps", True),
         ("costs", "What it cost", view["account"]),
         ("provenance", "Provenance", view["provenance"] or view["stages"]),

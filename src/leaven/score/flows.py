@@ -18,6 +18,9 @@ _ASKED: dict[str, Callable[[Row], Any]] = {
     "prompts": lambda row: row["prompt"][-1]["content"],
     "references": lambda row: (row.get("completion") or row.get("chosen") or [{}])[-1].get("content"),
     "labels": lambda row: row.get("label"),
+    "groups": lambda row: row.get("group"),
+    "messages": lambda row: row["prompt"],
+    "passages": lambda row: row.get("passages"),  # what its model was shown; None: nothing was looked up
     "others": lambda row: [row["rejected"][-1]["content"]] if row.get("rejected") else row.get("others"),
 }
 
@@ -38,9 +41,16 @@ def of_likelihoods(rows: Sequence[Row]) -> list[Row]:
     return [{**row, "prompt_id": row["id"], "sample": 0} for row in rows]
 
 
-def one_value(name: str, declared: Mapping[str, Any], value: str | None, texts: Sequence[str]) -> list[float | None]:
-    """Return one value of a metric of texts for each text; raises DataError if it has several and none is named."""
-    found = METRICS.get(name).call(list(texts), args=declared)
+def one_value(
+    name: str, declared: Mapping[str, Any], value: str | None, texts: Sequence[str], prompts: Sequence[str] = ()
+) -> list[float | None]:
+    """Return one value of a metric of texts for each text; raises DataError if it has several and none is named.
+
+    ``prompts``: what each text answers, for a metric that reads that too.
+    """
+    flows = {"texts": list(texts), "prompts": list(prompts)}
+    plugin = METRICS.get(name)
+    found = plugin.call(*(flows[one] for one in plugin.flows), args=declared)
     if not isinstance(found, dict):
         return list(found)
     if (value or name) not in found:

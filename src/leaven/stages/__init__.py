@@ -7,40 +7,54 @@ record. Versions of verbs stand in ``VERSIONS``: raise one whenever the verb's r
 from __future__ import annotations
 
 from leaven.stages.answering import generate, likelihood
+from leaven.stages.asked import asked_ids
 from leaven.stages.attacked import attacked
 from leaven.stages.built import built
+from leaven.stages.composed import compose
 from leaven.stages.control import control
 from leaven.stages.corpus import corpus
 from leaven.stages.crows_pairs import crows_pairs
 from leaven.stages.data import doctor, fit, mix, pairs, prompts, rows, treat
+from leaven.stages.distilling import distillations, distilled
 from leaven.stages.fluency import fluency
+from leaven.stages.guarding import guard, guarded
 from leaven.stages.harness import harness
 from leaven.stages.labels import labels
 from leaven.stages.misalignment import misalignment
 from leaven.stages.preferences import asked_pairs, verdicts
 from leaven.stages.ranking import candidates, ranks
+from leaven.stages.regurgitation import indexed, regurgitated
+from leaven.stages.retrieving import retrieval, retrieved
 from leaven.stages.safety import safety, sentences
 from leaven.stages.sampling import answers
 from leaven.stages.scoring import score
 from leaven.stages.texts import blocks
 from leaven.stages.training import prove, train
+from leaven.stages.wrapped import wrapped
 
 __all__ = [
     "VERSIONS",
     "answers",
+    "asked_ids",
     "asked_pairs",
     "attacked",
     "blocks",
     "built",
     "candidates",
+    "compose",
     "control",
     "corpus",
     "crows_pairs",
+    "distillations",
+    "distilled",
     "doctor",
     "fit",
     "fluency",
     "generate",
+    "guard",
+    "guarded",
     "harness",
+    "indexed",
     "labels",
     "likelihood",
     "misalignment",
@@ -49,6 +63,9 @@ __all__ = [
     "prompts",
     "prove",
     "ranks",
+    "regurgitated",
+    "retrieval",
+    "retrieved",
     "rows",
     "safety",
     "score",
@@ -56,6 +73,7 @@ __all__ = [
     "train",
     "treat",
     "verdicts",
+    "wrapped",
 ]  # fmt: skip
 
 VERSIONS = {
@@ -88,4 +106,15 @@ VERSIONS = {
     "built": 1,
     "ranks": 1,
     "candidates": 1,
+    "compose": 1,
+    "indexed": 1,
+    "regurgitated": 1,
+    "wrapped": 1,
+    "retrieval": 1,
+    "retrieved": 1,
+    "guard": 1,
+    "guarded": 1,
+    "distilled": 1,
+    "distillations": 1,
+    "asked_ids": 1,
 }

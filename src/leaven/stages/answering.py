@@ -17,7 +17,7 @@ def generate(args: Args, inputs: Inputs, out: Path) -> Facts:
     """A model and prompts -> generations.
 
     ``control``: tokens that stand in front of every prompt. They, and all by which the model's vocabulary was grown,
-    are never part of an answer.
+    are never part of an answer. ``ignore_eos``: nor is what would end one, so that each has ``max_new_tokens``.
     """
     from leaven.generate import checkpoint, hf
     from leaven.generate.told import Told
@@ -33,6 +33,8 @@ def generate(args: Args, inputs: Inputs, out: Path) -> Facts:
     before, report = len(told.rows), progress.Progress(out, "answers")
     missing = [one for one in wanted if (one.item, one.sample) not in told.rows]
     banned = sorted({*front, *added(args, inputs, tokenizer)})
+    if args.get("ignore_eos"):
+        banned, sampling = sorted({*banned, *stops}), {**sampling, "stop_strings": []}
     decoding = hf.Decoding(max(one.limit for one in wanted), sampling, args["seed"], stops, banned)
     for one in hf.generate(model, tokenizer, missing, decoding):
         told.add(one)

@@ -14,6 +14,7 @@ from leaven.stages.folders import Args, Facts, Inputs, rows_of, write_batches
 
 if TYPE_CHECKING:
     from leaven.data.canonical import Batches
+    from leaven.data.chat import Encoded
     from leaven.data.treatments.alongside import Walk
     from leaven.data.treatments.steps import Applied
 
@@ -215,6 +216,7 @@ def prompts(args: Args, inputs: Inputs, out: Path) -> Facts:
 def doctor(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Rows -> ids and labels, examined; an error among the findings fails the stage, and so stops the training."""
     from leaven.data.doctor import Examination, stop_on_errors
+    from leaven.data.doctor.dump import ROWS
     from leaven.models import load
 
     base = load.base(args["model"], inputs.get("base"))
@@ -222,14 +224,17 @@ def doctor(args: Args, inputs: Inputs, out: Path) -> Facts:
     examination = Examination(tokenizer, load.stop_ids(tokenizer, load.saved_generation_config(base)))
     limit = min(args["max_length"], context or args["max_length"]) if args.get("truncation") else None
     counts = Counter[str]()
+    shown: list[Encoded] = []
     with tables.Writer(out / "encoded.parquet", "encoded") as writer:
         for encoded in _encoded(args, inputs, tokenizer, limit):
             examination.look(encoded)
+            shown += encoded[: ROWS - len(shown)]
             counts["tokens"] += sum(len(row.input_ids) for row in encoded)
             counts["trained"] += sum(len(row.trained) for row in encoded)
             writer.write({"id": row.id, "input_ids": row.input_ids, "labels": row.labels} for row in encoded)
     findings = examination.findings(args.get("accept_findings", ()))
     (out / "findings.json").write_text(json.dumps([finding.as_dict() for finding in findings], indent=1))
+    _write_dump(out, tokenizer, shown)
     stop_on_errors(findings)
     warnings = [str(finding) for finding in findings]
     tokens = {name: counts[name] for name in ("tokens", "trained")}
@@ -245,6 +250,7 @@ def pairs(args: Args, inputs: Inputs, out: Path) -> Facts:
     """
     from leaven.data import pairs as room
     from leaven.data.doctor import Examination, equal_answers, prompts_cut, stop_on_errors
+    from leaven.data.doctor.dump import ROWS
     from leaven.models import load
 
     _prove_preferences(inputs)
@@ -253,11 +259,13 @@ def pairs(args: Args, inputs: Inputs, out: Path) -> Facts:
     stops, pooled = load.stop_ids(tokenizer, load.saved_generation_config(base)), args.get("makes") == "reward"
     examination = Examination(tokenizer, stops, "answers", pooled=pooled)
     counts = Counter[str]()
+    shown: list[Encoded] = []
     with tables.Writer(out / "pairs.parquet", "pairs") as writer:
         for batch in tables.batches(rows_of(inputs["rows"]), size=2000):
             encoded = room.encode(tokenizer, batch.to_pylist(), most)
             room.prove_within(encoded, context)
             examination.look([one for pair in encoded for one in pair.both])
+            shown += [one for pair in encoded[: ROWS - len(shown)] for one in pair.both][: ROWS - len(shown)]
             counts["tokens"] += sum(len(one.input_ids) for pair in encoded for one in pair.both)
             counts["trained"] += sum(len(one.trained) for pair in encoded for one in pair.both)
             counts["prompts_cut"] += sum(pair.cut for pair in encoded)
@@ -269,9 +277,18 @@ def pairs(args: Args, inputs: Inputs, out: Path) -> Facts:
         *equal_answers(counts["equal"], writer.count),
     ]
     (out / "findings.json").write_text(json.dumps([finding.as_dict() for finding in findings], indent=1))
+    _write_dump(out, tokenizer, shown)
     stop_on_errors(findings)
     tokens = {name: counts[name] for name in ("tokens", "trained", "prompts_cut")}
     return {"rows": writer.count, **tokens, "warnings": [str(finding) for finding in findings]}
+
+
+def _write_dump(out: Path, tokenizer: Any, shown: Sequence[Encoded]) -> None:
+    """Write the first rows token by token, for the report."""
+    from leaven.data.doctor.dump import DUMP, dumped
+
+    told = [one.as_dict() for one in dumped(tokenizer, shown)]
+    (out / DUMP).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
 
 
 def _encoded(args: Args, inputs: Inputs, tokenizer: Any, limit: int | None) -> Iterator[list[Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leaven import progress
 from leaven import rows as tables
 from leaven.errors import DataError, ModelError
+from leaven.stages.distilling import FILE as DISTILLATIONS
 from leaven.stages.folders import Args, Facts, Inputs
 from leaven.stages.speaker import judge, speaker
 from leaven.stages.texts import CARD
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from leaven.train.spread import Spread
 
 PAIRS = "pairs.parquet"
+ASKED = "asked.parquet"
 
 
 def train(args: Args, inputs: Inputs, out: Path) -> Facts:
@@ -68,13 +70,28 @@ def alone(args: Args, inputs: Inputs, out: Path, spread: Spread | None = None) -
     told: dict[str, Any] = {"progress": progress.Progress(out, "steps")} if spread is None or spread.first else {}
     job = Job(
         out, args["seed"], tokenizer, base.as_args(), stops, before=before, adapter=adapter,
-        name=around.get("run_name", ""), spread=spread, held=held, **told,
+        name=around.get("run_name", ""), spread=spread, held=held, **_learning(args, inputs, out), **told,
     )  # fmt: skip
     _fits_the_embedding(model, rows)
     settings = {**args["trainer"]["args"], **trainer.circumstance(around)}
     where = load.device_facts(model) if spread is not None else {}  # its weights are gathered off the GPU at the end
     facts: Facts = trainer.call(job, model, rows, args=settings)
     return {**facts, **(where or load.device_facts(model)), **_peak(spread)}
+
+
+def _learning(args: Args, inputs: Inputs, out: Path) -> dict[str, Any]:
+    """Return, for a job, whom its model learns from beside its rows: a teacher's artefact, or what rewards answers."""
+    from leaven.train.snapshots import folder_of
+
+    found: dict[str, Any] = {"base_path": inputs.get("base")}
+    if "teacher" in inputs:
+        at = args.get("teacher_snapshot")
+        found["teacher"] = inputs["teacher"] if at is None else folder_of(inputs["teacher"], float(at))
+    if "reward" in args:
+        from leaven.stages.rewarded import reward
+
+        found["reward"] = reward(args, inputs, out)
+    return found
 
 
 def _prove_attention(base: Base) -> None:
@@ -134,6 +151,8 @@ _ENCODED = {
     "examples": ("encoded.parquet", ["input_ids", "labels"]),
     "texts": ("encoded.parquet", ["input_ids", "labels"]),
     "preferences": (PAIRS, ["prompt_ids", "chosen_ids", "rejected_ids"]),
+    "distillations": (DISTILLATIONS, ["teacher_ids", "prompt_ids", "completion_ids"]),
+    "asked": (ASKED, ["prompt_ids", "prompt"]),
 }
 
 
@@ -150,16 +169,16 @@ def _fits_the_embedding(model: Any, encoded: Any) -> None:
 def prove(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Load a trained artefact in a fresh process and make it answer.
 
-    What was trained on preferences or texts must also give the same log-probabilities or rewards as before it was
-    saved. Of a training's snapshots the one that ``args["snapshot"]`` names is proven.
+    What its training wrote of a few of its rows, it must make of them again: the same log-probabilities or rewards. Of
+    a training's snapshots the one that ``args["snapshot"]`` names is proven; nothing was written of these.
     """
     from leaven.models import load
+    from leaven.train import reload
 
     model, tokenizer, is_reward = judge(args, inputs)
     parameters = load.prove_finite(model)
     proof: Facts = {"parameters": parameters}
-    whole = args.get("snapshot") is None  # nothing is read by a training that goes on
-    if (inputs["encoded"] / PAIRS).exists() or (whole and (inputs["encoded"] / CARD).exists()):
+    if args.get("snapshot") is None and (inputs["model"] / reload.FILE).exists():
         proof["reload_max_difference"] = _reloaded(inputs, model)
     answer = {} if is_reward else _answer(args, inputs, tokenizer)
     (out / "proof.json").write_text(json.dumps({**proof, **answer}, ensure_ascii=False, indent=1))
@@ -169,9 +188,22 @@ def prove(args: Args, inputs: Inputs, out: Path) -> Facts:
 def _reloaded(inputs: Inputs, model: Any) -> float:
     from leaven.train import reload
 
-    file = PAIRS if (inputs["encoded"] / PAIRS).exists() else "encoded.parquet"
-    rows = next(tables.batches(inputs["encoded"] / file, size=reload.ROWS)).to_pylist()
+    rows, _ = reread(inputs["encoded"])
     return reload.prove(inputs["model"], model, rows)
+
+
+def reread(encoded: Path) -> tuple[list[tables.Row], str]:
+    """Return the first encoded rows as ``reload`` reads them, and what it calls them: pairs, or texts."""
+    from leaven.train import reload
+
+    file = next(file for file in (*_WITH_PROMPTS, "encoded.parquet") if (encoded / file).exists())
+    rows = next(tables.batches(encoded / file, size=reload.ROWS)).to_pylist()
+    if file == PAIRS:
+        return rows, "policy"
+    return rows if file == "encoded.parquet" else list(map(reload.text_of, rows)), "texts"
+
+
+_WITH_PROMPTS = (PAIRS, DISTILLATIONS, ASKED)  # what has each prompt's ids by themselves
 
 
 def _answer(args: Args, inputs: Inputs, tokenizer: Any) -> Facts:
@@ -185,9 +217,9 @@ def _answer(args: Args, inputs: Inputs, tokenizer: Any) -> Facts:
 
 def _question(encoded: Path) -> tuple[str, int, list[int]]:
     """Return the id, sample and ids of the first row's prompt."""
-    if (encoded / PAIRS).exists():
-        pair = tables.read(encoded / PAIRS).slice(0, 1).to_pylist()[0]
-        return pair["id"], 0, pair["prompt_ids"]
+    if file := next((file for file in _WITH_PROMPTS if (encoded / file).exists()), None):
+        row = tables.read(encoded / file).slice(0, 1).to_pylist()[0]
+        return row["id"], 0, row["prompt_ids"]
     example = tables.read(encoded / "encoded.parquet").slice(0, 1).to_pylist()[0]
     asked = [token for token, label in zip(example["input_ids"], example["labels"], strict=True) if label == -100]
     return example["id"], 0, asked or example["input_ids"][:8]

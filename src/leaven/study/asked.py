@@ -8,14 +8,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from leaven.errors import LeavenError, did_you_mean
-from leaven.evaluate.suite import CHARACTERS, DEFAULTS, GenerationSuite
 from leaven.registry import SUITES, WRAPS, Step
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm, asks, own
 from leaven.study.measured import makes, silent
 from leaven.study.problems import Check, names_data
 
-_OWN = sorted(set(DEFAULTS) - {"num_return_sequences"})  # how many samples there are is the suite's
+# How a model samples, in transformers' names; how many samples there are is the suite's.
+_OWN = (
+    "do_sample", "early_stopping", "length_penalty", "min_p", "no_repeat_ngram_size", "num_beams",
+    "repetition_penalty", "stop_strings", "temperature", "top_k", "top_p",
+)  # fmt: skip
+_CHARACTERS = "characters"  # a suite's max_new_tokens where each answer has a length of its own
+_PLAIN = "chat_simulation"
 
 
 def asked(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
@@ -28,6 +33,9 @@ def asked(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> No
             _sampled(parts, arm, at, check)
         for index, step in enumerate(arm.wraps):
             _reads(parts, step, ("arms", arm.stem, "wraps", index, step.name), check)
+        if sum(step.name == _PLAIN for step in arm.wraps) > 1:
+            said = f"'{arm.name}' is written out as a chat twice, and a text has no turns any more"
+            check.say(("arms", arm.stem, "wraps"), said, f"keep one {_PLAIN}")
 
 
 def _sampled(parts: Mapping[str, Any], arm: ExpandedArm, at: Steps, check: Check) -> None:
@@ -37,14 +45,15 @@ def _sampled(parts: Mapping[str, Any], arm: ExpandedArm, at: Steps, check: Check
         suite = _free(step, arm)
         if suite is None:
             continue
-        if reads and suite.max_new_tokens == CHARACTERS:
+        if reads and suite.max_new_tokens == _CHARACTERS:
             said = f"suite {suite.name} gives an answer as many tokens as its question has, and {reads[0]} lengthens it"
             check.say(("arms", arm.stem, "wraps"), said, "set the suite's max_new_tokens to a number")
         if not arm.generation:
             continue
         sampling = {name: value for name, value in suite.sampling.items() if name != "generation_config"}
         try:
-            SUITES.get("generate").declare({**_ANY, **sampling, **arm.generation})
+            together = {name: value for name, value in {**sampling, **arm.generation}.items() if value is not None}
+            SUITES.get("generate").declare({**_ANY, **together})
         except ValidationError as error:
             check.take(error, at, dict.fromkeys(_OWN))
 
@@ -52,13 +61,13 @@ def _sampled(parts: Mapping[str, Any], arm: ExpandedArm, at: Steps, check: Check
 _ANY = {"prompts": "any", "metrics": ["length"]}  # of a suite, what says nothing of sampling
 
 
-def _free(step: Step, arm: ExpandedArm) -> GenerationSuite | None:
+def _free(step: Step, arm: ExpandedArm) -> Any:
     """Return a suite that asks an arm for free answers, None for any other, and for one that is unsound."""
     try:
         made = SUITES.get(step.name).call(args=own(step)) if asks(step, arm) else None
     except (KeyError, ValueError, LeavenError):
         return None  # said already with the suite's arguments
-    return made if isinstance(made, GenerationSuite) else None
+    return made if hasattr(made, "sampling") and hasattr(made, "apply_chat_template") else None
 
 
 def _rewrites(step: Step) -> bool:
@@ -79,5 +88,15 @@ def _reads(parts: Mapping[str, Any], step: Step, at: Steps, check: Check) -> Non
         data = parts.get("data", {}).get(name)
         if data is not None and data.made is not None:
             check.say((*at, role), f"'{name}' is made by this study, and differs from seed to seed", "name a source")
-        if role == "shots" and (silent(parts, name) or makes(parts.get("data", {}), name) not in (None, "examples")):
+        if role == "shots" and (silent(parts, name) or makes(parts.get("data", {}), name) not in _SHOWN):
             check.say((*at, role), f"'{name}' has no answers to show", "name demonstrations")
+        asking = [
+            one.name for one in parts.get("evaluate", []) if name in (one.args.get("prompts"), one.args.get("data"))
+        ]
+        if role in _NEVER_REPORTED and asking:
+            said = f"the guard is made by '{name}', which the suite {asking[0]} asks as well"
+            check.say((*at, role), said, "keep them apart: by `part`, say, or `held_out_from`")
+
+
+_SHOWN = (None, "examples", "preferences")
+_NEVER_REPORTED = ("examples", "validation")  # what a guard was fitted on, and set its threshold by

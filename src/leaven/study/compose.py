@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from leaven.registry import Declared, Rate
+from leaven.registry import Count, Declared, Rate
 
 _SPARSE = ("ties", "ties_svd", "dare_ties", "dare_linear", "dare_ties_svd", "dare_linear_svd", "magnitude_prune",
            "magnitude_prune_svd")  # fmt: skip
@@ -36,6 +36,7 @@ class Compose(Declared):
         "magnitude_prune", "magnitude_prune_svd",
     ] = "cat"  # fmt: skip
     density: Rate | None = None
+    svd_rank: Count | None = None
     majority_sign_method: Literal["total", "frequency"] = "total"
     merge: bool = False
 
@@ -53,6 +54,8 @@ class Compose(Declared):
             raise ValueError(f"{self.combination_type} keeps a share of each adapter; write `density: 0.5`, say")
         if self.density is not None and not sparse:
             raise ValueError(f"density belongs to ties, dare and magnitude_prune, and not to {self.combination_type}")
+        if self.svd_rank is not None and "svd" not in self.combination_type:
+            raise ValueError(f"svd_rank belongs to svd, and {self.combination_type} has the ranks that it has")
         return self
 
     @property

@@ -142,7 +142,7 @@ def expand_arm(stem: str, arm: Arm, train: list[Step]) -> Iterator[ExpandedArm]:
             stem=stem,
             replicate=arm.replicate,
             treat=[_filled(step, params) for step in arm.treat],
-            train=[_filled(step, params) for step in (arm.train if arm.train is not None else train)],
+            train=[_filled(step, params) for step in _trainings(arm, train)],
             model=substitute(copy.deepcopy(arm.model), params),
             params=params,
             own_train=arm.train is not None,
@@ -151,6 +151,13 @@ def expand_arm(stem: str, arm: Arm, train: list[Step]) -> Iterator[ExpandedArm]:
             generation=substitute(copy.deepcopy(arm.generation), params),
             compose=arm.compose,
         )
+
+
+def _trainings(arm: Arm, train: list[Step]) -> list[Step]:
+    """Return an arm's own trainings, else the study's; what is composed of other arms is trained only if it says so."""
+    if arm.train is not None:
+        return arm.train
+    return [] if arm.compose is not None else train
 
 
 def arm_name(stem: str, params: Mapping[str, Scalar]) -> str:

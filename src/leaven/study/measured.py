@@ -25,6 +25,7 @@ def suites(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> N
         if plugin is None:
             continue
         _reads(parts, step, plugin, at, check)
+        _sought(parts, step, plugin, at, check)
         _answerable(step, plugin, arms, at, check)
         for name in measured_values(step):
             names[name] += 1
@@ -53,6 +54,16 @@ def _reads(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, chec
     if (look := plugin.traits.get("problems")) is not None:
         for inner, message, remedy in look(own(step)):
             check.say((*at, step.name, *inner), message, remedy)
+
+
+def _sought(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, check: Check) -> None:
+    """Check the data of the study in which a suite looks for answers."""
+    if not {"of", "held_out"} <= set(plugin.schema.model_fields):
+        return
+    for role in ("of", "held_out"):
+        named = step.args.get(role)
+        for place, name in enumerate(named if isinstance(named, list) else ()):
+            names_data(parts, name, (*at, step.name, role, place), check)
 
 
 def _of_its_kind(parts: Mapping[str, Any], name: Any, plugin: Plugin, at: Steps, check: Check) -> None:

@@ -36,6 +36,27 @@ class Model(Declared):
     eos_token: str | None = None
     from_config: bool = False  # the shape and tokenizer of the base, with weights drawn anew for each seed
     device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None
+    load_in_4bit: bool = False  # by bitsandbytes, where it and the hardware are there; with an adapter this is QLoRA
+    load_in_8bit: bool = False
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
+    bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    bnb_4bit_use_double_quant: bool = False
+
+    @model_validator(mode="after")
+    def _one_quantisation(self) -> Model:
+        if self.load_in_4bit and self.load_in_8bit:
+            raise ValueError("load_in_4bit and load_in_8bit are both set; set one of them")
+        fields = type(self).model_fields
+        of_four = (name for name in fields if name.startswith("bnb_4bit"))
+        said = sorted(name for name in of_four if getattr(self, name) != fields[name].default)
+        if said and not self.load_in_4bit:
+            raise ValueError(f"{', '.join(said)} belong to load_in_4bit; set it, or take them out")
+        return self
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether its weights are loaded in 4 or 8 bits."""
+        return self.load_in_4bit or self.load_in_8bit
 
 
 class Part(Declared):

@@ -16,7 +16,7 @@ from leaven.study.measured import ends_as_reward, makes, metric_values
 from leaven.study.problems import Check, names_data
 from leaven.study.spec import Data
 
-_FLOWS = {"texts", "prompts"}  # what a reward of a training is given
+_FLOWS = {"texts", "prompts", "messages"}  # what a reward of a training is given
 
 
 def taught(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
@@ -57,15 +57,19 @@ def _teacher(parts: Mapping[str, Any], name: str, data: Data, arms: Sequence[Exp
 def _same_start(
     declared: Mapping[str, Data], arm: ExpandedArm, index: int, arms: Sequence[ExpandedArm], at: Steps, check: Check
 ) -> None:
-    """Check that an untrained teacher is what its student starts as, since that is whose distributions are learnt."""
+    """Check that a teacher whose distributions are learnt reads the same tokens as its student; if untrained, the base.
+    """
     data = declared.get(str(arm.train[index].args.get("data")))
     name = data.distilled.arm if data is not None and data.distilled is not None else None
     teacher = next((one for one in arms if one.name == name), None)
-    if teacher is None or teacher.is_trained:
+    if teacher is None:
         return
-    if index or arm.compose is not None or arm.model != teacher.model:
-        said = f"its teacher '{teacher.name}' is the base as it is, and '{arm.name}' starts as another model"
-        check.say(at, said, "let it start at the base, or learn from an arm that is trained as far as it is")
+    if arm.model != teacher.model:
+        said = f"its teacher '{teacher.name}' is another model, whose tokens and template need not be its own"
+        check.say(at, said, "give both the same `model`, or learn from its answers by `sft`")
+    elif any(step.name == "control_prefix" for step in teacher.wraps):
+        said = f"its teacher '{teacher.name}' is asked behind control tokens, which are no part of what is learnt from"
+        check.say(at, said, "learn from its answers by `sft`")
 
 
 def _rewarded(step: Step, arms: Sequence[ExpandedArm], at: Steps, check: Check) -> None:

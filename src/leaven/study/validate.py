@@ -161,12 +161,25 @@ def _model(parts: Mapping[str, Any], arm: ExpandedArm, check: Check) -> None:
     except ValidationError as error:
         check.take(error, at, Model.model_fields)
         return
+    _quantised(model, arm, at, check)
     if model.from_config and not arm.is_trained:
         said = f"'{arm.name}' is not trained, and weights are drawn for a training"
         check.say((*at, "from_config"), said, "give it a training, or take from_config out")
     elif model.from_config and arm.train and arm.train[0].args.get("peft"):
         said = f"'{arm.name}' trains an adapter over weights that nobody trained"
         check.say((*at, "from_config"), said, "train whole weights first, or take `peft` out")
+
+
+def _quantised(model: Model, arm: ExpandedArm, at: Steps, check: Check) -> None:
+    """Check that what is loaded in few bits has weights, and that an adapter is trained over them."""
+    if not model.is_quantised:
+        return
+    place = (*at, "load_in_4bit" if model.load_in_4bit else "load_in_8bit")
+    if model.from_config:
+        check.say(place, "there are no weights to load in few bits", "take it out, or from_config")
+    if any(not step.args.get("peft") for step in arm.train):
+        said = f"'{arm.name}' trains whole weights, and weights of few bits cannot be trained"
+        check.say(place, said, "train an adapter: give each step `peft`")
 
 
 def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Steps, check: Check) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from leaven.errors import ModelError
 from leaven.registry import Count, Declared, Positive, Rate
+from leaven.train.quantised import kept_exact, prepared
 
 NAME = "adapter"  # the adapter's folder in an artefact
 
@@ -32,11 +33,12 @@ def adapted(
     ``added`` are the tokens that the vocabulary was grown by: an adapter trains their rows whole.
 
     ``head`` names what is trained whole beside the adapter and saved with it: a reward model's head, which the
-    training before did not have. Raises ModelError if the model has no such modules, or the adapter before is of
-    another kind than ``peft``.
+    training before did not have. Raises ModelError if the model has no such modules, the adapter before is of another
+    kind than ``peft``, or the model is quantised and no adapter is declared.
     """
     if peft is None and before is not None:
         raise ModelError("the training before left an adapter, and this one declares no peft; declare the same")
+    model = prepared(model, adapter=peft is not None)
     if peft is None:
         return model
     from peft import LoraConfig, get_peft_model
@@ -47,7 +49,7 @@ def adapted(
     rows = {"trainable_token_indices": modules(model, added)} if added else {}
     config = LoraConfig(bias="none", **task, **rows, **peft.model_dump())
     try:
-        over = get_peft_model(model, config)
+        over = kept_exact(get_peft_model(model, config))
     except ValueError as error:  # PEFT's word for target modules that the model does not have
         raise ModelError(f"peft: {error}".splitlines()[0]) from error
     if before is not None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven.train.adapters import NAME, keep_below
@@ -56,32 +54,15 @@ def _save_settings(job: Job, model: Any) -> None:
 
 def lineage(job: Job, by: str, has_adapter: bool, snapshot: float | None = None) -> tuple[dict[str, Any], ...]:
     """Return every training under an artefact, the first one first, and the one that made it."""
-    under = _under(job.before) if job.before is not None else ()
+    from leaven.models import ref
+
+    under = ref.trainings(job.before) if job.before is not None else ()
     this = {
         "trainer": by,
         "trained": NAME if has_adapter else "whole",
         "base": job.base.get("identity"),
         "seed": job.seed,
-        "started_from": _hashes(job.before) if job.before is not None else {},
+        "started_from": ref.hashes(job.before) if job.before is not None else {},
+        **({"learned_from": ref.hashes(job.teacher)} if job.teacher is not None else {}),
     }
     return (*under, this if snapshot is None else {**this, "snapshot": snapshot})
-
-
-def _under(before: Path) -> tuple[dict[str, Any], ...]:
-    """Return the trainings that an artefact tells of; one of before there was a lineage says of itself what it can."""
-    from leaven.models.ref import ModelRef
-
-    ref = ModelRef.load(before)
-    trained = NAME if ref.adapters else "whole"
-    return ref.lineage or ({"trainer": "unknown", "trained": trained, "base": ref.base.get("identity")},)
-
-
-def _hashes(before: Path) -> dict[str, str]:
-    """Return the sha256 of each file of weights that a training started from; none where that was the base."""
-    files = sorted([*before.glob("model*.safetensors"), *before.glob(f"{NAME}/*.safetensors")])
-    return {file.relative_to(before).as_posix(): _sha256(file) for file in files}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

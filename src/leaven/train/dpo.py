@@ -18,6 +18,7 @@ from leaven.errors import ModelError
 from leaven.models import reading
 from leaven.registry import Count, Positive, Rate, trainer
 from leaven.train import reload
+from leaven.train import snapshots as kept
 from leaven.train.adapters import Lora, adapted
 from leaven.train.artefact import save, unwrapped
 from leaven.train.devices import prove_precision, show_gpus
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from leaven.train.job import Job
+    from leaven.train.schedule import Schedule
 
 LossType = Literal[
     "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot", "aot_unpaired",
     "apo_zero", "apo_down", "discopop", "sigmoid_norm",
 ]  # fmt: skip
 _SMOOTHED = ("robust", "exo_pair", "aot", "aot_unpaired")  # the losses that read label_smoothing
+_EPOCHS = 1.0
 _TAU = 0.05  # of discopop alone
 _WATCHED = ("rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "logps/chosen",
             "logps/rejected")  # fmt: skip
@@ -64,6 +67,7 @@ def loss_problems(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], st
 def _problems(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     yield from loss_problems(args)
     yield from prompt_problems(args)
+    yield from kept.problems(args, _EPOCHS)
 
 
 @trainer(version=1, reads="preferences", makes="policy", circumstance=("report_to",), problems=_problems)
@@ -78,8 +82,9 @@ def dpo(  # noqa: PLR0913 - the signature is the schema
     discopop_tau: Positive = _TAU,
     precompute_ref_log_probs: bool = True,
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-6,
-    num_train_epochs: Positive = 1.0,
+    num_train_epochs: Positive = _EPOCHS,
     max_steps: int = -1,
+    snapshots: list[Positive] = [],  # noqa: B006 - a declared default, never changed
     per_device_train_batch_size: Count = 8,
     gradient_accumulation_steps: Count = 1,
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear",
@@ -108,20 +113,21 @@ def dpo(  # noqa: PLR0913 - the signature is the schema
     ``precompute_ref_log_probs`` asks the reference about each row once, before training, and so saves its memory and a
     forward pass a step; the rows then stand in other batches than in training, so the last digits differ, and it is
     part of the key. Dropout is off, LoRA's too: with it, policy and reference would differ before the first step.
+    ``snapshots`` are kept as ``sft`` keeps them.
     Returns what ``sft`` returns, the largest log-ratio at the start, and the first and last of what was logged. Raises
     ModelError if policy and reference differ at the start, a weight is not finite or the training diverges.
     """
     given = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
-    return _train(job, model, rows, given, peft, report_to)
+    plan = kept.planned(len(rows), given, snapshots)
+    return _train(job, _started(job, model, given, peft), rows, given, plan, report_to)
 
 
 _ENCODED = {"max_length", "max_prompt_length", "accept_findings"}
-_NOT_ARGUMENTS = {"job", "model", "rows", "peft", "report_to", *_ENCODED}
+_NOT_ARGUMENTS = {"job", "model", "rows", "peft", "snapshots", "report_to", *_ENCODED}
 
 
-def _train(
-    job: Job, model: Any, rows: Dataset, given: dict[str, Any], peft: Lora | None, report_to: str | Sequence[str]
-) -> dict[str, Any]:
+def _started(job: Job, model: Any, given: dict[str, Any], peft: Lora | None) -> Any:
+    """Return what is trained, seeded and in a precision that this machine has."""
     from transformers import set_seed
 
     for _, said, remedy in loss_problems(given):
@@ -131,19 +137,27 @@ def _train(
     set_seed(job.seed)
     over = adapted(model, peft, job.adapter, added=job.added)
     prove_precision(over, bf16=given["bf16"], fp16=given["fp16"])
+    return over
+
+
+def _train(
+    job: Job, over: Any, rows: Dataset, given: dict[str, Any], plan: Schedule, report_to: str | Sequence[str]
+) -> dict[str, Any]:
     start: dict[str, float] = {}
 
     def build(callbacks: list[Any]) -> Any:
         made = _trainer(job, over, rows, given, callbacks)
         start["step0_max_log_ratio"] = prove_start(made, given)
+        kept.watched(job, made, "dpo", plan)
         return made
 
     trainer, done = run(job, report_to, build)
     prove_all_seen(trainer, len(rows), _answers(rows), given)
     save(job, trainer, "dpo")
+    kept.keep(job, plan.snapshots)
     reload.write(job.out, unwrapped(trainer), _first(rows), "policy")
     watched = logged(trainer, _WATCHED)
-    return {**facts(trainer), "rows": len(rows), "resumed_from_step": done, **start, **watched}
+    return {**facts(trainer), "rows": len(rows), "resumed_from_step": done, **start, **watched, **kept.told(plan)}
 
 
 def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbacks: list[Any]) -> Any:

@@ -27,7 +27,7 @@ class Job:
     which process this is of a training in several, None where it trains alone. ``held`` are encoded rows that are not
     trained on: their loss is logged at the end of each epoch. ``teacher`` is the artefact of the model that a student
     learns from, None where that is its own base; ``reward`` gives each answer to a prompt (its messages) a number, null
-    where it has none.
+    where it has none. ``base_path`` is where the base lies on this machine, None for one of the hub.
     """
 
     out: Path
@@ -43,6 +43,7 @@ class Job:
     held: Dataset | None = None
     teacher: Path | None = None
     reward: Callable[[Sequence[Sequence[Message]], Sequence[str]], list[float | None]] | None = None
+    base_path: Path | None = None
 
     @property
     def added(self) -> dict[str, int]:

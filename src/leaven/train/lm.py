@@ -33,19 +33,9 @@ _EPOCHS = 1.0
 
 def _problems(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Yield what cannot work: two ends of one training, and snapshots that it does not reach."""
-    tokens, steps = args.get("num_train_tokens"), int(args.get("max_steps", -1)) > 0
-    if tokens is not None and steps:
+    if args.get("num_train_tokens") is not None and int(args.get("max_steps", -1)) > 0:
         yield ("num_train_tokens",), "num_train_tokens and max_steps both say where the training ends", "take one out"
-    listed = list(args.get("snapshots") or ())
-    end = 1.0 if tokens is not None else float(args.get("num_train_epochs", _EPOCHS))
-    if tokens is None and steps and listed:
-        said = "snapshots are named by epochs, and max_steps ends the training by steps"
-        yield ("snapshots",), said, "set num_train_epochs instead of max_steps"
-    elif late := [at for at in listed if float(at) > end]:
-        unit = "of num_train_tokens, of which they are shares" if tokens is not None else "epochs"
-        yield ("snapshots",), f"{late[0]:g} lies beyond the end of the training, {end:g} {unit}", "take it out"
-    if len({f"{float(at):g}" for at in listed}) < len(listed):
-        yield ("snapshots",), f"{listed} names one place twice", "name each once"
+    yield from snapshots.problems(args, _EPOCHS)
 
 
 @trainer(version=1, reads="texts", makes="policy", circumstance=("report_to",), problems=_problems)
@@ -112,10 +102,10 @@ def _schedule(
 ) -> schedule.Schedule:
     from leaven.train.trainers.sampler import lengths
 
+    if tokens is None:
+        return snapshots.planned(len(rows), given, shots)
     batch = given["per_device_train_batch_size"] * given["gradient_accumulation_steps"]
-    if tokens is not None:
-        return schedule.by_tokens(lengths(rows), batch, job.seed, tokens, shots)
-    return schedule.by_epochs(len(rows), batch, given["num_train_epochs"], given["max_steps"], shots)
+    return schedule.by_tokens(lengths(rows), batch, job.seed, tokens, shots)
 
 
 def _train(
@@ -136,13 +126,12 @@ def _trainer(
     job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbacks: list[Any], plan: schedule.Schedule
 ) -> Any:
     from leaven.train.trainers.lm import ReproducibleLM, config
-    from leaven.train.trainers.snapshots import Snapshots
 
     arguments = config(**placed(job), **given)
     show_gpus(arguments, model)
     trainer = ReproducibleLM(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer,
                              callbacks=callbacks)  # fmt: skip
-    trainer.add_callback(Snapshots(plan.snapshots, lambda at: snapshots.write(job, trainer, "lm", at)))
+    snapshots.watched(job, trainer, "lm", plan)
     return trainer
 
 

@@ -26,6 +26,11 @@ def write(folder: Path, model: Any, rows: Sequence[Row], makes: str) -> None:
     (folder / FILE).write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
+def text_of(row: Row) -> Row:
+    """Return an encoded prompt and its answer, if it has one, as one text."""
+    return {"input_ids": [*row["prompt_ids"], *row.get("completion_ids", ())]}
+
+
 def prove(folder: Path, model: Any, rows: Sequence[Row]) -> float:
     """Return by how much a loaded model differs at most from what was written when it was trained.
 

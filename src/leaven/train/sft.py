@@ -12,6 +12,7 @@ from pydantic import Field
 
 from leaven.data.doctor import Check
 from leaven.registry import Count, Positive, Rate, trainer
+from leaven.train import snapshots as kept
 from leaven.train.adapters import Lora, adapted
 from leaven.train.artefact import save
 from leaven.train.devices import prove_precision, show_gpus
@@ -19,24 +20,33 @@ from leaven.train.reports import Trackers
 from leaven.train.run import facts, logged, placed, prove_all_seen, run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from datasets import Dataset
     from transformers import PreTrainedModel
 
     from leaven.train.job import Job
+    from leaven.train.schedule import Schedule
 
 
 _AROUND = ("report_to", "logging_steps", "save_steps")
+_EPOCHS = 3.0
 
 
-@trainer(version=1, reads="examples", makes="policy", circumstance=_AROUND, evaluates=True)
+def _problems(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    yield from kept.problems(args, _EPOCHS)
+
+
+@trainer(version=1, reads="examples", makes="policy", circumstance=_AROUND, evaluates=True, problems=_problems)
 def sft(  # noqa: PLR0913 - the signature is the schema
     job: Job,
     model: PreTrainedModel,
     rows: Dataset,
     *,
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-5,
-    num_train_epochs: Positive = 3.0,
+    num_train_epochs: Positive = _EPOCHS,
     max_steps: int = -1,
+    snapshots: list[Positive] = [],  # noqa: B006 - a declared default, never changed
     per_device_train_batch_size: Count = 8,
     gradient_accumulation_steps: Count = 1,
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear",
@@ -68,6 +78,9 @@ def sft(  # noqa: PLR0913 - the signature is the schema
     ``max_length``, ``truncation`` (rows that are longer are cut at their end, not left out), the two loss switches and
     ``accept_findings`` (checks of the doctor whose errors the study accepts) were applied when the rows were encoded;
     they are declared here because they belong to the training. ``warmup_steps`` below 1 is a share of all steps.
+    ``snapshots`` are kept as artefacts of their own at these epochs, so that one training gives a learning curve; each
+    is what a training that ends there would be only if ``lr_scheduler_type`` is constant: a schedule that falls has
+    not come to its end by then.
     ``report_to``, ``logging_steps`` (over how many steps a logged loss is the mean; null for 10) and ``save_steps``
     (how many lie between checkpoints at least, of which one is kept; null for one a minute) cannot change a result,
     and enter no key. Returns rows, tokens and steps seen. Raises ModelError if a weight is not finite or the training
@@ -76,29 +89,36 @@ def sft(  # noqa: PLR0913 - the signature is the schema
     given = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
     if logging_steps is not None:
         given["logging_steps"] = logging_steps
-    return _train(job, model, rows, given, peft, {"report_to": report_to, "save_steps": save_steps})
+    plan, around = kept.planned(len(rows), given, snapshots), {"report_to": report_to, "save_steps": save_steps}
+    return _train(job, _started(job, model, given, peft), rows, given, plan, around)
 
 
 _ENCODED = {"max_length", "completion_only_loss", "assistant_only_loss", "truncation", "accept_findings"}
-_NOT_ARGUMENTS = {"job", "model", "rows", "peft", *_AROUND, *_ENCODED}
+_NOT_ARGUMENTS = {"job", "model", "rows", "peft", "snapshots", *_AROUND, *_ENCODED}
 
 
-def _train(
-    job: Job, model: Any, rows: Dataset, given: dict[str, Any], peft: Lora | None, around: dict[str, Any]
-) -> dict[str, Any]:
+def _started(job: Job, model: Any, given: dict[str, Any], peft: Lora | None) -> Any:
+    """Return what is trained, seeded and in a precision that this machine has."""
     from transformers import set_seed
 
     set_seed(job.seed)
     over = adapted(model, peft, job.adapter, added=job.added)
     prove_precision(over, bf16=given["bf16"], fp16=given["fp16"])
-    trainer, done = run(job, build=lambda callbacks: _trainer(job, over, rows, given, callbacks), **around)
+    return over
+
+
+def _train(
+    job: Job, over: Any, rows: Dataset, given: dict[str, Any], plan: Schedule, around: dict[str, Any]
+) -> dict[str, Any]:
+    trainer, done = run(job, build=lambda callbacks: _trainer(job, over, rows, given, callbacks, plan), **around)
     prove_all_seen(trainer, len(rows), _trained(rows), given)
     save(job, trainer, "sft")
+    kept.keep(job, plan.snapshots)
     watched = logged(trainer, ("eval_loss",))
-    return {**facts(trainer), "rows": len(rows), "resumed_from_step": done, **watched}
+    return {**facts(trainer), "rows": len(rows), "resumed_from_step": done, **watched, **kept.told(plan)}
 
 
-def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbacks: list[Any]) -> Any:
+def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbacks: list[Any], plan: Schedule) -> Any:
     from leaven.train.trainers.sft import ReproducibleSFT, config
 
     arguments = config(**{**placed(job), **given})
@@ -109,6 +129,7 @@ def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbac
         from leaven.train.trainers.held import Held
 
         trainer.add_callback(Held(trainer, job.held))
+    kept.watched(job, trainer, "sft", plan)
     return trainer
 
 

@@ -1,14 +1,16 @@
 """Snapshots: a training at several points on its way, each a whole artefact beside what it ends with.
 
 While the training runs they lie in the folder that the next attempt goes on from; at the end they move into the
-artefact, as ``snapshots/<how far>/``.
+artefact, as ``snapshots/<how far>/``. A snapshot is what a training that ends there would be only where the learning
+rate is constant (``lr_scheduler_type: constant``): a schedule runs to the end of the whole training, and is half-way
+where the shorter one would have ended.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +19,42 @@ from leaven.errors import ModelError
 
 if TYPE_CHECKING:
     from leaven.train.job import Job
+    from leaven.train.schedule import Schedule
 
 FOLDER = "snapshots"
+
+
+def problems(args: Mapping[str, Any], epochs: float) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Yield why a training's declared snapshots cannot be kept; ``epochs`` is its default of ``num_train_epochs``.
+
+    With ``num_train_tokens`` they are shares of it, else epochs.
+    """
+    tokens, steps = args.get("num_train_tokens"), int(args.get("max_steps", -1)) > 0
+    listed = list(args.get("snapshots") or ())
+    end = 1.0 if tokens is not None else float(args.get("num_train_epochs", epochs))
+    if tokens is None and steps and listed:
+        said = "snapshots are named by epochs, and max_steps ends the training by steps"
+        yield ("snapshots",), said, "set num_train_epochs instead of max_steps"
+    elif late := [at for at in listed if float(at) > end]:
+        unit = "of num_train_tokens, of which they are shares" if tokens is not None else "epochs"
+        yield ("snapshots",), f"{late[0]:g} lies beyond the end of the training, {end:g} {unit}", "take it out"
+    if len({f"{float(at):g}" for at in listed}) < len(listed):
+        yield ("snapshots",), f"{listed} names one place twice", "name each once"
+
+
+def planned(rows: int, given: Mapping[str, Any], wanted: Sequence[float]) -> Schedule:
+    """Return at which steps of a training by epochs its snapshots are; raises ModelError if one comes after its end."""
+    from leaven.train import schedule
+
+    batch = given["per_device_train_batch_size"] * given["gradient_accumulation_steps"]
+    return schedule.by_epochs(rows, batch, given["num_train_epochs"], given["max_steps"], wanted)
+
+
+def watched(job: Job, trainer: Any, by: str, plan: Schedule) -> None:
+    """Have a trainer write the planned snapshots on its way; ``by`` is the trainer's name."""
+    from leaven.train.trainers.snapshots import Snapshots
+
+    trainer.add_callback(Snapshots(plan.snapshots, lambda at: write(job, trainer, by, at)))
 
 
 def folder_of(artefact: Path, at: float) -> Path:
@@ -55,6 +91,11 @@ def keep(job: Job, wanted: Iterable[float]) -> None:
             raise ModelError(f"the snapshot at {at:g} was not written; run the stage again, and report it if it stays")
         (job.out / FOLDER).mkdir(exist_ok=True)
         there.replace(job.out / FOLDER / there.name)
+
+
+def told(plan: Schedule) -> dict[str, list[float]]:
+    """Return which snapshots a training left, for its facts; nothing where none was asked for."""
+    return {"snapshots": sorted(plan.snapshots)} if plan.snapshots else {}
 
 
 def _flush(path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from leaven import needs
 from leaven.engine.stage import Stage
@@ -20,8 +22,10 @@ def composition(sourcing: Sourcing, cell: Cell, base: ref.Base, of: Callable[[st
     parts = [of(part.arm, seed) for part in declared.parts]
     inputs = {f"adapter.{index}": part.artefact for index, part in enumerate(parts) if part.artefact is not None}
     assert len(inputs) == len(parts), "validated: each part trains an adapter"
-    takes, at = needs.answering(base, sourcing.shape(base)), where(cell)
-    args = {"model": base.as_args(), "how": declared.how, "seed": cell.effective}
+    whole = replace(base, dtype="float32") if declared.merge else base  # adapters are added up in full precision
+    takes, at = needs.answering(whole, sourcing.shape(whole)), where(cell)
+    drawn = {"seed": cell.effective} if declared.combination_type.startswith("dare") else {}
+    args: dict[str, Any] = {"model": base.as_args(), "how": declared.how, **drawn}
     if any(part.cell.arm.snapshot is not None for part in parts):
         args["snapshots"] = [part.cell.arm.snapshot for part in parts]
     inputs["encoded"] = encoded_of(inputs["adapter.0"])

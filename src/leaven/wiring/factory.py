@@ -62,7 +62,8 @@ class Factory:
             teacher = self.trained(data.distilled.arm, cell.seed)
             rows = taught(self.sourcing, teacher, data.distilled, cell.seed, step.args["data"])
             by_it = teacher.artefact if TRAINERS.get(step.name).traits.get("reads") == "distillations" else None
-            return Given(rows, by_it, prompted.is_plain(teacher.cell.arm), reward)
+            arm = teacher.cell.arm
+            return Given(rows, by_it, arm.snapshot, prompted.is_plain(arm), reward)
         return Given(self._rows(step.args["data"], cell.seed) if data.made is not None else None, reward=reward)
 
     def _rewarding(self, step: Step, seed: int) -> Stage | None:

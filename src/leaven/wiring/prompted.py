@@ -20,14 +20,23 @@ from leaven.evaluate.measure import Measure
 from leaven.evaluate.preferences import PreferenceSuite
 from leaven.evaluate.regurgitation import RegurgitationSuite
 from leaven.evaluate.suite import DEFAULTS, GenerationSuite
+from leaven.models import sentence_vectors
 from leaven.models.wraps.wrap import Wrap
 from leaven.registry import WRAPS, Plugin, Step
 from leaven.study.matrix import ExpandedArm
 from leaven.wiring.sourcing import Sourcing, stage
 
 BLOCKED = (
-    Measure("blocked", "share of prompts or answers that the arm's guards block", None, "share", beside=True),
-    Measure("false_block", "share of harmless prompts whose answer is blocked", "lower", "share", beside=True),
+    Measure(
+        "blocked",
+        "Share of answers that the arm's guards block, by their prompt or themselves.",
+        None,
+        "share",
+        beside=True,
+    ),
+    Measure("blocked_prompt", "Share blocked by their prompt.", None, "share", beside=True),
+    Measure("blocked_answer", "Share blocked by the answer itself.", None, "share", beside=True),
+    Measure("false_block", "Share of harmless prompts whose answer is blocked.", "lower", "share", beside=True),
 )
 
 
@@ -73,8 +82,11 @@ def as_asked(suite: GenerationSuite, arm: ExpandedArm) -> GenerationSuite:
 
 
 def sampling(suite: GenerationSuite, own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a suite samples under settings that are an arm's own; what equals the defaults stays out of keys."""
-    made = {**suite.sampling, **own}
+    """Return how a suite samples under an arm's own settings; null takes one of the suite's out.
+
+    What equals the defaults stays out of keys.
+    """
+    made = {name: value for name, value in {**suite.sampling, **own}.items() if value is not None}
     if "generation_config" in made:  # the checkpoint's settings differ from our defaults
         return made
     return {name: value for name, value in made.items() if value != DEFAULTS.get(name)}
@@ -90,8 +102,9 @@ def wrapped(sourcing: Sourcing, arm: ExpandedArm, rows: Stage, where: str) -> St
             inputs[f"{index}.passages"] = retrieved(sourcing, one, rows, where)
         else:
             inputs |= {f"{index}.{role}": sourcing.source(data) for role, data in one.wrap.reads.items()}
-    steps = [one.plugin.canonical(one.step.args) for one in found]
-    return stage("wrapped", {"steps": steps}, inputs, together="data", where=f"{where} {arm.name}")
+    base = sourcing.reading(sourcing.base(arm))  # what is put into a prompt must not spell one of its special tokens
+    args = {"steps": [one.plugin.canonical(one.step.args) for one in found], "model": base.as_args()}
+    return stage("wrapped", args, inputs, needs.reading(base), together="data", where=f"{where} {arm.name}")
 
 
 def passages(sourcing: Sourcing, arm: ExpandedArm, rows: Stage, where: str) -> Stage | None:
@@ -104,13 +117,17 @@ def retrieved(sourcing: Sourcing, method: Method, rows: Stage, where: str) -> St
     """What is found for each prompt in an index that is made once."""
     declared = method.plugin.canonical(method.step.args)["args"]
     (data,) = method.wrap.reads.values()
-    how = {name: declared[name] for name in _OF_AN_INDEX if name in declared}
-    index = stage("retrieval", how, {"rows": sourcing.source(data)}, together="data", where=data)
+    how, takes = {name: declared[name] for name in _OF_AN_INDEX if name in declared}, needs.ONE_CORE
+    if declared.get("model") is not None:
+        found = sentence_vectors.resolve(declared, ask=sourcing.ask)
+        how["model"], takes = found["args"]["model"], replace(needs.ONE_CORE, paths=found["paths"])
+    index = stage("retrieval", how, {"rows": sourcing.source(data)}, takes, together="data", where=data)
     asked = {name: value for name, value in declared.items() if name in _OF_A_QUERY}
-    return stage("retrieved", asked, {"index": index, "rows": rows}, together="data", where=f"{where} {data}")
+    read = {"index": index, "rows": rows}
+    return stage("retrieved", asked, read, takes, together="data", where=f"{where} {data}")
 
 
-_OF_AN_INDEX = ("by", "passage_words", "model")
+_OF_AN_INDEX = ("by", "passage_words")
 _OF_A_QUERY = ("k",)
 
 
@@ -123,18 +140,33 @@ def guarded(sourcing: Sourcing, arm: ExpandedArm, told: Stage, bare: Stage, wher
     for index, one in enumerate(found):
         canonical = one.plugin.canonical(one.step.args)
         if (metric := one.step.args.get("metric")) is not None:
-            canonical["args"]["metric"], takes = sourcing.metric(Step.model_validate(metric))
+            canonical["args"]["metric"], needed = sourcing.metric(Step.model_validate(metric))
+            takes = _beside(takes, needed, index)
         steps.append(canonical)
         if one.wrap.reads:
-            inputs[f"{index}.guard"] = _fitted(sourcing, one, canonical, takes)
+            inputs[f"{index}.guard"] = _fitted(sourcing, one, canonical)
     return stage("guarded", {"steps": steps}, inputs, takes, together=f"score {where.partition(' ')[0]}", where=where)
 
 
-def _fitted(sourcing: Sourcing, method: Method, canonical: Mapping[str, Any], takes: Needs) -> Stage:
+def _beside(takes: Needs, more: Needs, place: int) -> Needs:
+    """Return what several guards take one after the other; each keeps its own folder."""
+    if more is needs.ONE_CORE:
+        return takes
+    paths = {f"{place}.{name}": path for name, path in more.paths.items()}
+    around = {"metric": {**takes.around.get("metric", {}), **more.around.get("metric", {})}}
+    like = f"{takes.like} {more.like}".strip()
+    return replace(more, like=like, paths={**takes.paths, **paths}, around=around if any(around.values()) else {})
+
+
+def _fitted(sourcing: Sourcing, method: Method, canonical: Mapping[str, Any]) -> Stage:
     """A guard that was fitted on examples, or whose threshold was set on a split that nothing is reported of."""
+    metric, takes = method.step.args.get("metric"), needs.ONE_CORE
+    if metric is not None:
+        _, takes = sourcing.metric(Step.model_validate(metric))
     read = {role: sourcing.source(data) for role, data in method.wrap.reads.items()}
     where = "+".join(method.wrap.reads.values())
-    return stage("guard", {"step": dict(canonical)}, read, takes, together="data", where=where)
+    args = {name: value for name, value in canonical["args"].items() if name != "refusal"}  # what it says fits nothing
+    return stage("guard", {"step": {**canonical, "args": args}}, read, takes, together="data", where=where)
 
 
 def unreached(arm: ExpandedArm, suite: Any) -> Iterator[str]:

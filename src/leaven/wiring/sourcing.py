@@ -33,7 +33,7 @@ class Sourcing:
     ask: bool = True
     rows: dict[str, Stage] = field(default_factory=dict)
     labelled: dict[tuple[str, str], Stage] = field(default_factory=dict)
-    shapes: dict[tuple[str | None, str], footprint.Shape | None] = field(default_factory=dict)
+    shapes: dict[tuple[str | None, str, int | None], footprint.Shape | None] = field(default_factory=dict)
 
     def fit(
         self,
@@ -170,7 +170,7 @@ class Sourcing:
 
     def shape(self, base: ref.Base) -> footprint.Shape | None:
         """What a base's memory follows from, read once."""
-        place = (base.path, base.dtype)
+        place = (base.path, base.dtype, base.bits)
         if place not in self.shapes:
             self.shapes[place] = footprint.shape(base)
         return self.shapes[place]

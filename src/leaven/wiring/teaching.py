@@ -47,7 +47,8 @@ def _told(sourcing: Sourcing, teacher: WiredCell, declared: Distilled, read: Sta
     if teacher.artefact is not None:
         speaks, who = proven(sourcing, teacher, base), snapshot(cell)
     plain = {"apply_chat_template": False} if prompted.is_plain(cell.arm) else {}
-    drawn = {"sampling": {**declared.sampling, **cell.arm.generation}, "max_new_tokens": declared.max_new_tokens}
+    own = {name: value for name, value in {**declared.sampling, **cell.arm.generation}.items() if value is not None}
+    drawn = {"sampling": own, "max_new_tokens": declared.max_new_tokens}
     args = {**drawn, "seed": seed if cell.seed is None else cell.effective, **plain, **who}
     takes = needs.answering(base, sourcing.shape(base))
     return stage("generate", args, {"prompts": read, **speaks}, takes, together=f"answer {at}", where=f"{at} {name}")

@@ -33,12 +33,13 @@ def where(cell: Cell) -> str:
 class Given:
     """What a training step is given by other arms: ``rows`` that the study makes itself, and whom it learns from.
 
-    ``teacher`` is the artefact whose distributions a student learns, ``plain`` says that it is asked without a chat
-    template; ``reward`` is the artefact of a reward model.
+    ``teacher`` is the artefact whose distributions a student learns (or the snapshot of it that ``taught_at`` names),
+    ``plain`` says that it is asked without a chat template; ``reward`` is the artefact of a reward model.
     """
 
     rows: Stage | None = None
     teacher: Stage | None = None
+    taught_at: float | None = None
     plain: bool = False
     reward: Stage | None = None
 
@@ -73,6 +74,7 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, gi
     args = {"model": base.as_args(), "trainer": trainer.canonical(declared), "seed": cell.effective}
     before = {"before": made.artefact} if made.artefact is not None else {}
     before |= {"teacher": given.teacher} if given.teacher is not None else {}
+    args |= {"teacher_snapshot": given.taught_at} if given.teacher is not None and given.taught_at is not None else {}
     around = {"run_name": f"{sourcing.study.name} {at}", **trainer.circumstance(declared)}
     if (launch := sourcing.study.launch) is not None:
         around["launch"] = launched(launch, Path())  # paths in a study start where the command is run

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven import needs
 from leaven.engine.stage import Needs, Stage
 from leaven.evaluate.regurgitation import RegurgitationSuite
 from leaven.graph import WiredSuite
-from leaven.models import ref
+from leaven.score.verbatim import tokens
 from leaven.wiring.sourcing import Sourcing, stage
 
 if TYPE_CHECKING:
     from leaven.wiring.asking import Asked
-
-WORDS = "words"
 
 
 def regurgitation(
@@ -40,14 +37,15 @@ def _index(sourcing: Sourcing, suite: RegurgitationSuite) -> Stage:
 
 def _counted(sourcing: Sourcing, asked: Asked, suite: RegurgitationSuite) -> tuple[dict[str, Any], Needs]:
     """Return whose tokens spans are counted in, for a stage's arguments, and where that tokenizer lies."""
-    if suite.tokenizer == WORDS:
-        return {"tokenizer": WORDS}, needs.ONE_CORE
     if suite.tokenizer is None:
         base = replace(sourcing.base(asked.arm), from_config=False)
-        return {"model": base.as_args()}, needs.reading(base)
-    folder = Path(suite.tokenizer).expanduser()
-    if folder.is_dir():
-        args = {"tokenizer": ref.folder_identity(folder)}
-        return args, replace(needs.ONE_CORE, paths={"tokenizer": str(folder.resolve())})
-    commit = ref.commit(suite.tokenizer, None, ask=sourcing.ask)
-    return {"tokenizer": f"hub:{suite.tokenizer}@{commit}"}, needs.ONE_CORE
+        paths = {"tokenizer": base.path} if base.path else {}
+        own = {name: value for name, value in base.as_args().items() if name in ("identity", "trust_remote_code")}
+        return {"tokenizer": own}, replace(needs.ONE_CORE, paths=paths)
+    name = f"tokenizer {suite.tokenizer}"
+    if name not in sourcing.known.classifiers:  # found out once, and for all answers made later
+        sourcing.known.classifiers[name] = tokens.resolve(suite.tokenizer, ask=sourcing.ask)._asdict()
+    known = sourcing.known.classifiers[name]
+    return {"tokenizer": known["args"]}, replace(
+        needs.ONE_CORE, paths={"tokenizer": known["path"]} if known["path"] else {}
+    )

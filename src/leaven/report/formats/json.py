@@ -37,9 +37,26 @@ def json(findings: Findings) -> str:
         "unmeasured": unmeasured(findings, found),
         **as_dict(findings),
         **judged(findings.judging),
+        **({"methods": _methods(findings)} if findings.methods else {}),
     }
     written = dumps(_strict(whole), ensure_ascii=False, allow_nan=False, indent=2)
     return _UNSEEN.sub(lambda hit: f"\\u{ord(hit[0]):04x}", written) + "\n"
+
+
+def _methods(findings: Findings) -> dict[str, Any]:
+    """Return what is known of ways of aligning, for programs."""
+    unreached = [
+        {"arm": arm, "suite": suite, "methods": list(methods)}
+        for (arm, suite), methods in findings.methods.unreached.items()
+    ]
+    known = findings.methods
+    return {
+        "ways": [asdict(one) for one in known.ways],
+        "guards": [asdict(one) for one in known.guards],
+        "rewarded": [asdict(one) for one in known.rewarded],
+        "unreached": unreached,
+        "curved": dict(known.curved),
+    }
 
 
 def _strict(value: Any) -> Any:

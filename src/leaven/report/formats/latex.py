@@ -15,6 +15,7 @@ from leaven.report.findings import Findings
 from leaven.report.judges import plain as judged
 from leaven.report.listings import Table, trends
 from leaven.report.means import means
+from leaven.report.methods import section as aligned
 from leaven.report.tables import Cell, Grid, Line, legend
 from leaven.report.text import LIMIT, LONGEST, line
 from leaven.report.verdicts import verdicts
@@ -58,6 +59,8 @@ def latex(findings: Findings) -> str:
         made += _plain(listed, listed.heads, title, f"control-{place}")
     for place, (title, listed) in enumerate(judged.listed(findings.judging), start=1):
         made += _plain(listed, listed.heads, title, f"judges-{place}")
+    for place, (title, listed) in enumerate(aligned.listed(findings), start=1):
+        made += _plain(listed, listed.heads, title, f"methods-{place}")
     return "\n\n".join([_HEADER, *unfinished, said, *(made or ["% Nothing was measured."])]) + "\n"
 
 

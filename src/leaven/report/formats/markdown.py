@@ -16,6 +16,7 @@ from leaven.report.gaps import unmeasured
 from leaven.report.judges import plain as judged
 from leaven.report.listings import TWO_TESTS, Table, trends, two_tests
 from leaven.report.means import Means, means
+from leaven.report.methods import section as aligned
 from leaven.report.phases import falling
 from leaven.report.tables import Cell, Grid, Head, legend
 from leaven.report.text import LIMIT, LONGEST, line
@@ -55,6 +56,7 @@ def markdown(findings: Findings) -> str:
     parts += ["## Trends", table(over)] if over is not None else []
     parts += _control(findings, found)
     parts += _judged(findings)
+    parts += _aligned(findings)
     declared = claims(findings)
     parts += ["## Claims", table(declared)] if declared is not None else []
     curves = falling(findings)
@@ -84,6 +86,14 @@ def _judged(findings: Findings) -> list[str]:
     said, listed = judged.sentences(findings.judging), list(judged.listed(findings.judging))
     named = [part for title, one in listed for part in (f"### {escape(title)}", table(one))]
     return [f"## {judged.TITLE}", *_items(said, LONGEST), *named] if said or named else []
+
+
+def _aligned(findings: Findings) -> list[str]:
+    """Return what there is on ways of aligning: sentences, then each table under its title."""
+    if (found := aligned.section(findings)) is None:
+        return []
+    named = [part for title, one in found.tables for part in (f"### {escape(title)}", table(one))]
+    return [f"## {aligned.TITLE}", *_items(list(found.doubts), LONGEST), *named]
 
 
 def escape(text: object, limit: int = LIMIT) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,10 @@ class Reproducible:
     def lengths(self, rows: Any) -> np.ndarray:
         """Return how many tokens each row has in a batch."""
         raise NotImplementedError(f"{type(self).__name__} does not say how long its rows are")
+
+    def blank(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a row like another, of which nothing is trained."""
+        return {"input_ids": row["input_ids"][:2], "labels": [-100] * len(row["input_ids"][:2])}
 
     @property
     def processes(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -49,10 +49,10 @@ class Shares(Sampler[list[int]]):  # type: ignore[misc] # torch is not followed
 
 
 class _Rows(Dataset[Any]):  # type: ignore[misc]
-    """Rows by lists of indices; of an empty one a row of which nothing is trained."""
+    """Rows by lists of indices; of an empty one a row of which nothing is trained, as ``blank`` makes it of another."""
 
-    def __init__(self, rows: Any):
-        self._rows = rows
+    def __init__(self, rows: Any, blank: Callable[[Any], dict[str, Any]]):
+        self._rows, self._blank = rows, blank
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -60,8 +60,7 @@ class _Rows(Dataset[Any]):  # type: ignore[misc]
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         if indices:
             return [self._rows[index] for index in indices]
-        row = self._rows[0]
-        return [{"input_ids": row["input_ids"][:2], "labels": [-100] * len(row["input_ids"][:2]), IDLE: True}]
+        return [{**self._blank(self._rows[0]), IDLE: True}]
 
 
 def loader(trainer: Any, rows: Any, unit: int) -> Any:
@@ -79,7 +78,7 @@ def loader_of(trainer: Any, rows: Any, shares: Shares) -> Any:
         return {**made, IDLE: True} if idle else made
 
     return DataLoaderShard(
-        _Rows(rows), device=trainer.accelerator.device, batch_sampler=shares, collate_fn=collated
+        _Rows(rows, trainer.blank), device=trainer.accelerator.device, batch_sampler=shares, collate_fn=collated
     )  # fmt: skip
 
 

@@ -7,34 +7,14 @@ in batches; of each check its number of rows and the first of them are kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any
 
 from leaven.data.chat import Encoded
+from leaven.data.doctor.finding import CHECKS, Check, Finding
 from leaven.errors import DataError, did_you_mean
 
-Check = Literal["bos", "eos", "prefix", "mask", "pad"]
-CHECKS: tuple[str, ...] = get_args(Check)
 _TAIL = 4  # a template may print a newline or two after EOS
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing the doctor found: ``check`` is its short name, ``rows`` how many rows show it."""
-
-    severity: str  # "error" | "warning"
-    check: str
-    message: str
-    evidence: str
-    remedy: str
-    rows: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return JSON-ready fields."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return f"{self.severity}: {self.message} ({self.evidence}); {self.remedy}"
 
 
 class Examination:
@@ -84,31 +64,6 @@ class Examination:
         found += [pad] if (pad := _pad(self._tokenizer, self._stops, self._rows, self._pooled)) else []
         found += [self._cut.finding(self._rows)] if self._cut.rows else []
         return [_accepted(one) if one.check in accepted and one.severity == "error" else one for one in found]
-
-
-def prompts_cut(cut: int, pairs: int, limit: int) -> list[Finding]:
-    """Say how many prompts were cut from the left; nothing if none was."""
-    if not cut:
-        return []
-    message = f"prompts longer than max_prompt_length {limit} are cut from the left"
-    remedy = "what stands at their beginning is not read in training; raise max_prompt_length to read it"
-    return [Finding("warning", "cut", message, f"{cut} of {pairs} prompts", remedy, cut)]
-
-
-def equal_answers(equal: int, pairs: int) -> list[Finding]:
-    """Say how many pairs have equal answers though they differed before the treatments; nothing if none has."""
-    if not equal:
-        return []
-    message = f"{equal} pairs have equal answers after the treatments: they give no gradient"
-    remedy = "a treatment wrote the same into both answers; lower its rate, or treat one answer alone"
-    return [Finding("warning", "equal", message, f"{equal} of {pairs} pairs", remedy, equal)]
-
-
-def stop_on_errors(findings: Sequence[Finding]) -> None:
-    """Raise DataError with every error among the findings."""
-    errors = [str(finding) for finding in findings if finding.severity == "error"]
-    if errors:
-        raise DataError("; ".join(errors))
 
 
 @dataclass(frozen=True)
