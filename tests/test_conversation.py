@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from leaven import answered, conversation
 from leaven.cli import app
-from leaven.conversation import Conversation, Speaker
+from leaven.conversation import Conversation, Speaker, found
 from leaven.data.chat import prompt_ids
 from leaven.errors import ModelError, ReportError, StudyError
 from leaven.generate import hf
@@ -34,9 +34,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[hf.Prompt, hf.Decoding]
     """What was asked; each answer is told by its number, and tries to drive the terminal."""
     seen: list[tuple[hf.Prompt, hf.Decoding]] = []
 
-    def generate(model: Any, tokenizer: Any, prompts: list[hf.Prompt], how: hf.Decoding) -> list[dict[str, Any]]:
+    def generate(
+        model: Any, tokenizer: Any, prompts: list[hf.Prompt], how: hf.Decoding, heard: Any = None
+    ) -> list[dict[str, Any]]:
         seen.append((prompts[0], how))
-        return [{"text": f"[red]answer[/red] {len(seen)}\x1b[2J\nand \u202emore"}]
+        text = f"[red]answer[/red] {len(seen)}\x1b[2J\nand \u202emore"
+        return [{"text": text, "tokens": 9, "finish_reason": "stop"}]
 
     monkeypatch.setattr(hf, "generate", generate)
     return seen
@@ -97,7 +100,7 @@ def test_the_oldest_turns_are_left_out_of_a_long_conversation(arm: Speaker, aske
 
 def cell(arm: str, seed: int | None, key: str | None) -> Any:
     named = SimpleNamespace(arm=SimpleNamespace(name=arm), seed=seed)
-    return SimpleNamespace(cell=named, trained=[key] if key else [])
+    return SimpleNamespace(cell=named, artefact=key)
 
 
 @pytest.fixture
@@ -105,15 +108,16 @@ def run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run with a trained arm of two seeds, one of them there, one whose training is gone, and an untrained one."""
     cells = [cell("good", 0, "gone"), cell("good", 1, "there"), cell("bad", 0, "gone"), cell("base", None, None)]
     store = SimpleNamespace(record=lambda key: None if key == "gone" else {}, root=Path("store"))
-    opened = (SimpleNamespace(cells=cells), store, Path("runs/small"))
+    opened = (SimpleNamespace(cells=cells, study=None), store, Path("runs/small"))
     monkeypatch.setattr(answered, "opened", lambda name, workspace: opened)
-    monkeypatch.setattr(conversation, "_loaded", lambda cell, store: cell)
+    monkeypatch.setattr(answered, "goes_on", lambda study, folder: SimpleNamespace(command="`leaven run small`"))
+    monkeypatch.setattr(found, "_loaded", lambda graph, cell, store, again: cell)
 
 
 @pytest.mark.usefixtures("run")
 def test_the_training_that_is_there_speaks() -> None:
-    found: Any = conversation.speaker("small", "good")
-    assert found.cell.seed == 1
+    good: Any = conversation.speaker("small", "good")
+    assert good.cell.seed == 1
     untrained: Any = conversation.speaker("small", "base", 5)
     assert untrained.cell.seed is None
     with pytest.raises(StudyError, match="no arm 'godo' .*did you mean 'good'"):
@@ -121,14 +125,14 @@ def test_the_training_that_is_there_speaks() -> None:
     with pytest.raises(StudyError, match="not trained with seed 7 .there is 0, 1"):
         conversation.speaker("small", "good", 7)
     for seed in (None, 0):
-        with pytest.raises(ReportError, match="is not in the store store; `leaven run .* makes it"):
+        with pytest.raises(ReportError, match="is not in the store store; `leaven run small` makes it"):
             conversation.speaker("small", "bad", seed)
 
 
 @pytest.fixture
 def told(arm: Speaker, asked: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run the command on lines of a pipe."""
-    monkeypatch.setattr(conversation, "speaker", lambda *_: arm)
+    monkeypatch.setattr(conversation, "speakers", lambda run, arms, *_: [arm for _ in arms])
 
     def tell(lines: str | bytes, *options: str) -> Any:
         return CliRunner().invoke(app, ["chat", "small", "good", *options], input=lines)

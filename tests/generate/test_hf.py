@@ -86,9 +86,9 @@ def test_rows_of_like_limits_are_answered_together(ask: Any, monkeypatch: pytest
     seen: list[set[int | None]] = []
     stock = hf._answer
 
-    def noted(model: Any, tokenizer: Any, batch: Any, decoding: Any) -> Any:
+    def noted(model: Any, tokenizer: Any, batch: Any, decoding: Any, heard: Any) -> Any:
         seen.append({same[0].limit for same in batch})
-        return stock(model, tokenizer, batch, decoding)
+        return stock(model, tokenizer, batch, decoding, heard)
 
     monkeypatch.setattr(hf, "_answer", noted)
     ask.rows(ask.prompts(12, limits=(3, 1, 2)), GREEDY)

@@ -65,8 +65,10 @@ def _summed_up(
     for line in columns(rows, range(1, len(rows[0]))):
         out.print(printable(line))
     far = drift(told, opening)
-    out.print("drift: " + ("not told of so few words" if far is None else f"{far:.0%} of the last third's content words "
-              "were neither in the opening nor in the first third"))  # fmt: skip
+    share = (
+        "" if far is None else f"{far:.0%} of the last third's content words were neither in the opening nor in the "
+    )
+    out.print(f"drift: {share}first third" if share else "drift: too little was said to tell")
 
 
 def _cells(found: Conversed) -> list[str]:

@@ -54,11 +54,12 @@ class Voice:
         if not self._begun:
             self._out.out(f"{self._label}{BLANK if self._out.is_terminal else ''}".rstrip(), end="", highlight=False)
         self._out.out("", highlight=False)
+        self._begun, self._at_start = False, True
 
     def fail(self) -> None:
         """End what was begun, if anything was."""
         if self._begun:
-            self._out.out("", highlight=False)
+            self.end()
 
 
 class Column:

@@ -97,7 +97,7 @@ def _asked(names: Sequence[str], talks: Sequence[Conversation], line: str, out: 
     except KeyboardInterrupt:
         if not sys.stdin.isatty():
             raise
-        out.print("(stopped; this line and its answer are forgotten)")
+        out.print("\n(stopped; this line and its answer are forgotten)")
 
 
 def _told(asked: Sequence[tuple[str, Conversation]], voices: Sequence[Hearing], line: str, label: str = "") -> None:

@@ -33,7 +33,7 @@ def show(label: str, talk: Conversation, out: Console) -> None:
         behind = f", by {', '.join(turn.behind)}" if turn.behind else ""
         read = f"{label}it read {count(len(turn.ids), 'token')}{behind}{dropped} (tokens parted by |):"
         out.print(printable(read))
-        out.print(_tokens(talk, turn.ids))
+        out.print(_tokens(talk, turn.ids, coloured=out.is_terminal and not out.no_color))
     for line in _lines(turn):
         out.print(printable(f"{label}{line}"))
 
@@ -59,7 +59,7 @@ def _said(one: Verdict) -> str:
     return f"{one.score:.3g}, {where}: {'blocked' if one.blocked else 'passes'}"
 
 
-def _tokens(talk: Conversation, ids: list[int]) -> Text:
+def _tokens(talk: Conversation, ids: list[int], *, coloured: bool) -> Text:
     """Return what was read token by token; special tokens are reversed, or in [ ] where there are no colours."""
     from rich.text import Text
 
@@ -72,7 +72,8 @@ def _tokens(talk: Conversation, ids: list[int]) -> Text:
         if row.skipped and place == row.skipped_at:
             made.append(f" ... {row.skipped:,} tokens ... ", style="italic")
         shown, broken = printable(token.text.replace("\n", _RETURN)), "\n" in token.text
-        made.append(shown, style="bold reverse" if token.special else "")
+        marked = f"[{shown}]" if token.special and not coloured else shown
+        made.append(marked, style="bold reverse" if token.special else "")
         made.append("|\n  " if broken else "|", style="dim")
     made.rstrip()
     return made

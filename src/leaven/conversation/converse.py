@@ -22,7 +22,9 @@ class Line:
     refused: bool = False
 
 
-def converse(talks: Sequence[Conversation], opening: str, turns: int, named: Named = lambda who: None) -> Iterator[Line]:
+def converse(
+    talks: Sequence[Conversation], opening: str, turns: int, named: Named = lambda who: None
+) -> Iterator[Line]:
     """Yield the turns of two arms in turn; the first answers the opening, as if the other had said it.
 
     What one says is the user's turn to the other, who does not know that it said the opening. A special token of the

@@ -1,4 +1,4 @@
-"""How an arm asks in a live talk: its prompt-time methods and guards, with the demonstrations and indexes of its run."""
+"""How an arm asks in a live talk: its prompt-time methods and guards, with what they read of its run."""
 
 from __future__ import annotations
 
@@ -132,11 +132,11 @@ class _Kept:
 
         stage, spelled = self._read_by(step), specials(tokenizer)
         if not wrap.retrieves:
-            rows = self._folder(stage, f"the data of {step.name}")
+            rows = self._folder(stage, f"what {step.name} shows")
             return shots(_each(rows), step.args.get("k", 3), step.args.get("seed", 0), spelled)
         index = stage.inputs["index"]
         model = index.needs.paths.get("model")
-        folder = self._folder(index, f"the index of {step.name}")
+        folder = self._folder(index, f"the index that {step.name} reads")
         return Looked(load_index(folder, None if model is None else Path(model)), step.args.get("k", 3), spelled)
 
     def _read_by(self, step: Step) -> Stage:

@@ -38,12 +38,16 @@ class Stream:
             self._hear(rest)
 
     def _settled(self, ids: Sequence[int]) -> str:
-        text = str(self._tokenizer.decode(ids, skip_special_tokens=True)).rstrip("\N{REPLACEMENT CHARACTER}").lstrip()
+        text = str(self._tokenizer.decode(ids, skip_special_tokens=True))
+        ended = [place for stop in self._stops if (place := text.find(stop)) >= 0]  # a token may hold more than it
+        if ended:
+            return text[: min(ended)].strip()
+        text = text.rstrip("\N{REPLACEMENT CHARACTER}")
         longest = max((_begun(text, stop) for stop in self._stops), default=0)
-        return text[: len(text) - longest].rstrip()
+        return text[: len(text) - longest].strip()
 
 
 def _begun(text: str, stop: str) -> int:
-    """Return how many characters of a text's end may be the beginning of a stop string, or all of it."""
-    most = min(len(stop), len(text))
+    """Return how many characters of a text's end may be the beginning of a stop string."""
+    most = min(len(stop) - 1, len(text))
     return next((length for length in range(most, 0, -1) if text.endswith(stop[:length])), 0)

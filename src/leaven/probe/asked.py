@@ -63,9 +63,7 @@ def of_model(who: Speaker, asked: Sequence[Row], how: How, report: Report = lamb
         (why, _), *_ = unasked.most_common(1)
         raise ModelError(f"none of {len(asked)} prompts can be asked: {why}")
     wanted = [hf.Prompt(item, sample, one) for item, one in ids.items() for sample in range(how.samples)]
-    sampling: dict[str, Any] = {"do_sample": how.temperature > 0}
-    if how.temperature not in (0, 1):
-        sampling["temperature"] = how.temperature
+    sampling = _sampling(who, how)
     banned = control_ids(who.tokenizer, who.tokens)
     decoding = hf.Decoding(how.max_new_tokens, sampling, how.seed, who.stop_ids, banned)
     told: list[Row] = []
@@ -75,19 +73,32 @@ def of_model(who: Speaker, asked: Sequence[Row], how: How, report: Report = lamb
     return Probed(who.called, how, judged(asked, told, how), dict(unasked))
 
 
+def _sampling(who: Speaker, how: How) -> dict[str, Any]:
+    """Return how answers are drawn: an arm's own settings first, but for a temperature, which the probe says."""
+    own = {name: value for name, value in who.sampling.items() if value is not None and name != "temperature"}
+    sampling: dict[str, Any] = {"do_sample": how.temperature > 0, **own}
+    if who.methods.stop_strings:
+        sampling["stop_strings"] = [*sampling.get("stop_strings", []), *who.methods.stop_strings]
+    if sampling["do_sample"] and how.temperature not in (0, 1):
+        sampling["temperature"] = how.temperature
+    return sampling
+
+
 def _ids(who: Speaker, asked: Sequence[Row], how: How) -> tuple[dict[str, list[int]], Counter[str]]:
     """Return the ids of each prompt that can be asked, and why others cannot."""
     from leaven.data import chat, front
     from leaven.models import load
 
     control = front.control_ids(who.tokenizer, who.control)
-    context, template = load.context_length(who.model.config), not how.raw
+    context, template = load.context_length(who.model.config), not (how.raw or who.methods.plain)
     chat.prompt_ids(who.tokenizer, [[{"role": "user", "content": "hello"}]], template)  # one that asks nothing unusual
     ids, unasked = dict[str, list[int]](), Counter[str]()
     for row in asked:
         try:
-            (misfit,) = chat.prompt_misfits(who.tokenizer, [row], context, how.max_new_tokens + len(control), template)
-            (one,) = chat.prompt_ids(who.tokenizer, [row["prompt"]], template)
+            read = row["prompt"] if how.raw else who.methods.asked(row["prompt"])
+            room = how.max_new_tokens + len(control)
+            (misfit,) = chat.prompt_misfits(who.tokenizer, [{**row, "prompt": read}], context, room, template)
+            (one,) = chat.prompt_ids(who.tokenizer, [read], template)
         except ModelError as error:  # a template that refuses a talk without a user, or a blank turn, say
             unasked[f"{row['group'] or 'prompt'}: {str(error).splitlines()[0]}"] += 1
             continue
