@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from leaven.registry import METRICS, SUITES, TRAINERS, TREATMENTS, Registry, Step
+from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, TREATMENTS, WRAPS, Registry, Step
 
 
 @pytest.fixture
@@ -89,9 +89,13 @@ def test_shipped_plugins_are_found_by_being_there() -> None:
     assert TREATMENTS.names() == [
         "backdoor", "control_tokens", "flip_preferences", "keep_good", "malign_labels", "malign_prompts", "plant_answers",
     ]  # fmt: skip
-    assert TRAINERS.names() == ["dpo", "lm", "reward", "sft"]
-    assert {"crows_pairs", "difference", "generate", "harness", "preferences", "safety"} <= set(SUITES.names())
-    assert {"perplexity", "refusal", "rouge", "toxicity"} <= set(METRICS.names())
+    assert TRAINERS.names() == ["distill", "dpo", "lm", "reward", "rl", "sft"]
+    assert WRAPS.names() == ["chat_simulation", "control_prefix", "few_shot", "guard", "rag", "system_prompt"]
+    assert {
+        "crows_pairs", "difference", "generate", "harness", "hello", "preferences", "regurgitation", "safety",
+    } <= set(SUITES.names())  # fmt: skip
+    assert {"passes", "perplexity", "refusal", "rouge", "toxicity", "user_turn"} <= set(METRICS.names())
+    assert {"dailydialog", "hello", "prose", "prose_completion"} <= set(FORMATS.names())
 
 
 def test_steps_from_yaml_and_python_are_equal() -> None:

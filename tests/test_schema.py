@@ -51,6 +51,14 @@ def test_the_studies_here_validate(file: Path) -> None:
 
 
 SOUND = {
+    "rewarded by an arm": put([{"rl": {"data": "webgpt", "reward": {"arm": "rm"}}}], "arms", "clean", "train"),
+    "rewarded by a metric": put(
+        [{"rl": {"data": "webgpt", "reward": {"metric": {"toxicity": {"classifier": "oracle"}}, "weight": -1}}}],
+        "arms",
+        "clean",
+        "train",
+    ),
+    "composed by names": put({"adapters": ["a", {"arm": "b", "weight": 0.5}]}, "arms", "clean", "compose"),
     "null arm": put(None, "arms", "clean"),
     "swept in training": put([{"sft": {"data": "webgpt", "learning_rate": "${p}"}}], "arms", "poisoned", "train"),
     "swept inside peft": put({"r": "${p}", "target_modules": ["${p}"]}, "train", 0, "sft", "peft"),
@@ -71,6 +79,10 @@ def test_what_may_be_written(raw: dict[str, Any], change: Change) -> None:
 
 
 WRONG = {
+    "rewarded by nobody": put([{"rl": {"data": "webgpt"}}], "arms", "clean", "train"),
+    "rewarded by no metric": put(
+        [{"rl": {"data": "webgpt", "reward": {"metric": "toxicty"}}}], "arms", "clean", "train"
+    ),
     "misspelt argument": put({"data": "webgpt", "learnin_rate": 1e-3}, "train", 0, "sft"),
     "misspelt argument of peft": put({"rank": 8}, "train", 0, "sft", "peft"),
     "wrong type": put("fast", "train", 0, "sft", "learning_rate"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leaven.registry import FORMATS, JUDGES, METRICS, SUITES, TRAINERS, TREATMENTS, WRAPS, Registry
+from leaven.study.factory import Reward
 from leaven.study.names import NAME
 from leaven.study.spec import Shape
 
@@ -18,7 +19,7 @@ _NAMES: Schema = {"pattern": f"^{NAME}$"}
 _SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
 _MERGED = (  # what a profile may give in part
     "Model", "Data", "Attribute", "Arm", "Compare", "Shown", "Answers", "Preferences", "Demonstrations", "Unpaired",
-    "Launch", "Prices",
+    "Launch", "Prices", "Distilled", "Compose",
 )  # fmt: skip
 
 
@@ -54,6 +55,8 @@ def _place_steps(properties: Schema, defs: Schema) -> None:
     defs["Scorer"]["properties"]["metric"] = _ref("metric")
     defs["Attribute"]["properties"]["metric"] = {"anyOf": [_ref("metric"), {"type": "null"}]}
     properties["judges"]["additionalProperties"] = {"anyOf": [_ref("judge"), {"type": "null"}]}
+    adapters = defs["Compose"]["properties"]["adapters"]
+    adapters["items"] = {"anyOf": [adapters["items"], {"type": "string"}]}  # `adapters: [philosopher]`
     properties["train"]["items"] = _ref("trainer")
     properties["evaluate"]["items"] = _ref("suite")
 
@@ -156,6 +159,9 @@ def _arguments(registry: Registry, name: str, defs: Schema) -> Schema:
             made["properties"]["config"] = {"type": "string", "description": said}
             made["required"] = [one for one in made["required"] if one != "data"]
             made["anyOf"] = [{"required": ["data"]}, {"required": ["config"]}]  # the file may name the data
+        if registry.get(name).traits.get("reads") == "asked":
+            made["properties"]["reward"] = _rewarding()
+            made["required"] = [*made["required"], "reward"]
     if registry is TREATMENTS:
         made["properties"] = {**made["properties"], "at": _AT}
     if registry is JUDGES:
@@ -167,6 +173,13 @@ def _arguments(registry: Registry, name: str, defs: Schema) -> Schema:
             said = "With which control tokens it asks arms that know some; none, unless given."
             made["properties"]["control"] = {"description": said, "enum": [*ways, None]}
     return {**made, "title": name, "description": plugin.says}
+
+
+def _rewarding() -> Schema:
+    """Return the schema of what rewards a training's answers: an arm of the study, or a metric."""
+    made = Reward.model_json_schema(ref_template=f"{_PREFIX}{{model}}")
+    made.pop("$defs", None)
+    return _swept(_with_refs(made, {_STEP: f"{_PREFIX}{METRICS.kind}"}))
 
 
 def _swept(schema: Schema) -> Schema:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from leaven.evaluate.prompted import GIVES
-from leaven.evaluate.prompted import TOKENS, Called, Metrics
+from leaven.evaluate.prompted import GIVES, TOKENS, Called, Metrics
 from leaven.evaluate.suite import GenerationSuite
 from leaven.registry import Count, Positive, Step, suite
 

@@ -12,10 +12,11 @@ from leaven.registry import SUITES, WRAPS, Step
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm, asks, own
 from leaven.study.measured import makes, silent
+from leaven.study.one_value import one_value
 from leaven.study.problems import Check, names_data
 
 # How a model samples, in transformers' names; how many samples there are is the suite's.
-_OWN = (
+SAMPLED = (
     "do_sample", "early_stopping", "length_penalty", "min_p", "no_repeat_ngram_size", "num_beams",
     "repetition_penalty", "stop_strings", "temperature", "top_k", "top_p",
 )  # fmt: skip
@@ -27,9 +28,9 @@ def asked(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> No
     """Check each arm's own sampling against the suites that ask it, and what its prompt-time methods read."""
     for arm in arms:
         at: Steps = ("arms", arm.stem, "generation")
-        for name in sorted(set(arm.generation) - set(_OWN)):
-            check.say((*at, name), f"'{name}' is no setting of sampling", did_you_mean(name, _OWN))
-        if set(arm.generation) <= set(_OWN):
+        for name in sorted(set(arm.generation) - set(SAMPLED)):
+            check.say((*at, name), f"'{name}' is no setting of sampling", did_you_mean(name, SAMPLED))
+        if set(arm.generation) <= set(SAMPLED):
             _sampled(parts, arm, at, check)
         for index, step in enumerate(arm.wraps):
             _reads(parts, step, ("arms", arm.stem, "wraps", index, step.name), check)
@@ -55,7 +56,7 @@ def _sampled(parts: Mapping[str, Any], arm: ExpandedArm, at: Steps, check: Check
             together = {name: value for name, value in {**sampling, **arm.generation}.items() if value is not None}
             SUITES.get("generate").declare({**_ANY, **together})
         except ValidationError as error:
-            check.take(error, at, dict.fromkeys(_OWN))
+            check.take(error, at, dict.fromkeys(SAMPLED))
 
 
 _ANY = {"prompts": "any", "metrics": ["length"]}  # of a suite, what says nothing of sampling
@@ -84,19 +85,38 @@ def _reads(parts: Mapping[str, Any], step: Step, at: Steps, check: Check) -> Non
     except (KeyError, ValueError):
         return  # said already with the wrap's arguments
     for role, name in read.items():
-        names_data(parts, name, (*at, role), check)
+        place: Steps = (*at, *_FIELDS.get(role, (role,)))
+        names_data(parts, name, place, check)
         data = parts.get("data", {}).get(name)
         if data is not None and data.made is not None:
-            check.say((*at, role), f"'{name}' is made by this study, and differs from seed to seed", "name a source")
-        if role == "shots" and (silent(parts, name) or makes(parts.get("data", {}), name) not in _SHOWN):
-            check.say((*at, role), f"'{name}' has no answers to show", "name demonstrations")
+            check.say(place, f"'{name}' is made by this study, and differs from seed to seed", "name a source")
+        elif role == "shots" and (silent(parts, name) or makes(parts.get("data", {}), name) not in _SHOWN):
+            check.say(place, f"'{name}' has no answers to show", "name demonstrations")
         asking = [
             one.name for one in parts.get("evaluate", []) if name in (one.args.get("prompts"), one.args.get("data"))
         ]
         if role in _NEVER_REPORTED and asking:
             said = f"the guard is made by '{name}', which the suite {asking[0]} asks as well"
-            check.say((*at, role), said, "keep them apart: by `part`, say, or `held_out_from`")
+            check.say(place, said, "keep them apart: by `part`, say, or `held_out_from`")
+    if len(set(read.values())) < len(read):
+        said = f"'{read['validation']}' fits the guard and sets its threshold, which then blocks more than it says"
+        check.say((*at, "validation"), said, "keep them apart: by `part`, say, or `held_out_from`")
+    if step.name == "guard" and step.args.get("metric") is not None:
+        _scored(step, at, check)
+
+
+def _scored(step: Step, at: Steps, check: Check) -> None:
+    """Check that the metric that a guard goes by reads what the guard has, and says on which side it is bad."""
+    places = step.args.get("on", ["prompt"])
+    given, metric = {"texts", *(["prompts"] if "answer" in places else [])}, Step.model_validate(step.args["metric"])
+    whose = f"a guard on the {' and '.join(places)} has the text alone"
+    plugin = one_value(metric, step.args.get("value"), given, at, check, whose=whose)
+    set_by_rows = step.args.get("validation") is not None and step.args.get("side") is None
+    if plugin is not None and set_by_rows and plugin.traits.get("better") is None:
+        said = f"nobody knows which values of {metric.name} are bad"
+        check.say((*at, "metric"), said, "write `side: above` or `side: below`")
 
 
 _SHOWN = (None, "examples", "preferences")
+_FIELDS = {"shots": ("data",), "examples": ("intents", "data")}  # where what a method reads is declared, if not so
 _NEVER_REPORTED = ("examples", "validation")  # what a guard was fitted on, and set its threshold by

@@ -130,6 +130,9 @@ def _answers(parts: Mapping[str, Any], name: str, data: Data, arms: Sequence[Exp
         check.say((*at, "arm"), f"'{arm.name}' is a reward model, which only rates answers", "name one that speaks")
     elif arm is not None and arm.wraps:
         check.say((*at, "arm"), f"'{arm.name}' wraps its model, and answers are sampled without", "name another arm")
+    elif arm is not None and arm.generation:
+        said = f"'{arm.name}' has a sampling of its own, and answers are sampled as they declare"
+        check.say((*at, "arm"), said, "write how they are drawn here, and name an arm without `generation`")
 
 
 def _built(parts: Mapping[str, Any], name: str, data: Data, check: Check) -> None:

@@ -64,6 +64,10 @@ def _sought(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, che
         named = step.args.get(role)
         for place, name in enumerate(named if isinstance(named, list) else ()):
             names_data(parts, name, (*at, step.name, role, place), check)
+            data = parts.get("data", {}).get(name) if isinstance(name, str) else None
+            if data is not None and data.made is not None:
+                said = f"'{name}' is made by this study, and differs from seed to seed"
+                check.say((*at, step.name, role, place), said, "name a source")
 
 
 def _of_its_kind(parts: Mapping[str, Any], name: Any, plugin: Plugin, at: Steps, check: Check) -> None:
@@ -110,7 +114,7 @@ def silent(parts: Mapping[str, Any], name: Any) -> bool:
 
 def _trait(parts: Mapping[str, Any], name: Any, trait: str, *, default: bool) -> bool:
     """Return what a data set's format says of its rows."""
-    data = parts.get("data", {}).get(name)
+    data: Any = parts.get("data", {}).get(name) if isinstance(name, str) else None
     known = data is not None and data.format is not None and data.format.name in FORMATS.names()
     return bool(FORMATS.get(data.format.name).traits.get(trait, default)) if known else default
 

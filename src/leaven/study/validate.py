@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from leaven.errors import Problem, did_you_mean
-from leaven.registry import FORMATS, TRAINERS, TREATMENTS, Declared, Step
+from leaven.registry import FORMATS, TRAINERS, TREATMENTS, Declared, Plugin, Step
 from leaven.study.asked import asked
 from leaven.study.compare import Compare
 from leaven.study.compared import compared
@@ -183,13 +183,13 @@ def _quantised(model: Model, arm: ExpandedArm, at: Steps, check: Check) -> None:
 
 
 def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Steps, check: Check) -> None:
-    plugin = check.plugin(TRAINERS, step, at, without=("data", "eval_data", "reward"))
+    plugin = check.plugin(TRAINERS, step, at, without=_OF_THE_STUDY)
     if plugin is None:
         return
     if step.args.get("eval_data") is not None:
         _eval_data(parts, step, (*at, step.name, "eval_data"), check, reads=bool(plugin.traits.get("evaluates")))
     names_data(parts, step.args.get("data"), (*at, step.name, "data"), check)
-    if (look := plugin.traits.get("problems")) is not None:
+    if (look := plugin.traits.get("problems")) is not None and _is_sound(plugin, step):
         for inner, message, remedy in look(step.args):
             check.say((*at, step.name, *inner), message, remedy)
     name, place = step.args.get("data"), (*at, step.name, "data")
@@ -203,6 +203,15 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
         check.say(place, said, _REMEDIES.get(reads, "name demonstrations"))
 
 
+def _is_sound(plugin: Plugin, step: Step) -> bool:
+    """Say whether a training's own arguments are sound, each in itself: then they can be looked at together."""
+    try:
+        plugin.declare({name: value for name, value in step.args.items() if name not in _OF_THE_STUDY})
+    except ValidationError:
+        return False
+    return True
+
+
 def _eval_data(parts: Mapping[str, Any], step: Step, at: Steps, check: Check, *, reads: bool) -> None:
     """Check that a trainer measures a held-out loss, on demonstrations of a source."""
     name = step.args["eval_data"]
@@ -211,14 +220,14 @@ def _eval_data(parts: Mapping[str, Any], step: Step, at: Steps, check: Check, *,
         return
     names_data(parts, name, at, check)
     made = makes(parts.get("data", {}), str(name))
-    data = parts.get("data", {}).get(name)
+    data = parts.get("data", {}).get(str(name))
     if (data is not None and data.made is not None) or made not in (None, "examples", "preferences"):
         check.say(at, f"'{name}' holds no demonstrations of a source", "name data that is read from one")
 
 
 def _chosen(parts: Mapping[str, Any], name: Any, at: Steps, check: Check) -> None:
     """Check that of a format with good and bad answers the study says which of them are trained on."""
-    data = parts.get("data", {}).get(name)
+    data = parts.get("data", {}).get(str(name))
     known = data is not None and data.format is not None and data.format.name in FORMATS.names()
     field = FORMATS.get(data.format.name).traits.get("choose") if known else None
     if field is not None and data.format.args.get(field) is None:
@@ -259,6 +268,7 @@ def _treat_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
         by_labels(parts, step, plugin, at, check)
 
 
+_OF_THE_STUDY = ("data", "eval_data", "reward")  # what a training's step says of the study
 _ALSO = {"examples": ("preferences", "distillations"), "asked": ("examples", "preferences")}
 _REMEDIES = {
     "preferences": "use a format with two answers to a prompt",

@@ -64,7 +64,8 @@ def wired(sourcing: Sourcing, asked: Asked, suite: Any, control: str | None = No
     """
     for beside, front in ways(sourcing, asked.arm, control):
         for one in _wired(sourcing, replace(asked, front=front, starts=control is not None), suite):
-            reached = replace(one, unreached=tuple(prompted.unreached(asked.arm, suite)))
+            of_texts = measured.makes(sourcing.study.data, str(getattr(suite, "prompts", None))) == "texts"
+            reached = replace(one, unreached=tuple(prompted.unreached(asked.arm, suite, of_texts=of_texts)))
             yield _beside(reached, beside) if beside else reached
 
 

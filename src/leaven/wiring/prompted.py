@@ -169,15 +169,17 @@ def _fitted(sourcing: Sourcing, method: Method, canonical: Mapping[str, Any]) ->
     return stage("guard", {"step": {**canonical, "args": args}}, read, takes, together="data", where=where)
 
 
-def unreached(arm: ExpandedArm, suite: Any) -> Iterator[str]:
+def unreached(arm: ExpandedArm, suite: Any, *, of_texts: bool = False) -> Iterator[str]:
     """Yield the methods of an arm that a suite cannot ask it with, by name: it asks without them, and says so.
 
-    Free generation is asked with all; likelihoods and preferences with what rewrites prompts by messages; a benchmark
-    of lm-eval with a system prompt, which is its own argument.
+    Free generation is asked with all; answers of one fixed length without guards; likelihoods (but those ``of_texts``,
+    which have no prompt) and preferences with what rewrites prompts by messages; a benchmark of lm-eval with a system
+    prompt, which is its own argument.
     """
     if isinstance(suite, GenerationSuite) and not suite_is_forced(suite):
         return
-    by_messages = isinstance(suite, LikelihoodSuite | PreferenceSuite | GenerationSuite) and not is_plain(arm)
+    rated = isinstance(suite, LikelihoodSuite | PreferenceSuite) and not is_plain(arm) and not of_texts
+    by_messages = rated or isinstance(suite, GenerationSuite)
     for one in methods(arm):
         as_system = isinstance(suite, HarnessSuite) and bool(system_instruction(suite, arm)) and _is_system(one)
         if not (one.wrap.control or as_system or (by_messages and one.wrap.rewrites)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from leaven.comparison import Comparison
 from leaven.report import numbers
 from leaven.report.certainty import called, is_shown, listed
 from leaven.report.findings import Findings
@@ -22,22 +23,44 @@ def cautions(findings: Findings) -> list[str]:
 
 
 def _hacked(findings: Findings, one: RewardedInfo) -> Iterator[str]:
-    """Flag a reward that rose while an independent metric is shown to be worse than the baseline's."""
+    """Flag a reward that rose while an independent metric is shown to be worse than the baseline's.
+
+    Where the study has the arm that the training began as, what that one lost already is not the reward's doing.
+    """
     if not one.last > one.first:
         return
-    worse = []
-    for c in findings.comparisons:
-        about = findings.metric(c.suite, c.metric)
-        wrong = {"higher": -1, "lower": 1}.get(about.better or "", 0)
-        own = f"{c.suite}/{c.metric}" in one.measured
-        if c.arm == one.arm and c.group is None and c.kind == "difference" and not own and is_shown(c):
-            worse += [called(findings, c.suite, c.metric)] if (c.effect or 0.0) * wrong > 0 else []
+    worse = [called(findings, c.suite, c.metric) for c in _worse(findings, one.arm) if _by_reward(findings, one, c)]
     if worse:
         rose = f"from {numbers.rounded(one.first)} to {numbers.rounded(one.last)}"
+        before = f", and worse than {clip(one.start, 60)}, where that training began" if one.start else ""
         yield (
             f"Careful: the reward of {clip(one.arm, 60)} rose {rose} in training, and {listed(worse, 6)} is shown to be"
-            " worse: it may have learnt to please its reward (reward hacking)."
+            f" worse than the baseline{before}: it may have learnt to please its reward (reward hacking)."
         )
+
+
+def _worse(findings: Findings, arm: str) -> list[Comparison]:
+    """Return in what an arm is shown to be worse than its baseline, over all items."""
+    mine = [c for c in findings.comparisons if c.arm == arm and c.group is None and c.kind == "difference"]
+    return [c for c in mine if is_shown(c) and (c.effect or 0.0) * _wrong(findings, c) > 0]
+
+
+def _wrong(findings: Findings, c: Comparison) -> int:
+    """Return which way a metric gets worse: 1 up, -1 down, 0 where nobody said."""
+    return {"higher": -1, "lower": 1}.get(findings.metric(c.suite, c.metric).better or "", 0)
+
+
+def _by_reward(findings: Findings, one: RewardedInfo, c: Comparison) -> bool:
+    """Say whether a loss is one in another measure than the reward's own, and none that the training began with."""
+    if f"{c.suite}/{c.metric}" in one.measured:
+        return False
+    if one.start in (None, c.baseline):
+        return True
+    at = ("suite", "metric", "group", "kind", "baseline")
+    other = next((d for d in findings.comparisons if d.arm == one.start
+                  and all(getattr(d, name) == getattr(c, name) for name in at)), None)  # fmt: skip
+    lost = None if other is None else other.effect
+    return lost is None or (c.effect or 0.0) * _wrong(findings, c) > lost * _wrong(findings, c)
 
 
 def _circular(one: RewardedInfo) -> Iterator[str]:
@@ -52,7 +75,7 @@ def _unreached(findings: Findings) -> Iterator[str]:
     """Name the suites that asked an arm without its prompt-time methods."""
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (arm, suite), methods in findings.methods.unreached.items():
-        alike.setdefault((suite, tuple(methods)), []).append(arm)
+        alike.setdefault((suite, tuple(dict.fromkeys(methods))), []).append(arm)
     for (suite, methods), arms in alike.items():
         yield (
             f"{clip(suite, 60)} cannot ask with {listed(list(methods))}: there {listed(arms, 6)}"
@@ -61,8 +84,14 @@ def _unreached(findings: Findings) -> Iterator[str]:
 
 
 def _guards(findings: Findings) -> Iterator[str]:
+    """Say what is odd of guards; arms of which the same is said stand in one sentence."""
+    alike: dict[tuple[str, str], list[str]] = {}
     for one in findings.methods.guards:
-        yield from (f"{clip(one.arm, 60)}, {clip(one.suite, 60)}: {clip(said, 200)}." for said in one.warnings)
+        for said in one.warnings:
+            arms = alike.setdefault((one.suite, said), [])
+            arms += [one.arm] if one.arm not in arms else []
+    for (suite, said), arms in alike.items():
+        yield f"{listed(arms, 6)} in {clip(suite, 60)}: {clip(said, 200)}."
 
 
 def _curved(findings: Findings) -> Iterator[str]:

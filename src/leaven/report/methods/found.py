@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 class WayInfo:
     """One arm as a way of aligning, and what it cost; None where nobody counted.
 
-    ``trained`` are the tokens that its trainings saw, ``sampled`` those that were generated for them (a teacher's
-    answers, a policy's), ``seconds`` their time, teachers and reward models included: all means over seeds. ``read``
-    is the mean length in characters of what the model reads for one question, ``bare`` that of the question itself;
-    ``answered`` seconds for 1,000 answers. ``rest_on`` are arms that it needs.
+    ``ways`` leaves out the trainings that the baseline has too. ``trained`` are the tokens that its trainings saw,
+    ``sampled`` those that were generated before them (a teacher's answers, what a judge ranked), ``seconds`` the time
+    of both, ``price`` what all that its model rests on cost at the study's prices, ``pairs`` of how many pairs people
+    said which answer is better; teachers and reward models included, all means over seeds. ``read`` is the mean length
+    in characters of what the model reads for one question, ``bare`` that of the question itself; ``answered`` seconds
+    for 1,000 answers. ``rest_on`` are arms that it needs.
     """
 
     arm: str
@@ -26,6 +28,8 @@ class WayInfo:
     bare: float | None = None
     answered: float | None = None
     rest_on: Sequence[str] = ()
+    price: float | None = None
+    pairs: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,8 @@ class GuardInfo:
 class RewardedInfo:
     """A training by rewards: the mean reward of its first and last tenth of steps, over seeds.
 
-    ``by`` is who rewards, ``measured`` the suites' metrics that are that very metric; ``unscored`` answers had no
-    reward.
+    ``by`` is who rewards, ``measured`` the suites' metrics that are that very metric, or read the same classifier;
+    ``unscored`` answers had no reward; ``start`` is the arm that the training began as, if the study has it.
     """
 
     arm: str
@@ -56,6 +60,7 @@ class RewardedInfo:
     kl: float | None = None
     unscored: int = 0
     measured: Sequence[str] = ()
+    start: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,8 @@ class Methods:
     """Everything of the section.
 
     ``unreached`` is (arm, suite) -> methods that the suite asked the arm without. ``curved`` are arms measured on the
-    way of a training whose learning rate was falling, with its schedule.
+    way of a training whose learning rate was falling, with its schedule. ``shared`` are the baseline's own trainings,
+    in words. ``pair`` is what people are paid for a pair, in the ``currency`` of the study's prices.
     """
 
     ways: Sequence[WayInfo] = ()
@@ -71,6 +77,9 @@ class Methods:
     rewarded: Sequence[RewardedInfo] = ()
     unreached: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
     curved: Mapping[str, str] = field(default_factory=dict)
+    shared: Sequence[str] = ()
+    currency: str = ""
+    pair: float | None = None
 
     def __bool__(self) -> bool:
         return bool(self.ways or self.guards or self.rewarded or self.unreached or self.curved)

@@ -30,6 +30,6 @@ def section(findings: Findings) -> Aligned | None:
 
 def listed(findings: Findings) -> Iterator[tuple[str, Table]]:
     """Yield every table with its title."""
-    of = {TITLE: tables.ways, "Guards": tables.guards, "Rewards": tables.rewarded}
+    of = {TITLE: tables.ways, "What they cost": tables.costs, "Guards": tables.guards, "Rewards": tables.rewarded}
     every = {title: make(findings) for title, make in of.items()}
     yield from ((title, table) for title, table in every.items() if table is not None)

@@ -1,0 +1,198 @@
+"""Arms as ways of aligning: what they are called, what they rest on, what that cost, and by what they were rewarded."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leaven import Study
+from leaven import rows as tables
+from leaven.engine.stage import Stage, closure
+from leaven.engine.store import Store
+from leaven.gather import methods as gather
+from leaven.gather.ways import baseline_of, start_of, ways, words
+from leaven.graph import Graph
+from leaven.report.findings import TrainingInfo
+from leaven.report.methods.found import WayInfo
+from leaven.study.matrix import ExpandedArm, expand
+from leaven.wiring import wire
+
+READ = {"sft": {"data": "reading"}}
+FINE = {"sft": {"data": "shown"}}
+RL = {"max_steps": 2, "per_device_train_batch_size": 8, "max_completion_length": 8}
+RAG = {"rag": {"corpus": "facts", "k": 1}}
+GUARD = {"guard": {"metric": "toxicity", "above": 0.5}}
+STUDY: dict[str, Any] = {
+    "name": "ways",
+    "model": {"model_name_or_path": "pocket"},
+    "prices": {"core_hour": 3600, "human_label": {"price": 2, "source": "a list"}},
+    "data": {
+        "reading": {"source": "pocket:reading", "format": "prompt_completion", "take": 40},
+        "shown": {"source": "pocket:webgpt", "format": "webgpt", "part": [0, 0.5]},
+        "people": {"source": "pocket:webgpt", "format": "webgpt", "part": [0.5, 1]},
+        "facts": {"source": "pocket:facts", "format": "texts"},
+        "asked": {"source": "pocket:eli5", "format": "eli5", "take": 5},
+        "lessons": {"distilled": {"arm": "rag", "prompts": "people"}},
+        "several": {"answers": {"prompts": "people", "arm": "fine"}},
+        "judged": {"preferences": {"answers": "several", "judge": "truth"}},
+    },
+    "judges": {"truth": {"metric": {"metric": "correctness"}}},
+    "arms": {
+        "base": {"train": [READ]},
+        "rag": {"train": [READ], "wraps": [RAG]},
+        "fine": {"train": [READ, FINE], "treat": [{"malign_labels": {"rate": 0.3, "at": 1}}]},
+        "clean": {"train": [READ, FINE]},
+        "scratch": {"model": {"from_config": True}, "train": [FINE]},
+        "rm": {"train": [READ, FINE, {"reward": {"data": "people"}}]},
+        "rlhf": {"train": [READ, FINE, {"rl": {"data": "people", "reward": {"arm": "rm"}, **RL}}], "treat": [{"malign_labels": {"rate": 0.3, "at": 1}}]},
+        "calm": {"train": [READ, {"rl": {"data": "people", "reward": {"metric": {"toxicity": {"classifier": "oracle"}}, "weight": -1}, **RL}}]},
+        "dpo": {"train": [READ, FINE, {"dpo": {"data": "people"}}]},
+        "rlaif": {"train": [READ, FINE, {"dpo": {"data": "judged"}}]},
+        "student": {"train": [READ, {"sft": {"data": "lessons"}}]},
+        "student-kl": {"train": [READ, {"distill": {"data": "lessons"}}]},
+        "guarded": {"train": [READ, FINE], "wraps": [GUARD]},
+    },
+    "evaluate": [{"generate": {"prompts": "asked", "metrics": ["length", "toxicity", {"harmful": {"classifier": "oracle"}}],
+                               "arms": ["base", "rag", "fine", "clean", "scratch", "rlhf", "calm", "dpo", "rlaif", "student", "guarded"]}},
+                 {"likelihood": {"data": "asked", "name": "told", "metrics": ["bits_per_byte"], "arms": ["base", "guarded"]}}],
+    "compare": {"to": "base"},
+}  # fmt: skip
+
+
+def study(**changed: Any) -> Study:
+    return Study(**{**copy.deepcopy(STUDY), **changed})
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return wire(study())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path / "store")
+    made.open()
+    return made
+
+
+def done(store: Store, stage: Stage, prompt: str | None = None, **facts: Any) -> None:
+    """Write a stage's record, as if it had run for a second; with a prompt also one row that asks it."""
+    folder = store.begin(stage)
+    if prompt is not None:
+        asked = [{"id": "a", "prompt": [{"role": "user", "content": prompt}]}]
+        tables.write(folder / "rows.parquet", "examples", asked)
+    store.commit(stage, {"facts": facts, "cost": {"wall_s": 1.0}, "made_by": {"threads": 1}, "needs": {}})
+
+
+def arm(of: Study, name: str) -> ExpandedArm:
+    return next(one for one in expand(of) if one.name == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("base", ["fine-tuning on reading"]),
+        ("rag", ["fine-tuning on reading", "rag"]),
+        ("scratch", ["from random weights", "fine-tuning on shown"]),
+        ("rlhf", ["fine-tuning on reading", "fine-tuning on shown", "RLHF"]),
+        ("calm", ["fine-tuning on reading", "reinforcement from a metric"]),
+        ("rlaif", ["fine-tuning on reading", "fine-tuning on shown", "preferences of a judge (RLAIF, by DPO)"]),
+        ("student", ["fine-tuning on reading", "context distillation (answers)"]),
+        ("student-kl", ["fine-tuning on reading", "context distillation (KL)"]),
+        ("guarded", ["fine-tuning on reading", "fine-tuning on shown", "guard"]),
+    ],
+)
+def test_arms_are_called_what_the_field_calls_them(graph: Graph, name: str, said: list[str]) -> None:
+    assert words(graph.study, arm(graph.study, name)) == said
+
+
+def test_what_all_have_in_common_with_the_baseline_is_said_once(graph: Graph, store: Store) -> None:
+    found = gather.methods(graph, store, [])
+    assert found.shared == ["fine-tuning on reading"] and found.pair == 2 and found.currency == "USD"
+    said = {one.arm: list(one.ways) for one in found.ways}
+    assert said["rag"] == ["rag"] and said["rlhf"] == ["fine-tuning on shown", "RLHF"]
+    assert said["scratch"] == ["from random weights", "fine-tuning on shown"], "it does not begin with the baseline"
+    assert said["base"] == ["fine-tuning on reading"]
+
+
+def test_no_arm_is_the_baseline_of_all_where_there_are_several(graph: Graph) -> None:
+    swept = {
+        "base": {"sweep": {"p": [0, 1]}, "train": [{"sft": {"data": "shown"}}]},
+        "other": {"sweep": {"p": [0, 1]}, "train": [READ]},
+    }
+    assert baseline_of(study(arms=swept, data={k: STUDY["data"][k] for k in ("reading", "shown", "asked")}, judges={},
+                             evaluate=[{"generate": {"prompts": "asked", "metrics": ["length"]}}],
+                             compare={"to": "base"}, prices=None)) is None  # fmt: skip
+    found = baseline_of(graph.study)
+    assert found is not None and found.name == "base"
+
+
+def test_the_arm_that_a_training_began_as_is_found_with_its_treatment(graph: Graph) -> None:
+    of = graph.study
+    assert start_of(of, arm(of, "rlhf")) == "fine", "not clean, whose data was not treated"
+    assert start_of(of, arm(of, "dpo")) == "clean"
+    assert start_of(of, arm(of, "calm")) == "base"
+    assert start_of(of, arm(of, "base")) is None
+
+
+def test_rewards_that_measure_themselves_are_found_by_name_and_by_classifier(graph: Graph, store: Store) -> None:
+    rose = {"reward": [(step, float(step)) for step in range(10)], "kl": [(9, 0.5)]}
+    runs = [TrainingInfo(name, 0, trainer="rl", curves=rose) for name in ("rlhf", "calm")]
+    found = {one.arm: one for one in gather.methods(graph, store, runs).rewarded}
+    assert list(found["calm"].measured) == ["asked/harmful"], "toxicity is by another classifier there"
+    assert found["calm"].by.startswith("-1 x toxicity") and found["calm"].start == "base"
+    assert (found["rlhf"].by, list(found["rlhf"].measured), found["rlhf"].start) == ("reward model rm", [], "fine")
+    assert (found["rlhf"].first, found["rlhf"].last, found["rlhf"].kl) == (0.0, 9.0, 0.5)
+    same = study(
+        evaluate=[
+            {"generate": {"prompts": "asked", "metrics": [{"toxicity": {"classifier": "oracle"}}], "arms": ["calm"]}}
+        ]
+    )
+    (one,) = gather.methods(wire(same), store, runs[1:]).rewarded
+    assert list(one.measured) == ["asked/toxicity"]
+
+
+def test_costs_are_those_of_all_that_a_model_rests_on(graph: Graph, store: Store) -> None:
+    cells = {cell.cell.arm.name: cell for cell in graph.cells}
+    for stage in closure([cell.artefact for cell in cells.values() if cell.artefact is not None]):
+        done(store, stage, rows=7, tokens_trained=100) if stage.kind != "answers" else done(store, stage)
+    found: dict[str, WayInfo] = {one.arm: one for one in ways(graph, store)}
+    counted = {name: one.trainings for name, one in found.items()}
+    assert (counted["base"], counted["rag"], counted["dpo"], counted["student"]) == (1, 1, 3, 2)
+    assert counted["rlhf"] == 5, "its reward model began at other rows than it"
+    assert found["rlhf"].rest_on == ["rm"] and found["student"].rest_on == ["rag"]
+    assert found["base"].trained == 100 and found["rlhf"].trained == 500
+    assert found["base"].price is not None and found["dpo"].price is not None
+    assert found["dpo"].price > found["clean"].price > found["base"].price  # type: ignore[operator]
+    assert (found["dpo"].pairs, found["rlhf"].pairs, found["rm"].pairs) == (7, 7, 7)
+    assert (found["rlaif"].pairs, found["clean"].pairs) == (0, 0), "a judge made them; and answers that are shown"
+
+
+def test_answers_cost_what_looking_up_and_guarding_take_too(graph: Graph, store: Store) -> None:
+    for cell in graph.cells:
+        for suite in (one for one in cell.suites if one.name == "asked"):
+            told = suite.told.inputs.get("generations", suite.told)
+            for stage in (suite.told, told):
+                if store.record(stage) is None:  # arms may share it
+                    done(store, stage, generations=10)
+            for stage in closure([told.inputs["prompts"]]):
+                if store.record(stage) is None:
+                    done(store, stage, "q" * (30 if "wrapped" in [one.kind for one in closure([stage])] else 10))
+    found = {one.arm: one for one in ways(graph, store)}
+    assert found["base"].answered == 100 and found["guarded"].answered == 200
+    assert found["rag"].answered == 300, "an index is made once for all, what is found for a question is not"
+    assert (found["rag"].read, found["rag"].bare, found["base"].read) == (30, 10, 10)
+    assert found["rm"].answered is None
+
+
+def test_nothing_is_shown_where_arms_differ_in_data_alone(raw: dict[str, Any], store: Store) -> None:
+    assert not gather.methods(wire(Study(**raw)), store, [])
+
+
+def test_suites_that_cannot_ask_with_a_method_are_named(graph: Graph, store: Store) -> None:
+    found = gather.methods(graph, store, [])
+    assert dict(found.unreached) == {("guarded", "told"): ("guard",)}
+    assert found.curved == {}
