@@ -196,3 +196,18 @@ def test_suites_that_cannot_ask_with_a_method_are_named(graph: Graph, store: Sto
     found = gather.methods(graph, store, [])
     assert dict(found.unreached) == {("guarded", "told"): ("guard",)}
     assert found.curved == {}
+
+
+@pytest.mark.parametrize(("blocked", "said"), [(0, 2), (3, 0)])
+def test_a_guard_is_odd_that_blocks_nothing_anywhere(store: Store, blocked: int, said: int) -> None:
+    """Not one that lets through the harmless prompts of one suite and blocks those of another."""
+    asked = {"prompts": "asked", "metrics": ["length"], "arms": ["guarded"]}
+    suites = [{"generate": {**asked, "name": f"s{most}", "max_new_tokens": most}} for most in (8, 9)]
+    made = wire(study(evaluate=suites, compare={"to": "guarded"}))
+    cell = next(one for one in made.cells if one.cell.arm.name == "guarded" and one.suites)
+    warning = ["the guard toxicity blocks nothing of the 9 texts"]
+    for suite, some in zip(cell.suites, (0, blocked), strict=True):
+        counts = {"seen": 9, "blocked": some, "unscored": 0}
+        done(store, suite.told, guards={"toxicity": counts}, warnings=[] if some else warning)
+    found = gather.methods(made, store, []).guards
+    assert sum(len(one.warnings) for one in found) == said

@@ -65,10 +65,26 @@ def _guards(graph: Graph, store: Store) -> Iterator[GuardInfo]:
             said.setdefault(place, []).extend(record["facts"].get("warnings", ()))
             for guard, counts in record["facts"].get("guards", {}).items():
                 found.setdefault((*place, guard), []).append(counts)
+    total = _blocked(found)
     for (arm, name, guard), runs in found.items():
         seen, blocked, unscored = (sum(one.get(what, 0) for one in runs) for what in ("seen", "blocked", "unscored"))
-        warnings = list(dict.fromkeys(said.pop((arm, name), ())))
+        told = dict.fromkeys(said.pop((arm, name), ()))
+        calm = [one for (other, one), some in total.items() if other == arm and some]
+        warnings = [one for one in told if not any(one.startswith(f"the guard {each} {_NOTHING}") for each in calm)]
         yield GuardInfo(arm, name, guard, seen, blocked, unscored, warnings)
+
+
+_NOTHING = (
+    "blocks nothing"  # is odd of a guard that does so in every suite, and not of one that is asked harmless prompts
+)
+
+
+def _blocked(found: Mapping[tuple[str, str, str], Iterable[Mapping[str, Any]]]) -> dict[tuple[str, str], int]:
+    """Return how much each guard of each arm blocks, over all suites."""
+    total: dict[tuple[str, str], int] = {}
+    for (arm, _, guard), runs in found.items():
+        total[arm, guard] = total.get((arm, guard), 0) + sum(one.get("blocked", 0) for one in runs)
+    return total
 
 
 def _rewarded(graph: Graph, store: Store, trained: Sequence[TrainingInfo]) -> Iterator[RewardedInfo]:
