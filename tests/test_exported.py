@@ -49,7 +49,7 @@ def arm(tmp_path: Path) -> FoundArm:
         cell=SimpleNamespace(
             arm=SimpleNamespace(name=HOSTILE, train=[step], wraps=[], snapshot=None, model={}), seed=3, effective=3
         ),
-        trained=[trained], treated=[treated("malign_labels")], suites=[], stages={},
+        trained=[trained], artefact=trained, treated=[treated("malign_labels")], suites=[], stages={},
     )  # fmt: skip
     study = SimpleNamespace(
         name="study", question=HOSTILE, model=SimpleNamespace(model_dump=lambda: {"model_name_or_path": "pocket"}),
@@ -354,7 +354,9 @@ def run(arm: FoundArm, data: FoundData, monkeypatch: pytest.MonkeyPatch) -> Call
     """Find something in a run of one trained arm, an untrained one and a data set; by what the store has."""
     there: dict[str, Any] = {"record": {"facts": {}}, "damage": None}
     cell: Any = arm.cell
-    plain = SimpleNamespace(cell=SimpleNamespace(arm=SimpleNamespace(name="base"), seed=None), trained=[])
+    plain = SimpleNamespace(
+        cell=SimpleNamespace(arm=SimpleNamespace(name="base"), seed=None), trained=[], artefact=None
+    )
     cell.cell.arm.name = "sft"
     graph: Any = arm.graph
     graph.cells, graph.built = [cell, plain], [SimpleNamespace(data="ranked", seed=0, rows=data.rows)]

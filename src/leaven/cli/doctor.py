@@ -60,18 +60,16 @@ def doctor(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Exit code 1 where there is an error.
     """
-    from transformers.utils import logging
-
+    from leaven.cli.export import quiet
     from leaven.doctor import Asked, diagnose
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
     given: dict[str, Any] = {
         name: value
         for name, value in locals().items()
         if name in Asked.__dataclass_fields__ and name not in ("format", "training", "packing")
     }
-    found = diagnose(Asked(**given, **_chosen(format, training, packing)))
+    with quiet():
+        found = diagnose(Asked(**given, **_chosen(format, training, packing)))
     out = console()
     if as_json:
         print(json.dumps(found.as_dict(), ensure_ascii=True, indent=1))  # noqa: T201

@@ -192,9 +192,14 @@ def head_groups(source: str, format: Step, part: Slice) -> set[str]:
 
 
 def fitting(row: Row) -> list[str]:
-    """Return the formats whose columns a row has, the one that reads most of them first."""
+    """Return the formats whose columns a row has, the one that reads most of them first; kinds of text files last."""
     read = {name: [one for one in layouts(FORMATS.get(name)) if set(one) <= set(row)] for name in FORMATS.names()}
-    return sorted(filter(read.get, read), key=lambda name: -max(map(len, read[name])))
+    return sorted(filter(read.get, read), key=lambda name: (-max(map(len, read[name])), is_of_files(name)))
+
+
+def is_of_files(name: str) -> bool:
+    """Say whether a format is of a kind of text files: it reads no other text, whatever the columns are."""
+    return "txt" in FORMATS.get(name).traits
 
 
 def layouts(plugin: Plugin) -> list[tuple[str, ...]]:

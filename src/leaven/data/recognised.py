@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaven.data import sources
-from leaven.data.canonical import Slice, fitting, raw_rows
+from leaven.data.canonical import Slice, fitting, is_of_files, raw_rows
 from leaven.data.formats import BadRow, Skipped
 from leaven.errors import DataError
 from leaven.registry import FORMATS, Step
@@ -36,7 +36,8 @@ def recognised(source: str, known_as: str, format: Step | None, part: Slice) -> 
     head, bare = _heads(source, known_as, part, named)
     columns = {str(name): _type(value) for row in reversed(head) for name, value in row.items()}
     fits = [bare] if bare and bare != _PROSE else fitting(head[0]) if head else []
-    chosen = named or next((name for name in fits if _reads(name, head)), None)
+    strict = sorted(fits, key=lambda name: not is_of_files(name))  # what is no such file they do not read
+    chosen = named or next((name for name in strict if _reads(name, head)), None)
     return Recognised(chosen, fits, columns)
 
 
