@@ -154,7 +154,7 @@ def test_a_guards_metric_is_looked_at_before_anything_is_computed(
 )
 def test_what_a_guard_may_go_by(raw: dict[str, Any], args: dict[str, Any]) -> None:
     raw["arms"]["wrapped"]["wraps"] = [{"guard": args}]
-    Study(**raw)
+    assert [step.args for step in Study(**raw).arms["wrapped"].wraps] == [args]
 
 
 def test_a_threshold_is_set_on_the_side_that_is_worse_and_somebody_must_know_which(raw: dict[str, Any]) -> None:

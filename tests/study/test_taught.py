@@ -183,7 +183,8 @@ def test_who_cannot_reward(raw: dict[str, Any], reward: Any, complaint: str) -> 
 )
 def test_any_metric_of_an_answer_may_reward(raw: dict[str, Any], reward: dict[str, Any]) -> None:
     raw["arms"]["rl"]["train"][1]["rl"]["reward"] = reward
-    Study(**raw)
+    train = Study(**raw).arms["rl"].train
+    assert train is not None and train[1].args["reward"] == reward
 
 
 def test_a_reward_model_over_another_base_brings_its_own_weights(raw: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from statistics import fmean
 
@@ -15,7 +15,7 @@ from leaven.graph import Graph, WiredCell
 from leaven.registry import Step
 from leaven.report.methods.found import WayInfo
 from leaven.study.factory import Reward
-from leaven.study.matrix import ExpandedArm, baselines, expand
+from leaven.study.matrix import ExpandedArm, baselines, expand, treated_steps
 from leaven.study.spec import Study
 
 _LEARNS = ("sft", "lm", "dpo", "reward", "rl", "distill")
@@ -80,16 +80,9 @@ def begun(arm: ExpandedArm, other: ExpandedArm) -> int:
 
 def _trainings(arm: ExpandedArm) -> list[tuple[Step, list[Step]]]:
     """Return each training of an arm with what is done to its data."""
-    last = len(arm.train) == 1
     return [
-        (step, [one for one in arm.treat if (one.args.get("at") is None and last) or place in _at(one)])
-        for place, step in enumerate(arm.train)
+        (step, [one for one in arm.treat if place in treated_steps(one, arm)]) for place, step in enumerate(arm.train)
     ]
-
-
-def _at(treatment: Step) -> Sequence[int]:
-    at = treatment.args.get("at")
-    return at if isinstance(at, list) else [] if at is None else [at]
 
 
 def start_of(study: Study, arm: ExpandedArm) -> str | None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leaven.engine.stage import Stage
 from leaven.evaluate.difference import DifferenceSuite
 from leaven.evaluate.harness import HarnessSuite
 from leaven.graph import Graph, Identities, WiredCell
@@ -29,7 +28,7 @@ from leaven.wiring.asking import Asked, wired
 from leaven.wiring.composing import composition
 from leaven.wiring.factory import Factory
 from leaven.wiring.sourcing import Sourcing
-from leaven.wiring.training import proven, snapshot, training, where
+from leaven.wiring.training import snapshot, speaks, training, where
 
 __all__ = ["wire"]
 
@@ -88,9 +87,7 @@ class _Wiring:
     def cell(self, cell: Cell) -> WiredCell:
         """One run: train unless the arm is untrained, then measure."""
         made, base = self.trained(cell), self.sourcing.grown(cell.arm)
-        speaker: dict[str, Stage] = {}
-        if made.artefact is not None:
-            speaker = proven(self.sourcing, made, base)
+        speaker, _ = speaks(self.sourcing, made, base)
         asked = Asked(where(cell), cell.arm, cell.effective, base, speaker, snapshot(cell))
         for suite, step in self.suites:
             if not isinstance(suite, DifferenceSuite) and asks(step, cell.arm):

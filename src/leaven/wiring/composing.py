@@ -12,7 +12,7 @@ from leaven.graph import WiredCell
 from leaven.models import ref
 from leaven.study.matrix import Cell
 from leaven.wiring.sourcing import Sourcing, stage
-from leaven.wiring.training import encoded_of, where
+from leaven.wiring.training import where
 
 
 def composition(sourcing: Sourcing, cell: Cell, base: ref.Base, of: Callable[[str, int], WiredCell]) -> Stage:
@@ -28,5 +28,5 @@ def composition(sourcing: Sourcing, cell: Cell, base: ref.Base, of: Callable[[st
     args: dict[str, Any] = {"model": base.as_args(), "how": declared.how, **drawn}
     if any(part.cell.arm.snapshot is not None for part in parts):
         args["snapshots"] = [part.cell.arm.snapshot for part in parts]
-    inputs["encoded"] = encoded_of(inputs["adapter.0"])
+    inputs["encoded"] = inputs["adapter.0"].inputs["encoded"]  # rows of which its proof is told what it makes
     return stage("compose", args, inputs, takes, together=f"train {at}", where=at)

@@ -11,10 +11,11 @@ from leaven.data.attributes import Attribute, called, conditions
 from leaven.engine.stage import Needs, Stage
 from leaven.evaluate.control import ControlSuite, measures
 from leaven.graph import WiredSuite
-from leaven.registry import TREATMENTS, WRAPS
+from leaven.registry import TREATMENTS
 from leaven.score.control import MARK
 from leaven.study.matrix import ExpandedArm
 from leaven.study.measured import makes
+from leaven.wiring import prompted
 from leaven.wiring.measures import of_metric, scored
 from leaven.wiring.sourcing import NO_LIMIT, Sourcing, stage
 
@@ -47,8 +48,7 @@ def ways(sourcing: Sourcing, arm: ExpandedArm, control: str | None) -> Iterator[
 
 
 def _wrapped(arm: ExpandedArm) -> tuple[str, ...]:
-    found = [WRAPS.get(step.name).call(args=step.args) for step in arm.wraps]
-    return tuple(token for one in found for token in one.control)
+    return tuple(token for one in prompted.methods(arm) for token in one.wrap.control)
 
 
 def own_tokens(sourcing: Sourcing, asked: Asked, data: str, rows: Stage) -> Stage:

@@ -25,7 +25,7 @@ from leaven.study.spec import Data
 from leaven.wiring import prompted
 from leaven.wiring.sourcing import Sourcing, stage
 from leaven.wiring.teaching import taught
-from leaven.wiring.training import Given, proven, snapshot, where
+from leaven.wiring.training import Given, proven, speaks, where
 
 _OF_THE_STUDY = ("arm", "people")  # what a judge's step says of the study
 
@@ -142,13 +142,11 @@ class Factory:
         cell = self.trained(str(declared.arm), seed)
         base = self.sourcing.grown(cell.cell.arm)
         prompts = self._prompts(declared, base)
-        speaker: dict[str, Any] = {"inputs": {}, "args": {"model": base.as_args()}}
-        if cell.artefact is not None:
-            speaker = {"inputs": proven(self.sourcing, cell, base), "args": snapshot(cell.cell)}
+        speaker, who_answers = speaks(self.sourcing, cell, base)
         at, takes = where(cell.cell), needs.answering(base, self.sourcing.shape(base))
         # An untrained arm has one cell, and is drawn from anew for each seed.
-        args = {**_sampling(declared, seed if cell.cell.seed is None else cell.cell.effective), **speaker["args"]}
-        answers = stage("answers", args, {"prompts": prompts, **speaker["inputs"]}, takes,
+        args = {**_sampling(declared, seed if cell.cell.seed is None else cell.cell.effective), **who_answers}
+        answers = stage("answers", args, {"prompts": prompts, **speaker}, takes,
                         together=f"answer {at}", where=f"{at} {name}")  # fmt: skip
         return prompts, answers
 

@@ -74,19 +74,19 @@ def as_asked(suite: GenerationSuite, arm: ExpandedArm) -> GenerationSuite:
     """Return a suite as it asks an arm: with the arm's own sampling, its stop strings, and without a template."""
     stops = [text for one in methods(arm) for text in one.wrap.stop_strings]
     own = {**arm.generation, **({"stop_strings": [*suite.sampling.get("stop_strings", []), *stops]} if stops else {})}
-    if not own and not is_plain(arm):
+    plain = is_plain(arm)
+    if not own and not plain:
         return suite
-    return replace(
-        suite, sampling=sampling(suite, own), apply_chat_template=suite.apply_chat_template and not is_plain(arm)
-    )
+    template = suite.apply_chat_template and not plain
+    return replace(suite, sampling=sampling(suite.sampling, own), apply_chat_template=template)
 
 
-def sampling(suite: GenerationSuite, own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a suite samples under an arm's own settings; null takes one of the suite's out.
+def sampling(declared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how answers are drawn as declared, but for an arm's own settings; null takes a declared one out.
 
     What equals the defaults stays out of keys.
     """
-    made = {name: value for name, value in {**suite.sampling, **own}.items() if value is not None}
+    made = {name: value for name, value in {**declared, **own}.items() if value is not None}
     if "generation_config" in made:  # the checkpoint's settings differ from our defaults
         return made
     return {name: value for name, value in made.items() if value != DEFAULTS.get(name)}
@@ -119,7 +119,8 @@ def retrieved(sourcing: Sourcing, method: Method, rows: Stage, where: str) -> St
     (data,) = method.wrap.reads.values()
     how, takes = {name: declared[name] for name in _OF_AN_INDEX if name in declared}, needs.ONE_CORE
     if declared.get("model") is not None:
-        found = sentence_vectors.resolve(declared, ask=sourcing.ask)
+        name = f"sentence vectors {declared['model']}"
+        found = sourcing.resolved(name, lambda: sentence_vectors.resolve(declared, ask=sourcing.ask))
         how["model"], takes = found["args"]["model"], replace(needs.ONE_CORE, paths=found["paths"])
     index = stage("retrieval", how, {"rows": sourcing.source(data)}, takes, together="data", where=data)
     asked = {name: value for name, value in declared.items() if name in _OF_A_QUERY}
@@ -176,7 +177,7 @@ def unreached(arm: ExpandedArm, suite: Any, *, of_texts: bool = False) -> Iterat
     which have no prompt) and preferences with what rewrites prompts by messages; a benchmark of lm-eval with a system
     prompt, which is its own argument.
     """
-    if isinstance(suite, GenerationSuite) and not suite_is_forced(suite):
+    if isinstance(suite, GenerationSuite) and not isinstance(suite, RegurgitationSuite):
         return
     rated = isinstance(suite, LikelihoodSuite | PreferenceSuite) and not is_plain(arm) and not of_texts
     by_messages = rated or isinstance(suite, GenerationSuite)
@@ -184,11 +185,6 @@ def unreached(arm: ExpandedArm, suite: Any, *, of_texts: bool = False) -> Iterat
         as_system = isinstance(suite, HarnessSuite) and bool(system_instruction(suite, arm)) and _is_system(one)
         if not (one.wrap.control or as_system or (by_messages and one.wrap.rewrites)):
             yield one.step.name
-
-
-def suite_is_forced(suite: GenerationSuite) -> bool:
-    """Say whether a suite's answers are all as long, whatever the model would do: no guard looks at them."""
-    return isinstance(suite, RegurgitationSuite)
 
 
 def system_instruction(suite: HarnessSuite, arm: ExpandedArm) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -117,12 +117,17 @@ class Sourcing:
         if (resolve := plugin.traits.get("resolve")) is None:
             return metric, takes
         name = json.dumps([step.name, step.args], sort_keys=True)
-        found = self.known.classifiers.get(name) or resolve(metric["args"], ask=self.ask)
-        self.known.classifiers[name] = found
+        found = self.resolved(name, lambda: resolve(metric["args"], ask=self.ask))
         if found["computes"]:
             like = json.dumps(found["args"], sort_keys=True)
             takes = replace(takes, cores=None, gpu=True, like=like, paths=found["paths"])
         return {**metric, "args": found["args"]}, takes
+
+    def resolved(self, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What a model beside the study's own was found to be: asked once, for all cells and all answers made later."""
+        if name not in self.known.classifiers:
+            self.known.classifiers[name] = find()
+        return self.known.classifiers[name]
 
     def source(self, name: str) -> Stage:
         """The canonical rows of one data set of the study."""

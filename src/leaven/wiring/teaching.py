@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from leaven import needs
 from leaven.engine.stage import Stage
 from leaven.graph import WiredCell
@@ -11,7 +9,7 @@ from leaven.models import ref
 from leaven.study.factory import Distilled
 from leaven.wiring import prompted
 from leaven.wiring.sourcing import Sourcing, stage
-from leaven.wiring.training import proven, snapshot, where
+from leaven.wiring.training import speaks, where
 
 
 def taught(sourcing: Sourcing, teacher: WiredCell, declared: Distilled, seed: int, name: str) -> Stage:
@@ -29,7 +27,7 @@ def _asked(sourcing: Sourcing, teacher: WiredCell, declared: Distilled, base: re
     asked, arm = {"model": base.as_args(), "max_new_tokens": declared.max_new_tokens}, teacher.cell.arm
     name, takes = declared.prompts, needs.reading(base)
     bare = stage("prompts", asked, {"rows": sourcing.source(name)}, takes, together="data", where=name)
-    plain = {"apply_chat_template": False} if prompted.is_plain(arm) else {}
+    plain = _plain(teacher)
     rows = prompted.wrapped(sourcing, arm, bare, name)
     if rows is bare and not plain:
         return bare, bare
@@ -38,17 +36,17 @@ def _asked(sourcing: Sourcing, teacher: WiredCell, declared: Distilled, base: re
     )
 
 
+def _plain(teacher: WiredCell) -> dict[str, bool]:
+    return {"apply_chat_template": False} if prompted.is_plain(teacher.cell.arm) else {}
+
+
 def _told(sourcing: Sourcing, teacher: WiredCell, declared: Distilled, read: Stage, of: tuple[int, str]) -> Stage:
     """What the teacher answers for a seed and a data set; an untrained one has one cell, and is drawn from anew."""
     base, (seed, name) = sourcing.grown(teacher.cell.arm), of
     cell, at = teacher.cell, where(teacher.cell)
-    speaks: dict[str, Stage] = {}
-    who: dict[str, Any] = {"model": base.as_args()}
-    if teacher.artefact is not None:
-        speaks, who = proven(sourcing, teacher, base), snapshot(cell)
-    plain = {"apply_chat_template": False} if prompted.is_plain(cell.arm) else {}
-    own = {name: value for name, value in {**declared.sampling, **cell.arm.generation}.items() if value is not None}
-    drawn = {"sampling": own, "max_new_tokens": declared.max_new_tokens}
-    args = {**drawn, "seed": seed if cell.seed is None else cell.effective, **plain, **who}
+    speaker, who = speaks(sourcing, teacher, base)
+    sampling = prompted.sampling(declared.sampling, cell.arm.generation)
+    drawn = {"sampling": sampling, "max_new_tokens": declared.max_new_tokens}
+    args = {**drawn, "seed": seed if cell.seed is None else cell.effective, **_plain(teacher), **who}
     takes = needs.answering(base, sourcing.shape(base))
-    return stage("generate", args, {"prompts": read, **speaks}, takes, together=f"answer {at}", where=f"{at} {name}")
+    return stage("generate", args, {"prompts": read, **speaker}, takes, together=f"answer {at}", where=f"{at} {name}")

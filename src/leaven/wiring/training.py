@@ -105,7 +105,7 @@ def _held_out(
 def proof(sourcing: Sourcing, made: WiredCell, base: ref.Base) -> Stage:
     """The last artefact, or the snapshot of it that is measured, loaded in a fresh process and made to answer."""
     assert made.artefact is not None, "an untrained arm is proven by its base"
-    seen, at = {"model": made.artefact, "encoded": encoded_of(made.artefact)}, where(made.cell)
+    seen, at = {"model": made.artefact, "encoded": made.artefact.inputs["encoded"]}, where(made.cell)
     takes = needs.answering(base, sourcing.shape(base))
     made.stages["prove"] = stage("prove", snapshot(made.cell), seen, takes, together=f"answer {at}", where=at)
     return made.stages["prove"]
@@ -117,9 +117,11 @@ def proven(sourcing: Sourcing, made: WiredCell, base: ref.Base) -> dict[str, Sta
     return {"model": made.artefact, "proof": proof(sourcing, made, base)}
 
 
-def encoded_of(artefact: Stage) -> Stage:
-    """Return the ids that an artefact was trained on; a composition has those of its first part."""
-    return artefact.inputs["encoded"]
+def speaks(sourcing: Sourcing, made: WiredCell, base: ref.Base) -> tuple[dict[str, Stage], dict[str, Any]]:
+    """Return who answers for a cell, as a stage's inputs and arguments: its proven artefact, else the base itself."""
+    if made.artefact is None:
+        return {}, {"model": base.as_args()}
+    return proven(sourcing, made, base), snapshot(made.cell)
 
 
 def _rewarded(

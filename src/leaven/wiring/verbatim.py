@@ -42,10 +42,7 @@ def _counted(sourcing: Sourcing, asked: Asked, suite: RegurgitationSuite) -> tup
         paths = {"tokenizer": base.path} if base.path else {}
         own = {name: value for name, value in base.as_args().items() if name in ("identity", "trust_remote_code")}
         return {"tokenizer": own}, replace(needs.ONE_CORE, paths=paths)
-    name = f"tokenizer {suite.tokenizer}"
-    if name not in sourcing.known.classifiers:  # found out once, and for all answers made later
-        sourcing.known.classifiers[name] = tokens.resolve(suite.tokenizer, ask=sourcing.ask)._asdict()
-    known = sourcing.known.classifiers[name]
-    return {"tokenizer": known["args"]}, replace(
-        needs.ONE_CORE, paths={"tokenizer": known["path"]} if known["path"] else {}
-    )
+    declared = suite.tokenizer
+    known = sourcing.resolved(f"tokenizer {declared}", lambda: tokens.resolve(declared, ask=sourcing.ask)._asdict())
+    paths = {"tokenizer": known["path"]} if known["path"] else {}
+    return {"tokenizer": known["args"]}, replace(needs.ONE_CORE, paths=paths)
