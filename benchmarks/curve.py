@@ -89,7 +89,8 @@ def run(one: dict[str, Any]) -> Run:
         began = time.monotonic()
         done = subprocess.run(
             [*LEAVEN, "run", str(file), "--cores", "1"],
-            cwd=place, env={**os.environ, "LEAVEN_WORKSPACE": str(workspace)}, capture_output=True, text=True,
+            check=False, cwd=place, env={**os.environ, "LEAVEN_WORKSPACE": str(workspace)}, capture_output=True,
+            text=True,
         )  # fmt: skip
         took = time.monotonic() - began
         if done.returncode:
