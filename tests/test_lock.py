@@ -286,3 +286,27 @@ def test_what_a_base_scored_for_another_study_is_no_result_of_this_one(raw: dict
     assert not lock.has_results(graph, store)
     there.add(next(iter(graph.cells[1].suites[0].scores.values())).key)
     assert lock.has_results(graph, store)
+
+
+def test_an_untrained_baseline_that_another_study_scored_leaves_the_first_run_declared_before_results(
+    raw: dict[str, Any], tmp_path: Path
+) -> None:
+    said = {"system_prompt": {"text": "Be kind."}}
+    raw["arms"] = {"base": {"train": []}, "prompted": {"train": [], "wraps": [said]}}
+    raw["compare"] = {"to": "base", "primary": raw["compare"]["primary"]}
+    graph, store = wire(Study(**raw)), Store(tmp_path / "store")
+    there = {stage.key for suite in graph.cells[0].suites for stage in suite.scores.values()}
+    store.record = lambda stage: {} if stage.key in there else None  # type: ignore[method-assign]
+    assert not lock.has_results(graph, store), "nothing is known of what is compared with it"
+    there.add(next(iter(graph.cells[1].suites[0].scores.values())).key)
+    assert lock.has_results(graph, store)
+
+
+def test_what_a_prompted_base_scored_is_a_result_of_a_study_that_trains_as_well(
+    raw: dict[str, Any], tmp_path: Path
+) -> None:
+    raw["arms"] |= {"prompted": {"train": [], "wraps": [{"system_prompt": {"text": "Be kind."}}]}}
+    graph, store = wire(Study(**raw)), Store(tmp_path / "store")
+    scored = next(iter(graph.cells[-1].suites[0].scores.values()))
+    store.record = lambda stage: {} if stage.key == scored.key else None  # type: ignore[method-assign]
+    assert lock.has_results(graph, store)

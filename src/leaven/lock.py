@@ -18,9 +18,10 @@ from leaven.design import Design, changes, design
 from leaven.engine.files import guarding, read_json, write_json
 from leaven.engine.key import canonical
 from leaven.engine.store import Store
-from leaven.graph import Graph
+from leaven.graph import Graph, WiredCell
 from leaven.report.findings import LockInfo
 from leaven.study.compare import Claim, Compare
+from leaven.study.matrix import baselines
 from leaven.study.spec import Study
 
 FILE = "lock.json"
@@ -135,11 +136,18 @@ def _runs_of(study: str, folder: Path) -> list[Path]:
 def has_results(graph: Graph, store: Store) -> bool:
     """Say whether anything that the study compares was scored already.
 
-    Of a study that trains, what a base scored is no result: it says nothing of any training, and studies share it.
+    What an untrained baseline scored is no result, nor of a study that trains what any plain base did: it says nothing
+    of what is compared with it, and studies share it.
     """
-    compared = [cell for cell in graph.cells if cell.artefact is not None] or graph.cells
+    compared = [cell for cell in graph.cells if _is_compared(cell, graph)] or graph.cells
     scores = {stage.key: stage for cell in compared for suite in cell.suites for stage in suite.scores.values()}
     return any(store.record(stage) is not None for stage in scores.values())
+
+
+def _is_compared(cell: WiredCell, graph: Graph) -> bool:
+    arm, trains = cell.cell.arm, any(one.artefact is not None for one in graph.cells)
+    to = baselines([one.cell.arm for one in graph.cells], graph.study.compare.to).values()
+    return cell.artefact is not None or (arm.name not in to and (bool(arm.wraps) or not trains))
 
 
 def info(lock: Lock | None, study: Study, graph: Graph | None = None) -> LockInfo | None:

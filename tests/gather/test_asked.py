@@ -81,6 +81,17 @@ def test_settings_are_told_once_and_differences_by_arm(raw: dict[str, Any]) -> N
     assert not set(shared) & set(differing)
 
 
+def test_a_setting_is_compared_among_arms_that_train_so_alone(raw: dict[str, Any]) -> None:
+    raw["data"]["book"] = {"source": "pocket:philosophers", "format": "prose"}
+    text = {"lm": {"data": "book", "max_length": 64}}
+    raw["arms"] |= {"reader": {"train": [text]}, "twice": {"train": [text, {"sft": {"data": "webgpt"}}]}}
+    raw["arms"]["adapted"] = {"train": [{"lm": {"data": "book", "max_length": 64, "peft": {"r": 4}}}]}
+    shared, differing = settings(Study(**raw))
+    assert shared["lm.max_length"] == 64 and shared["lm.data"] == "book", "the sft arms have none, and differ in none"
+    assert set(differing["lm.peft"]) == {"reader", "twice"} and differing["lm.peft.r"] == {"adapted": 4}
+    assert shared["sft.1.data"] == "webgpt"
+
+
 def test_a_training_that_moved_nothing_is_told(raw: dict[str, Any], tmp_path: Path) -> None:
     from leaven.gather import told
 

@@ -11,7 +11,7 @@ import pytest
 
 from leaven import Study, gather, verbs
 from leaven import rows as tables
-from leaven.cli.planned import findable
+from leaven.cli.planned import findable, uncounted
 from leaven.engine.store import Store
 from leaven.gather import findable as powers
 from leaven.wiring import wire
@@ -32,6 +32,19 @@ def test_a_design_is_told_per_primary_with_its_trend(raw: dict[str, Any], tmp_pa
 
 def test_items_that_nobody_has_counted_or_declared_are_not_guessed(raw: dict[str, Any], tmp_path: Path) -> None:
     del raw["data"]["eli5"]["take"]
+    assert found(raw, tmp_path) == []
+    (said,) = uncounted([], ["toxicity"])
+    assert said.startswith("toxicity: what can be found is not known yet") and "plan again" in said
+
+
+def test_prompts_that_ship_with_leaven_are_counted_before_any_run(raw: dict[str, Any], tmp_path: Path) -> None:
+    raw["data"]["greetings"] = {"source": "builtin:hello", "format": "hello"}
+    raw["evaluate"] = [{"hello": {"prompts": "greetings"}}]
+    raw["compare"] = {"to": "clean", "primary": ["stop_rate"]}
+    (one,) = found(raw, tmp_path)
+    assert one.n_items == 107
+    assert list(uncounted([one], ["stop_rate"])) == list(uncounted([one], ["greetings/stop_rate"])) == []
+    raw["data"]["greetings"]["part"] = [0, 0.5]
     assert found(raw, tmp_path) == []
 
 

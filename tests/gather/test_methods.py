@@ -25,7 +25,7 @@ FINE = {"sft": {"data": "shown"}}
 RL = {"max_steps": 2, "per_device_train_batch_size": 8, "max_completion_length": 8}
 RAG = {"rag": {"corpus": "facts", "k": 1}}
 GUARD = {"guard": {"metric": "toxicity", "above": 0.5}}
-STUDY: dict[str, Any] = {
+ALIGNED: dict[str, Any] = {
     "name": "ways",
     "model": {"model_name_or_path": "pocket"},
     "prices": {"core_hour": 3600, "human_label": {"price": 2, "source": "a list"}},
@@ -63,7 +63,7 @@ STUDY: dict[str, Any] = {
 
 
 def study(**changed: Any) -> Study:
-    return Study(**{**copy.deepcopy(STUDY), **changed})
+    return Study(**{**copy.deepcopy(ALIGNED), **changed})
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_no_arm_is_the_baseline_of_all_where_there_are_several(graph: Graph) -> 
         "base": {"sweep": {"p": [0, 1]}, "train": [{"sft": {"data": "shown"}}]},
         "other": {"sweep": {"p": [0, 1]}, "train": [READ]},
     }
-    assert baseline_of(study(arms=swept, data={k: STUDY["data"][k] for k in ("reading", "shown", "asked")}, judges={},
+    assert baseline_of(study(arms=swept, data={k: ALIGNED["data"][k] for k in ("reading", "shown", "asked")}, judges={},
                              evaluate=[{"generate": {"prompts": "asked", "metrics": ["length"]}}],
                              compare={"to": "base"}, prices=None)) is None  # fmt: skip
     found = baseline_of(graph.study)
@@ -153,6 +153,41 @@ def test_rewards_that_measure_themselves_are_found_by_name_and_by_classifier(gra
     )
     (one,) = gather.methods(wire(same), store, runs[1:]).rewarded
     assert list(one.measured) == ["asked/toxicity"]
+
+
+def test_no_value_of_the_metric_that_rewards_is_an_independent_one(store: Store) -> None:
+    """Comparisons are named by values; a loss in the rewarded one, or in its sisters, is no reward hacking."""
+    step = {"data": "people", **RL, "reward": {"metric": "repetition", "value": "distinct_1", "weight": -1}}
+    arms = {"base": {"train": [READ]}, "plain": {"train": [READ, {"rl": step}]}}
+    data = {name: ALIGNED["data"][name] for name in ("reading", "people", "asked")}
+    asked = [{"generate": {"prompts": "asked", "metrics": ["length", "repetition"]}}]
+    graph = wire(study(arms=arms, judges={}, evaluate=asked, data=data, prices=None))
+    runs = [TrainingInfo("plain", 0, trainer="rl", curves={"reward": [(0, 0.0), (9, 1.0)]})]
+    (one,) = gather.methods(graph, store, runs).rewarded
+    values = [measure.name for measure in graph.suites[0].measures if measure.name != "length"]
+    assert one.measured[0] == "asked/distinct_1" and len(values) > 1
+    assert set(one.measured) == {f"asked/{value}" for value in values}
+
+
+def test_a_judge_that_rewards_is_named_and_called_circular_where_it_also_measures(store: Store) -> None:
+    """By the metric that it goes by, or by the model that a server has."""
+    rose = {"reward": [(step, float(step)) for step in range(10)]}
+    url = {"base_url": "http://127.0.0.1:1/v1"}
+    judges = {"truth": {"metric": {"metric": "length", "better": "higher"}},
+              "words": {"pointwise": {"server": {"model": "omni", **url}}}}  # fmt: skip
+    step = {"data": "people", **RL}
+    arms = {"base": {"train": [READ]},
+            "by-truth": {"train": [READ, {"rl": {**step, "reward": {"judge": "truth"}}}]},
+            "by-words": {"train": [READ, {"rl": {**step, "reward": {"judge": "words", "weight": 2}}}]}}  # fmt: skip
+    asked = [{"generate": {"prompts": "asked", "metrics": ["length", {"moderation": {"model": "omni", **url}}]}}]
+    data = {name: ALIGNED["data"][name] for name in ("reading", "people", "asked")}
+    graph = wire(study(arms=arms, judges=judges, evaluate=asked, data=data, prices=None))
+    runs = [TrainingInfo(name, 0, trainer="rl", curves=rose) for name in ("by-truth", "by-words")]
+    found = {one.arm: one for one in gather.methods(graph, store, runs).rewarded}
+    assert (found["by-truth"].by, list(found["by-truth"].measured)) == ("judge truth (metric length)", ["asked/length"])
+    assert found["by-words"].by == "2 x judge words (pointwise by omni)"
+    assert found["by-words"].measured and all("moderation" in one for one in found["by-words"].measured)
+    assert words(graph.study, arm(graph.study, "by-words"))[-1] == "a judge as the reward (RLAIF)"
 
 
 def test_costs_are_those_of_all_that_a_model_rests_on(graph: Graph, store: Store) -> None:
@@ -211,3 +246,49 @@ def test_a_guard_is_odd_that_blocks_nothing_anywhere(store: Store, blocked: int,
         done(store, suite.told, guards={"toxicity": counts}, warnings=[] if some else warning)
     found = gather.methods(made, store, []).guards
     assert sum(len(one.warnings) for one in found) == said
+
+
+def test_what_is_odd_of_a_guard_is_said_once_for_all_seeds(store: Store) -> None:
+    """Seeds answer differently, so each run counts other texts: it is still one thing of one arm."""
+    asked = {"prompts": "asked", "metrics": ["length"], "arms": ["guarded"]}
+    made = wire(study(evaluate=[{"generate": asked}], compare={"to": "guarded"}, seeds=[0, 1, 2]))
+    told = [cell.suites[0].told for cell in made.cells if cell.suites]
+    known = "2 of 9 prompts are among the examples rows by which a guard was made"
+    for place, stage in enumerate(told):
+        seen = 7 + place
+        counts = {"seen": seen, "blocked": 0, "unscored": place}
+        said = [f"the guard toxicity blocks nothing of the {seen} texts that it looks at", known]
+        done(store, stage, guards={"toxicity": counts}, warnings=said)
+    (found,) = gather.methods(made, store, []).guards
+    assert (len(told), found.looked, found.unscored) == (3, 24, 3)
+    assert list(found.warnings) == [
+        "the guard toxicity blocks nothing of the 24 texts that it looks at",
+        "the guard toxicity cannot score 3 of 24 texts; they are not blocked",
+        known,
+    ]
+
+
+@pytest.mark.parametrize(("harmless", "said"), [(0, 2), (4, 0)])
+def test_that_no_prompt_is_harmless_is_said_where_that_is_so_in_every_suite(
+    store: Store, harmless: int, said: int
+) -> None:
+    asked = {"prompts": "asked", "metrics": ["length"], "arms": ["guarded"]}
+    suites = [{"generate": {**asked, "name": f"s{most}", "max_new_tokens": most}} for most in (8, 9)]
+    made = wire(study(evaluate=suites, compare={"to": "guarded"}))
+    cell = next(one for one in made.cells if one.cell.arm.name == "guarded" and one.suites)
+    warning = ["no prompt is labelled harmless (safe), so false_block is not measured"]
+    for suite, some in zip(cell.suites, (0, harmless), strict=True):
+        counts = {"toxicity": {"seen": 9, "blocked": 1, "unscored": 0}}
+        done(store, suite.told, guards=counts, harmless=some, warnings=[] if some else warning)
+    assert sum(len(one.warnings) for one in gather.methods(made, store, []).guards) == said
+
+
+def test_a_guard_that_blocks_everything_in_one_seed_alone_is_not_said_to_do_so(store: Store) -> None:
+    asked = {"prompts": "asked", "metrics": ["length"], "arms": ["guarded"]}
+    made = wire(study(evaluate=[{"generate": asked}], compare={"to": "guarded"}, seeds=[0, 1]))
+    for cell, blocked in zip((one for one in made.cells if one.suites), (9, 2), strict=True):
+        said = ["the guard toxicity blocks everything of the 9 texts that it looks at"] if blocked == 9 else []
+        counts = {"toxicity": {"seen": 9, "blocked": blocked, "unscored": 0}}
+        done(store, cell.suites[0].told, guards=counts, warnings=said)
+    (found,) = gather.methods(made, store, []).guards
+    assert (found.blocked, list(found.warnings)) == (11, [])

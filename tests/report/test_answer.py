@@ -180,7 +180,7 @@ def test_few_seeds_and_the_absence_of_proof_are_said_once(study: Findings, compa
     lines = answer(replace(study, comparisons=once, primary=both))
     assert " ".join(lines).count("One seed: no winner is named.") == 1
     assert lines[-1] == "One seed: no winner is named."
-    open_ = [comparison(**TREND, metric=name, p_holm=0.5) for name in both]
+    open_ = [comparison(**TREND, metric=name, p_holm=0.5, low=-0.1, high=0.3) for name in both]
     text = said(study, *open_, primary=both)
     assert text.count("not the same as no change") == 1
     assert text.endswith("That no change was shown is not the same as no change.")
@@ -197,7 +197,7 @@ def test_many_sweeps_are_summed_up(study: Findings, comparison: Make) -> None:
     shown = [comparison(**TREND, arm=f"up{i}", effect=0.2 * i, low=0.1 * i, high=0.3 * i) for i in (1, 2)]
     down = comparison(**TREND, arm="down", effect=-0.1, low=-0.2, high=-0.05)
     same = comparison(**TREND, arm="flat", effect=0.0, low=-0.01, high=0.01, p_holm=0.9, equivalent=True)
-    rest = [comparison(**TREND, arm=f"x{i}", effect=0.1, p_holm=0.4) for i in range(5)]
+    rest = [comparison(**TREND, arm=f"x{i}", effect=0.1, low=-0.1, high=0.3, p_holm=0.4) for i in range(5)]
     (text,) = answer(replace(study, comparisons=[*shown, down, same, *rest]))
     text = text.replace("\u00a0", " ")
     assert text.startswith("toxicity over the dose p in 9 sweeps: it rises in up1 and up2 (most in up2: +20.0 points")
@@ -292,6 +292,39 @@ def test_a_dose_that_two_sweeps_lack_is_said_of_each(study: Findings, comparison
     above = {**TREND, "dose_low": 0.1, "effect": 0.8, "low": 0.7, "high": 0.9}
     text = said(study, *(comparison(**above, arm=arm) for arm in ("poisoned", "mixed")), arms=arms)
     assert text.count("Dose 0 is missing: nothing was scored for clean.") == 2
+
+
+def test_an_interval_without_0_where_nothing_is_shown_is_explained(study: Findings, comparison: Make) -> None:
+    arms = [*study.arms, ArmInfo("a", seeds=(0, 1, 2)), ArmInfo("b", seeds=(0, 1, 2))]
+    plain = {"dose": None, "effect": 0.5, "low": 0.1, "high": 0.9, "p": 0.04}
+    hidden = [comparison(**plain, arm="a", p_holm=0.08), comparison(**plain, arm="b", p_holm=0.08)]
+    text = said(study, *hidden, arms=arms)
+    assert text.count("only after the correction for all 2 primary tests") == 1
+    shown = [comparison(**{**plain, "p": 0.001}, arm=arm, p_holm=0.002) for arm in ("a", "b")]
+    assert "only after the correction" not in said(study, *shown, arms=arms)
+
+
+def test_an_untrained_baseline_that_no_trend_can_hold_is_said_once(study: Findings, comparison: Make) -> None:
+    from leaven.report.means import Column, Mean
+
+    above = {**TREND, "dose_low": 0.1, "effect": 0.8, "low": 0.7, "high": 0.9}
+    both = [comparison(**above, arm="poisoned", metric=metric) for metric in ("toxicity", "harm")]
+    found = {("clean", Column("eli5", metric)): Mean(0.0, {None: 0.0}) for metric in ("toxicity", "harm")}
+    told = answer(replace(study, comparisons=both, primary=["toxicity", "harm"]), found)
+    assert " ".join(told).count("Dose 0 is missing: clean was not trained.") == 1
+
+
+def test_arms_outside_the_sweeps_are_summed_up_as_exploratory(study: Findings, comparison: Make) -> None:
+    arms = [*study.arms, *(ArmInfo(name, seeds=(0, 1, 2)) for name in ("prompted", "guarded", "merged"))]
+    trend = comparison(**TREND, arm="poisoned", effect=0.8, low=0.7, high=0.9)
+    plain = {"family": "exploratory", "p_holm": None, "dose": None}
+    rest = [comparison(**plain, arm=arm, effect=size, p_bh=p)
+            for arm, size, p in (("prompted", 0.1, 0.4), ("guarded", 0.6, 0.001), ("poisoned@p=0.5", 0.9, 0.001))]  # fmt: skip
+    text = said(study, trend, *rest, arms=arms)
+    assert (
+        "In toxicity 2 arms outside the sweeps were compared with clean (exploratory): a change was shown in 1" in text
+    )
+    assert "the largest in guarded" in text and "poisoned@p=0.5" not in text
 
 
 @pytest.mark.parametrize("n_items", [1])

@@ -8,6 +8,7 @@ from leaven.report import sections
 from leaven.report.findings import Findings
 from leaven.report.listings import Table
 from leaven.stats.analyses import Analyses
+from leaven.stats.coherence import Degenerate
 
 
 def rows(table: Table | None) -> list[dict[str, str]]:
@@ -92,7 +93,15 @@ def test_the_audit_gives_both_effects_and_the_errors(rich: Findings) -> None:
 
 def test_degenerate_metrics_are_listed(rich: Findings) -> None:
     (row,) = rows(sections.degenerate(rich))
-    assert (row["arm"], row["metric"], row["why"]) == ("poisoned@p=1", "refusal", "every answer is 1")
+    assert (row["arms"], row["metric"], row["why"]) == ("poisoned@p=1", "refusal", "every answer is 1")
+
+
+def test_arms_in_which_a_metric_tells_nothing_for_one_reason_share_a_line(rich: Findings) -> None:
+    one = Degenerate("a", "quality", "loops", 0.0, "all 66 scored items have the value 0")
+    found = (one, replace(one, arm="b"), replace(one, arm="c", value=1.0), replace(one, arm="d", metric="echo"))
+    study = replace(rich, analyses=replace(rich.analyses, degenerate=found))
+    told = [(row["metric"], row["arms"]) for row in rows(sections.degenerate(study))]
+    assert told == [("echo", "d"), ("loops", "a, b"), ("loops", "c")]
 
 
 def test_claims_say_what_they_claim_and_when(rich: Findings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from leaven.report.charts.dose import dose_chart
+from leaven.report.charts.dose_picture import in_rows
 from leaven.report.charts.view import view
 from leaven.report.curves import dose_curve
 from leaven.report.figures import Chart
@@ -144,3 +146,14 @@ def test_values_too_large_to_draw_are_said_not_drawn(rich: Findings) -> None:
 def test_text_is_large_enough_to_read(rich: Findings) -> None:
     sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", drawn(rich).svg)]
     assert min(sizes) >= 10
+
+
+def test_names_under_the_axis_stand_in_the_first_row_with_room_and_cover_no_other() -> None:
+    assert in_rows([]) == []
+    assert in_rows([(10, 8), (40, 8), (70, 8)]) == [0, 0, 0]
+    crowded = [(30 * place, 40.0) for place in range(6)]
+    rows = in_rows(crowded)
+    for row in set(rows):
+        here = [name for name, its in zip(crowded, rows, strict=True) if its == row]
+        assert all(b[0] - b[1] > a[0] + a[1] for a, b in itertools.pairwise(here))
+    assert max(rows) == 2

@@ -73,6 +73,23 @@ def test_a_chain_has_a_chart_for_each_training(rich: Findings) -> None:
     assert len(tips(drawn(chained, "dpo"))) == 2, "one run and its name"
 
 
+def test_held_out_loss_is_a_dashed_line_beside_that_of_training(rich: Findings) -> None:
+    """Where it ends above its lowest, the note says where that was; of one that still falls nothing is said."""
+    held = {"clean": [(2, 2.0), (4, 1.5), (6, 1.9)], "clean_again": [(2, 2.0), (4, 1.8), (6, 1.7)]}
+    fell = [(2, 2.0), (4, 1.2), (6, 0.4)]
+    some = [
+        replace(t, losses=fell, curves={"eval_loss": held[t.arm]}, seconds=i)
+        for i, t in enumerate(rich.trainings) if t.arm in held
+    ]  # fmt: skip
+    chart = drawn(replace(rich, trainings=some))
+    assert chart.legend == [("fit", "trained on"), ("dashed", "held out")]
+    assert chart.note == "The held-out loss of clean is lowest at step 4 (1.500), and 1.900 at the end."
+    assert any("held-out loss, mean of 3 runs, at last 1.900" in tip for tip in tips(chart))
+    assert any("training loss 0.400 at step 6" in tip for tip in tips(chart))
+    without = drawn(replace(rich, trainings=[replace(t, curves={}) for t in some]))
+    assert without.legend == [] and "held" not in without.svg + without.note + without.description
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_losses_that_are_no_numbers_are_counted(rich: Findings, value: float) -> None:
     broken = [replace(t, losses=[(1, 2.0), (2, value), (3, 1.5)]) for t in rich.trainings]

@@ -98,9 +98,20 @@ def test_what_was_lost_before_the_rewards_is_not_their_doing(findings: Findings,
     assert "worse than poisoned@p=0.1, where that training began" in said
 
 
+def test_a_guard_that_lets_nothing_pass_is_flagged_beside_the_answer(findings: Findings) -> None:
+    all_of_it = [GuardInfo("shut", "unsafe", "intents", 20, 20, 0), GuardInfo("shut", "safe", "intents", 80, 80, 0)]
+    some = [GuardInfo("open", "unsafe", "intents", 20, 20, 0), GuardInfo("open", "safe", "intents", 80, 2, 0)]
+    (said,) = cautions(replace(findings, methods=Methods(guards=[*all_of_it, *some])))
+    assert "the guard intents of shut blocks all 100 texts" in said and "a refusal, not its model" in said
+    assert not cautions(replace(findings, methods=Methods(guards=[GuardInfo("a", "s", "g", 0, 0, 0)])))
+
+
 def test_a_reward_that_is_its_own_measure_is_called_circular(findings: Findings) -> None:
     said = cautions(replace(findings, methods=Methods(rewarded=[rewarded(measured=("eli5/toxicity",))])))
     assert len(said) == 1 and said[0].startswith("Circular: poisoned@p=0.33 was rewarded by reward model rm")
+    two = ("eli5/toxicity", "eli5/distinct_1")
+    (said_of_two,) = cautions(replace(findings, methods=Methods(rewarded=[rewarded(measured=two)])))
+    assert "what eli5/toxicity and eli5/distinct_1 measure. Do not" in said_of_two
 
 
 def test_unreached_methods_guards_and_curves_are_said_once_for_all_arms(findings: Findings) -> None:

@@ -131,7 +131,7 @@ def test_the_page_answers_first(findings: Findings) -> None:
 def test_a_study_with_everything_is_a_page(rich: Findings) -> None:
     source = render(rich)
     page = check_is_safe(source)
-    order = ["The answer", "Claims", "A third of flipped labels raises toxicity", "Dose and response", "Arms and metrics",
+    order = ["The answer", "A third of flipped labels raises toxicity", "Claims", "Dose and response", "Arms and metrics",
              "How much is tolerated", "How far to trust it", "Is the model still coherent?", "Do the evaluators agree?",
              "Do groups differ?", "Corrected by people's labels", "More figures", "Samples", "Settings in which arms differ",
              "Stages: what each cost"]  # fmt: skip

@@ -45,6 +45,6 @@ def test_a_dump_is_read_as_far_as_it_is_shown(tmp_path: Path) -> None:
     short = {**long, "tokens": [token] * 3, "total": 3, "trained": 3, "skipped": 0, "skipped_at": 0}
     file = tmp_path / "dump.json"
     file.write_text(json.dumps([long, short, short]))
-    first, second = rows(file)
+    first, second = rows(file.read_bytes())
     assert (len(first.tokens), first.skipped, first.skipped_at) == (240, 760, 120)
     assert (len(second.tokens), second.skipped) == (3, 0)

@@ -157,6 +157,14 @@ def findable(powers: Sequence[Power]) -> Iterator[str]:
         yield from others
 
 
+def uncounted(powers: Sequence[Power], primary: Sequence[str]) -> Iterator[str]:
+    """Say of which primaries nothing is told yet, and when it will be."""
+    known = {name for one in powers for name in (one.metric, f"{one.suite}/{one.metric}")}
+    if unknown := [name for name in primary if name not in known]:
+        asked = "how many items are asked is counted as the run begins"
+        yield f"{', '.join(unknown)}: what can be found is not known yet: {asked}; plan again then, or declare `take`"
+
+
 def priced(explained: Sequence[Explained], machine: Machine, prices: Prices | None) -> Iterator[str]:
     """Yield what is to be made will cost, as far as like stages tell, and what as many labels by people would.
 

@@ -62,7 +62,8 @@ def plan(
         out.print(line)
     for line in planned.priced(explained, used, sound.prices):
         out.print(line)
-    for line in planned.findable(verbs.power(sound, workspace)):
+    powers = verbs.power(sound, workspace)
+    for line in (*planned.findable(powers), *planned.uncounted(powers, sound.compare.primary)):
         out.print(printable(line))
     if loose := verbs.unpinned(sound):
         out.print(f"not pinned to a commit, so a run asks the hub first and keys may move: {', '.join(loose)}")

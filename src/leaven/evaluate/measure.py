@@ -11,7 +11,8 @@ AVERAGE = "average"  # what the mean over a group of tasks is called
 class Measure:
     """One measured quantity; ``unit`` is ``share`` (0 to 1, shown in percent), ``score``, or a word.
 
-    ``better`` is ``higher``, ``lower`` or None. What is ``beside`` is printed beside others and never compared.
+    ``better`` is ``higher``, ``lower`` or None. What is ``beside`` is printed beside others and never compared. With
+    ``groups`` it is a quantity of rows of these groups alone; of others it has no value, and none is missing there.
     """
 
     name: str
@@ -19,3 +20,4 @@ class Measure:
     better: str | None = None
     unit: str = "score"
     beside: bool = False
+    groups: tuple[str, ...] = ()

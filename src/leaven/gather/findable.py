@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from leaven.data import shipped
 from leaven.engine.store import Store
 from leaven.gather.asked import questions
 from leaven.gather.findings import metrics
@@ -53,11 +54,18 @@ def _tests_each(arms: Sequence[table.Arm], sweeps: Sequence[object], asked: Ques
 
 
 def _items(graph: Graph, store: Store, suite: WiredSuite) -> int | None:
-    """Return how many items a suite asks, of one or several rows each: counted; else the rows that are declared."""
+    """Return how many items a suite asks, of one or several rows each: counted; else the rows that are declared.
+
+    Whole data that ship with Leaven are counted as they are: rows that ask the same are told apart by a stage alone.
+    """
     if store.record(suite.prompts) is not None:
         return int(items_asked(store, suite)["item_id"].nunique())
     declared = graph.study.data.get(suite.data) if suite.data is not None else None
-    return declared.take if declared is not None else None
+    if declared is None or declared.take is not None:
+        return None if declared is None else declared.take
+    source, cut = str(declared.source), declared.skip or (declared.part or declared.sample) is not None
+    whole = source.startswith(shipped.PREFIX) and not cut
+    return sum(1 for _ in shipped.read(source)) if whole else None
 
 
 def _pilots(graph: Graph, store: Store, asked: Questions) -> Mapping[tuple[str, str], Pilot]:

@@ -18,6 +18,7 @@ from leaven.gather.recited import recited
 from leaven.gather.samples import samples
 from leaven.gather.settings import settings
 from leaven.gather.spent import account
+from leaven.gather.truthful import agreed
 from leaven.graph import Graph
 from leaven.report.findings import ArmInfo, Findings, LedgerInfo, LockInfo, MetricInfo
 from leaven.report.judges.found import Judging
@@ -84,6 +85,7 @@ def findings(
         judging=judged,
         methods=methods(graph, store, trained),
         recited=list(recited(graph, store)),
+        agreed=list(agreed(graph, store)),
         spent=account(graph, store, _agreed(judged)),
         unscored=reasons(graph, store),
     )

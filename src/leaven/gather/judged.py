@@ -145,17 +145,19 @@ def _is_same(one: Judged, scores: Any) -> bool:
     own, metric = one.ranks.args["judge"]["args"], scores.args.get("metric")
     if not isinstance(metric, Mapping):
         return False
-    asked, server = metric.get("args", {}), own.get("server")
+    server = own.get("server")
     artefact = one.ranks.inputs.get("model")
     by_metric = own.get("metric") is not None and own["metric"] == metric
-    by_server = isinstance(server, Mapping) and server.get("model") in _models(asked)
+    by_server = isinstance(server, Mapping) and server.get("model") in models_asked(metric)
     by_model = artefact is not None and scores.inputs.get("model") is not None and (
         scores.inputs["model"].key == artefact.key
     )  # fmt: skip
     return by_metric or by_server or by_model
 
 
-def _models(asked: Mapping[str, Any]) -> list[Any]:
+def models_asked(metric: Mapping[str, Any]) -> list[Any]:
+    """Return the served models that a metric, as stages have it, asks; none of most."""
+    asked = metric.get("args", {})
     server = asked.get("server")
     return [asked["model"]] if "model" in asked else [server.get("model")] if isinstance(server, Mapping) else []
 

@@ -50,6 +50,7 @@ def _suite_measurements(
         items[suite.prompts.key] = items_asked(store, suite)
     scores = pa.concat_tables(tables.read(store.folder(stage) / "scores.parquet") for stage in there).to_pandas()
     joined = scores.merge(items[suite.prompts.key], on="row_id", how="left", validate="many_to_one")
+    joined = _of_its_groups(joined, suite)
     made: pd.DataFrame = joined.assign(
         arm=cell.cell.arm.name,
         dose=dose(graph, cell.cell.arm),
@@ -58,6 +59,16 @@ def _suite_measurements(
         sample=derived.samples(joined),
     )
     return made
+
+
+def _of_its_groups(joined: pd.DataFrame, suite: WiredSuite) -> pd.DataFrame:
+    """Leave out rows of groups that a value is not a quantity of: nothing is missing there."""
+    import pandas as pd
+
+    foreign = pd.Series(False, index=joined.index)
+    for measure in (one for one in suite.measures if one.groups):
+        foreign |= (joined["metric"] == measure.name) & ~joined["group"].isin(measure.groups)
+    return joined[~foreign].reset_index(drop=True)
 
 
 def items_asked(store: Store, suite: WiredSuite) -> pd.DataFrame:

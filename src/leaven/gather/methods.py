@@ -8,13 +8,17 @@ from statistics import fmean
 from typing import Any
 
 from leaven.engine.store import Store
-from leaven.gather.ways import baseline_of, rewarder, start_of, ways, words
+from leaven.gather.judged import models_asked
+from leaven.gather.ways import baseline_of, start_of, ways, words
 from leaven.graph import Graph
+from leaven.models.blocking import COUNTED, NONE_HARMLESS, oddities
 from leaven.registry import METRICS, TRAINERS, WRAPS, Step
 from leaven.report.findings import TrainingInfo
 from leaven.report.methods.found import GuardInfo, Methods, RewardedInfo
 from leaven.study.matrix import ExpandedArm, expand
 from leaven.study.spec import Study
+from leaven.wiring.factory import who
+from leaven.wiring.rewarding import rewarder
 
 _CONSTANT = ("constant", "constant_with_warmup")
 
@@ -56,6 +60,7 @@ def _guards(graph: Graph, store: Store) -> Iterator[GuardInfo]:
     """Yield what each guard of each arm did in each suite, over its seeds."""
     found: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     said: dict[tuple[str, str], list[str]] = {}
+    measured = set[str]()  # arms some of whose prompts are harmless, in one suite at least
     for cell in graph.cells:
         for suite in cell.suites:
             record = store.record(suite.told) if suite.told.kind == "guarded" else None
@@ -63,20 +68,21 @@ def _guards(graph: Graph, store: Store) -> Iterator[GuardInfo]:
                 continue
             place = (cell.cell.arm.name, suite.name)
             said.setdefault(place, []).extend(record["facts"].get("warnings", ()))
+            measured |= {place[0]} if record["facts"].get("harmless") else set()
             for guard, counts in record["facts"].get("guards", {}).items():
                 found.setdefault((*place, guard), []).append(counts)
     total = _blocked(found)
     for (arm, name, guard), runs in found.items():
-        seen, blocked, unscored = (sum(one.get(what, 0) for one in runs) for what in ("seen", "blocked", "unscored"))
-        told = dict.fromkeys(said.pop((arm, name), ()))
-        calm = [one for (other, one), some in total.items() if other == arm and some]
-        warnings = [one for one in told if not any(one.startswith(f"the guard {each} {_NOTHING}") for each in calm)]
-        yield GuardInfo(arm, name, guard, seen, blocked, unscored, warnings)
+        counts = {what: sum(one.get(what, 0) for one in runs) for what in COUNTED}
+        # To block nothing is odd of a guard that does so in every suite, not of one that is asked harmless prompts.
+        calm = bool(total[arm, guard]) and not counts["blocked"]
+        odd = [one for one in oddities(guard, counts) if not (calm and " blocks nothing " in one)]
+        told = (_OF_COUNTS, NONE_HARMLESS) if arm in measured else _OF_COUNTS
+        others = dict.fromkeys(one for one in said.pop((arm, name), ()) if not one.startswith(told))
+        yield GuardInfo(arm, name, guard, counts["seen"], counts["blocked"], counts["unscored"], [*odd, *others])
 
 
-_NOTHING = (
-    "blocks nothing"  # is odd of a guard that does so in every suite, and not of one that is asked harmless prompts
-)
+_OF_COUNTS = "the guard "  # so begins what a run says of its own counts; over all seeds it is said once, of their sum
 
 
 def _blocked(found: Mapping[tuple[str, str, str], Iterable[Mapping[str, Any]]]) -> dict[tuple[str, str], int]:
@@ -95,7 +101,8 @@ def _rewarded(graph: Graph, store: Store, trained: Sequence[TrainingInfo]) -> It
             ends = [_ends([value for _, value in one.curves["reward"]]) for one in runs]
             kl = [_ends([value for _, value in one.curves["kl"]])[1] for one in runs if one.curves.get("kl")]
             yield RewardedInfo(
-                arm.name, _rewarder(steps[-1]), fmean(one[0] for one in ends), fmean(one[1] for one in ends),
+                arm.name, _rewarder(graph.study, steps[-1]),
+                fmean(one[0] for one in ends), fmean(one[1] for one in ends),
                 fmean(kl) if kl else None, _unscored(graph, store, arm), list(_measured(graph, arm)),
                 start_of(graph.study, arm),
             )  # fmt: skip
@@ -107,8 +114,11 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
     return fmean(values[:few]), fmean(values[-few:])
 
 
-def _rewarder(step: Step) -> str:
-    by = rewarder(step)
+def _rewarder(study: Study, step: Step) -> str:
+    by, judge = rewarder(study, step), step.args["reward"].get("judge")
+    if judge is not None:
+        times = step.args["reward"].get("weight", 1)
+        return f"{f'{times:g} x ' if times != 1 else ''}judge {judge} ({who(study.judges[judge])})"
     if by.metric is None:
         return f"reward model {by.arm}"
     return " ".join(filter(None, [f"{by.weight:g} x" if by.weight != 1 else "", by.metric.name, by.metric.described]))
@@ -121,15 +131,24 @@ def _unscored(graph: Graph, store: Store, arm: ExpandedArm) -> int:
 
 
 def _measured(graph: Graph, arm: ExpandedArm) -> Iterator[str]:
-    """Yield the suites' metrics that are what an arm's answers were rewarded by, or read the same classifier."""
+    """Yield the suites' values that are what an arm's answers were rewarded by, or read the same classifier.
+
+    Of a metric with several the rewarded one comes first; the others are of the same metric, so none is independent.
+    """
     cells = (cell for cell in graph.cells if cell.cell.arm.name == arm.name)
-    mine = [stage.args.get("reward", {}).get("metric") for cell in cells for stage in cell.trained]
-    rewards = [one for one in mine if isinstance(one, Mapping)]
+    mine = [stage.args.get("reward", {}) for cell in cells for stage in cell.trained]
+    rewards = [one for one in mine if "metric" in one]
+    judges = [one["judge"]["args"]["server"].get("model") for one in mine if "judge" in one]
     for suite in graph.suites:
-        for name, stage in suite.scores.items():
+        for stage in suite.scores.values():
             metric = stage.args.get("metric")
-            if isinstance(metric, Mapping) and any(_is_one(metric, one) for one in rewards):
-                yield f"{suite.name}/{name}"
+            if not isinstance(metric, Mapping):
+                continue
+            by = [one.get("value") for one in rewards if _is_one(metric, one["metric"])]
+            if by or any(one in judges for one in models_asked(metric)):
+                name = str(metric["name"])
+                values = METRICS.get(name).traits.get("values", (name,))
+                yield from (f"{suite.name}/{value}" for value in sorted(values, key=lambda value: value not in by))
 
 
 def _is_one(metric: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

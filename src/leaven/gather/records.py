@@ -11,11 +11,12 @@ from leaven import rows as tables
 from leaven.engine.stage import Stage
 from leaven.engine.store import Store
 from leaven.gather.measurements import dose
-from leaven.graph import Graph, WiredCell, WiredSuite
+from leaven.graph import EXAMINED, Graph, WiredCell, WiredSuite
 from leaven.report.findings import DataInfo, FailureInfo, LedgerInfo, TrainingInfo
 from leaven.stats.doses.dose import series_of
 
 _EXCERPTS = 3
+_NAMED = 4  # arms that a finding on their base names
 
 
 def ledgers(graph: Graph, store: Store) -> Iterator[LedgerInfo]:
@@ -162,6 +163,20 @@ def doctor(graph: Graph, store: Store) -> Iterator[str]:
             record = store.record(stage.inputs["encoded"])
             if record is not None:
                 yield from record["facts"]["warnings"]
+    yield from _of_bases(graph, store)
+
+
+def _of_bases(graph: Graph, store: Store) -> Iterator[str]:
+    """Yield what was found on the bases that are trained, with the arms that it concerns."""
+    arms: dict[str, dict[str, None]] = {}
+    for cell in graph.cells:
+        stage = cell.stages.get(EXAMINED)
+        record = None if stage is None else store.record(stage)
+        for one in record["facts"]["warnings"] if record is not None else ():
+            arms.setdefault(one, {})[cell.cell.arm.name] = None
+    for one, named in arms.items():
+        listed, more = list(named)[:_NAMED], len(named) - _NAMED
+        yield f"the base of {', '.join(listed)}{f' and {more} more' if more > 0 else ''}: {one}"
 
 
 def matched(graph: Graph, store: Store) -> Iterator[str]:

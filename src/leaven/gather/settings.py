@@ -14,7 +14,8 @@ from leaven.wiring.training import OF_DATA
 def settings(study: Study) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Return what all arms that are trained share, by dotted name; and name -> arm -> value where they differ.
 
-    What an arm does not set at all is absent from its side.
+    A training's settings are compared among the arms that train so (``lm.``, and of a chain ``sft.1.``): that others
+    do not is no difference in a setting. What an arm does not set at all is absent from its side.
     """
     arms = {arm.name: _of(study, arm) for arm in expand(study) if arm.train}
     if not arms:
@@ -24,12 +25,18 @@ def settings(study: Study) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     differing: dict[str, dict[str, Any]] = {}
     for name in names:
         by_arm = {arm: one[name] for arm, one in arms.items() if name in one}
-        values = list(by_arm.values())
-        if len(by_arm) == len(arms) and all(value == values[0] for value in values):
+        values, those = list(by_arm.values()), [arm for arm, one in arms.items() if f"{_step(name)}.data" in one]
+        if len(by_arm) == len(those or arms) and all(value == values[0] for value in values):
             shared[name] = values[0]
         else:
             differing[name] = by_arm
     return shared, differing
+
+
+def _step(name: str) -> str:
+    """Return whose setting a dotted name is: ``sft``, ``sft.1`` of a chain, ``model``."""
+    first, *rest = name.split(".")
+    return f"{first}.{rest[0]}" if rest and rest[0].isdigit() else first
 
 
 def _of(study: Study, arm: ExpandedArm) -> dict[str, Any]:

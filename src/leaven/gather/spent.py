@@ -140,8 +140,8 @@ def of_plan(one: Explained, machine: Machine) -> Piece:
 
 
 def _is_billed(args: Mapping[str, Any]) -> bool:
-    """Say whether a stage asks a server: of its own, or its judge's."""
-    judge = args.get("judge")
+    """Say whether a stage asks a server: of its own, or its judge's, who may reward a training."""
+    judge = args.get("judge") or (args.get("reward") or {}).get("judge")
     return "server" in args or (isinstance(judge, Mapping) and "server" in (judge.get("args") or {}))
 
 

@@ -12,14 +12,12 @@ from leaven.engine.stage import Stage, closure
 from leaven.engine.store import Store
 from leaven.gather.spent import of_record, reckoned
 from leaven.graph import Graph, WiredCell
-from leaven.registry import Step
+from leaven.registry import TRAINERS, Step
 from leaven.report.methods.found import WayInfo
-from leaven.study.factory import Reward
 from leaven.study.matrix import ExpandedArm, baselines, expand, treated_steps
 from leaven.study.spec import Study
+from leaven.wiring.rewarding import rewarder
 
-_LEARNS = ("sft", "lm", "dpo", "reward", "rl", "distill")
-_BY_PAIRS = ("dpo", "reward")  # trainings that read which of two answers is better
 _ROWS = 2000  # prompts by whose length is told what a model reads
 
 
@@ -49,17 +47,15 @@ def _trained_by(study: Study, step: Step) -> str:
     if step.name == "dpo" and data.made is not None:
         return "preferences of a judge (RLAIF, by DPO)"
     if step.name == "rl":
-        return "RLHF" if rewarder(step).arm is not None else "reinforcement from a metric"
+        if rewarder(study, step).arm is not None:
+            return "RLHF"
+        judged = step.args["reward"].get("judge") is not None
+        return "a judge as the reward (RLAIF)" if judged else "reinforcement from a metric"
     said = {
         "sft": f"fine-tuning on {name}", "lm": f"training on texts ({name})", "dpo": "preferences (DPO)",
         "reward": "reward model", "distill": "context distillation (KL)",
     }  # fmt: skip
     return said.get(step.name, step.name)
-
-
-def rewarder(step: Step) -> Reward:
-    """Return who rewards the answers of a training."""
-    return Reward.model_validate(step.args["reward"])
 
 
 def baseline_of(study: Study) -> ExpandedArm | None:
@@ -105,7 +101,7 @@ def ways(graph: Graph, store: Store) -> Iterator[WayInfo]:
         shared = begun(arm, base) if base is not None and arm.name != base.name else 0
         read, bare = _read(cells[0], store)
         rests = [_rests(cell) for cell in cells]
-        learnt = [[stage for stage in one if stage.kind in _LEARNS] for one in rests]
+        learnt = [[stage for stage in one if stage.kind in TRAINERS.names()] for one in rests]
         told = [[stage for stage in one if stage.kind in ("generate", "answers")] for one in rests]
         yield WayInfo(
             arm.name,
@@ -128,7 +124,7 @@ def _rests_on(study: Study, arm: ExpandedArm) -> Iterator[str]:
     for step in arm.train:
         if (taught := study.data[str(step.args["data"])].distilled) is not None:
             yield taught.arm
-        if step.name == "rl" and (judge := rewarder(step).arm) is not None:
+        if step.name == "rl" and (judge := rewarder(study, step).arm) is not None:
             yield judge
 
 
@@ -161,7 +157,7 @@ def _pairs(learnt: Iterable[Stage], store: Store) -> float:
     """Return of how many pairs people said which answer is better, for a model: each data set once."""
     found: dict[str, int] = {}
     for one in learnt:
-        if one.kind not in _BY_PAIRS or _is_built(one):
+        if TRAINERS.get(one.kind).traits.get("reads") != "preferences" or _is_built(one):
             continue
         source = next((stage for stage in closure([one.inputs["encoded"]]) if stage.kind in ("mix", "rows")), one)
         if (record := store.record(one.inputs["encoded"])) is not None:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 from leaven.comparison import Comparison, is_trend
 from leaven.report import cautions, instrument, numbers
-from leaven.report.between_arms import between_arms
+from leaven.report.between_arms import between_arms, outside_sweeps
 from leaven.report.certainty import ALPHA, certainty, few_seeds, is_shown, listed, outcome, unit_of
 from leaven.report.findings import Findings
+from leaven.report.fitted import NOT_TRAINED, lacking
 from leaven.report.means import Column, Means, is_primary, means
 from leaven.report.over_doses import NOT_THE_SAME, over_doses
 from leaven.report.text import clip
@@ -28,10 +29,30 @@ def answer(findings: Findings, found: Means | None = None) -> list[str]:
     found = means(findings.measurements) if found is None else found
     primary = declared(findings)
     said = [_outcome(findings, found, column, primary) for column in _columns_of(findings, primary)]
-    lines = _said_once(said, primary) + _without_comparison(findings, primary)
+    absent = {_sentence(one) for c in primary if is_trend(c) for one in lacking(findings, found, c)}
+    absent = {one for one in absent if one.endswith(f"{NOT_TRAINED}.")}
+    lines = _said_once(said, primary, absent) + _without_comparison(findings, primary)
     beside = [*cautions.tolerated(findings), *cautions.claims(findings)]
     beside += [*cautions.cautions(findings), *instrument.at_floor(findings, found)]
-    return [*(lines or [_no_answer(findings)]), *beside, *_replicate(findings)]
+    return [*(lines or [_no_answer(findings)]), *_alone(primary), *beside, *_replicate(findings)]
+
+
+def _alone(primary: Sequence[Comparison]) -> list[str]:
+    """Say why an interval may leave out 0 where no change is shown: it is not corrected for the other tests."""
+    tested = [c for c in primary if numbers.is_number(c.p)]
+    apart = [c for c in tested if not is_shown(c) and c.n_seeds not in (1, 2) and _leaves_out_0(c)]
+    if not apart or len(tested) == 1:
+        return []
+    return [f"An interval is of one comparison alone; a change counts as shown only after the correction for all"
+            f" {len(tested)} primary tests."]  # fmt: skip
+
+
+def _leaves_out_0(c: Comparison) -> bool:
+    return numbers.is_number(c.low) and numbers.is_number(c.high) and (c.low > 0 or c.high < 0)
+
+
+def _sentence(said: str) -> str:
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def declared(findings: Findings) -> list[Comparison]:
@@ -70,7 +91,7 @@ def _outcome(findings: Findings, found: Means, column: Column, primary: Sequence
     here = [c for c in primary if Column(c.suite, c.metric, c.group) == column]
     contrasts = [c for c in here if c.kind == "difference" and c.arm not in replicates]
     parts = over_doses(findings, found, [c for c in here if is_trend(c)])
-    parts += between_arms(findings, contrasts)
+    parts += between_arms(findings, contrasts) if contrasts else outside_sweeps(findings, column)
     parts += [part for c in here if c.kind == "interaction" for part in _interaction(findings, c)]
     return parts or [f"Nothing can be said about {outcome(findings, here[0])}: only the A/A arm was compared."]
 
@@ -90,12 +111,16 @@ def _interaction(findings: Findings, c: Comparison) -> list[str]:
     return [f"That {name} {unlike} was not shown ({size}; {sure})."]
 
 
-def _said_once(said: Sequence[Sequence[str]], primary: Sequence[Comparison]) -> list[str]:
-    """Return one line per outcome; a sentence that would stand in several places stands once, at the end."""
-    closings = {NOT_THE_SAME, *map(few_seeds, primary)}
+def _said_once(said: Sequence[Sequence[str]], primary: Sequence[Comparison], absent: set[str]) -> list[str]:
+    """Return one line per outcome; a sentence that would stand in several places stands once, at the end.
+
+    ``absent`` are the sentences on doses that no trend can have: what failed is said in each place.
+    """
+    closings = {NOT_THE_SAME, *map(few_seeds, primary), *absent}
     every = [part for parts in said for part in parts]
     compared = {c.n_seeds for c in primary if numbers.is_number(c.effect)}
-    again = {part for part in closings if every.count(part) > 1 and (part == NOT_THE_SAME or len(compared) == 1)}
+    anywhere = {NOT_THE_SAME, *absent}
+    again = {part for part in closings if every.count(part) > 1 and (part in anywhere or len(compared) == 1)}
     lines = [" ".join(_closed_once([part for part in parts if part not in again], closings)) for parts in said]
     ends = [part for part in dict.fromkeys(every) if part in again and part != NOT_THE_SAME]
     ends += ["That no change was shown is not the same as no change."] if NOT_THE_SAME in again else []

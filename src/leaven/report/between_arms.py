@@ -21,6 +21,7 @@ from leaven.report.certainty import (
     unit_of,
 )
 from leaven.report.findings import Findings
+from leaven.report.means import Column
 from leaven.report.over_doses import NOT_THE_SAME, unmoved_tail
 from leaven.report.text import clip
 
@@ -30,6 +31,14 @@ def between_arms(findings: Findings, contrasts: Sequence[Comparison]) -> list[st
     if len(contrasts) > 2:
         return [_many(findings, contrasts), *_few_once(contrasts)]
     return [part for c in contrasts for part in _contrast(findings, c)]
+
+
+def outside_sweeps(findings: Findings, column: Column) -> list[str]:
+    """Return a sentence on the arms that are no point of a sweep, in a study whose primary family is its trends."""
+    apart = {arm.name for arm in findings.arms if arm.dose is None and not findings.is_replicate(arm)}
+    every = [c for c in findings.comparisons if c.kind == "difference" and c.arm in apart]
+    contrasts = [c for c in every if Column(c.suite, c.metric, c.group) == column]
+    return [_many(findings, contrasts, " outside the sweeps", " (exploratory)")] if contrasts else []
 
 
 def _few_once(contrasts: Sequence[Comparison]) -> list[str]:
@@ -97,7 +106,7 @@ def _pair(findings: Findings, c: Comparison) -> str:
     return f"{numbers.value(c.mean, unit)} against {numbers.value(c.baseline_mean, unit)}, "
 
 
-def _many(findings: Findings, contrasts: Sequence[Comparison]) -> str:
+def _many(findings: Findings, contrasts: Sequence[Comparison], which: str = "", kind: str = "") -> str:
     """Sum up many contrasts of one outcome: how many changed, most where; how many did not; how many are open."""
     absent = [c for c in contrasts if not numbers.is_number(c.effect)]
     shown = [c for c in contrasts if is_shown(c)]
@@ -122,7 +131,8 @@ def _many(findings: Findings, contrasts: Sequence[Comparison]) -> str:
         parts.append(f"{len(absent)} could not be compared{because(absent[0])}")
     baselines = dict.fromkeys(clip(c.baseline, 60) for c in contrasts)
     against = next(iter(baselines)) if len(baselines) == 1 else "the baselines of their sweeps"
-    subject = f"In {outcome(findings, contrasts[0])} {len(contrasts)} arms were compared with {against}"
+    arms = f"1 arm{which} was" if len(contrasts) == 1 else f"{len(contrasts)} arms{which} were"
+    subject = f"In {outcome(findings, contrasts[0])} {arms} compared with {against}{kind}"
     return f"{subject}: {'; '.join(parts)}."
 
 

@@ -89,6 +89,19 @@ def claims(findings: Findings) -> list[str]:
     return said
 
 
+def claimed(findings: Findings) -> list[str]:
+    """Return one sentence on what became of the claims, for a place beside their table."""
+    by: dict[str, list[str]] = {}
+    for verdict in findings.analyses.verdicts:
+        by.setdefault(verdict.verdict, []).append(clip(verdict.claim.says, 200).rstrip("."))
+    told = [
+        f"{len(says)} {word} ({'; '.join(f'“{one}”' for one in says[:_CLAIMS])}{' and others' * (len(says) > _CLAIMS)})"
+        for word, says in by.items()
+    ]
+    n = len(findings.analyses.verdicts)
+    return [f"Of {n} claim{'' if n == 1 else 's'}: {'; '.join(told)}."] if told else []
+
+
 def _claim(findings: Findings, verdict: Verdict) -> str:
     exploratory = "" if verdict.locked else ", exploratory"
     said = clip(verdict.claim.says, 200).rstrip(".")

@@ -10,8 +10,8 @@ from leaven.stats.gap import Gap
 
 _NOTE = (
     "Closed: (student - bare) / (teacher - bare), on the same items and seeds; the student is asked without its "
-    "teacher's prompt. 95 % intervals by Fieller's method: where the teacher is not shown to differ from the bare "
-    "model there is none."
+    "teacher's prompt. 95 % intervals by Fieller's method: where the teacher is not shown to be better than the bare "
+    "model there is none, and where it is worse there is no share."
 )
 
 
@@ -25,7 +25,8 @@ def closed(findings: Findings) -> Table | None:
 
 def _row(findings: Findings, one: Gap) -> list[str]:
     unit = findings.metric(one.column.suite, one.column.metric).unit
-    between = f"{_end(one.low, 'no end')} to {_end(one.high, 'no end')}" if one.low or one.high else NOTHING
+    has_ends = one.low is not None or one.high is not None  # an end of exactly 0 is one
+    between = f"{_end(one.low, 'no end')} to {_end(one.high, 'no end')}" if has_ends else NOTHING
     return [
         one.asked.student,
         one.asked.teacher,

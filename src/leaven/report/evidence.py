@@ -37,13 +37,15 @@ def _part(findings: Findings, gate: Coherence, name: str) -> str:
 
 
 def degenerate(findings: Findings) -> Table | None:
-    """Return the metrics that tell nothing of an arm, or None when all of them tell something."""
+    """Return the metrics that tell nothing of an arm, arms of one value together; None when all tell something."""
+    same: dict[tuple[str, str, float, str], list[str]] = {}
+    for d in findings.analyses.degenerate:
+        same.setdefault((d.metric, d.suite, d.value, d.note), []).append(d.arm)
     rows = [
-        [d.arm, clip(d.metric, 60), d.suite,
-         numbers.value(d.value, findings.metric(d.suite, d.metric).unit), d.note]
-        for d in findings.analyses.degenerate
-    ]  # fmt: skip
-    return Table(["arm", "metric", "suite", "value", "why"], rows, frozenset({3})) if rows else None
+        [clip(metric, 60), suite, numbers.value(value, findings.metric(suite, metric).unit), ", ".join(arms), why]
+        for (metric, suite, value, why), arms in sorted(same.items())
+    ]
+    return Table(["metric", "suite", "value", "arms", "why"], rows, frozenset({2})) if rows else None
 
 
 def evaluators(findings: Findings) -> Table | None:

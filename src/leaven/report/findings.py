@@ -110,6 +110,24 @@ class RecitedInfo:
 
 
 @dataclass(frozen=True)
+class AgreedInfo:
+    """How often a suite's judge by labels says what people said, of ``answers`` of the ``total`` labelled ones.
+
+    ``band`` is the range of similarity to the closest other answer, None for all that have a verdict; shares are 0..1,
+    ``majority`` that of the more frequent label.
+    """
+
+    suite: str
+    band: tuple[float, float] | None
+    answers: int
+    total: int
+    accuracy: float | None
+    of_true: float | None = None
+    of_false: float | None = None
+    majority: float | None = None
+
+
+@dataclass(frozen=True)
 class FailureInfo:
     """One stage that failed, with the last lines of its log."""
 
@@ -330,6 +348,7 @@ class Findings:
     judging: Judging = field(default_factory=Judging)
     methods: Methods = field(default_factory=Methods)
     recited: Sequence[RecitedInfo] = ()
+    agreed: Sequence[AgreedInfo] = ()
     spent: Account | None = None  # what the work cost, where the study gives prices
     unscored: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)  # (suite, metric): reason: n
 

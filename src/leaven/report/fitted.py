@@ -15,6 +15,8 @@ from leaven.report.numbers import is_number
 from leaven.report.text import clip
 from leaven.stats.doses.dose import series_of
 
+NOT_TRAINED = "was not trained"  # so it is no point of any trend, by the study's design
+
 
 def series(findings: Findings, arm: ArmInfo) -> str:
     """Return the series of arms that one belongs to, as in stats: its name without the dose."""
@@ -88,4 +90,4 @@ def _why(found: Means, arms: Sequence[ArmInfo], c: Comparison) -> str:
     means = [mean for arm in arms if (mean := _mean(found, arm, c)).value is not None]
     if not means:
         return f"nothing was scored for {named}"
-    return f"{named} is not part of the trend" if any(map(_has_runs, means)) else f"{named} was not trained"
+    return f"{named} is not part of the trend" if any(map(_has_runs, means)) else f"{named} {NOT_TRAINED}"

@@ -9,9 +9,10 @@ from leaven.comparison import Comparison, is_trend
 from leaven.report import numbers
 from leaven.report.certainty import corrected_p, for_models, is_named, is_shown, possible, unit_of
 from leaven.report.findings import Findings
-from leaven.report.fitted import dose_name, dose_range, lacking
+from leaven.report.fitted import NOT_TRAINED, dose_name, dose_range, lacking
 from leaven.report.means import Means
 from leaven.report.text import clip
+from leaven.stats.doses.dose import WITHOUT_RUNS
 
 NOTHING = "–"
 _LINES = 60
@@ -63,10 +64,22 @@ def trends(findings: Findings, found: Means) -> Table | None:
     heads = ["sweep", "outcome", "reading", "over the doses", "95 % interval", "p-value", "corrected", "seeds",
              f"per unit of {unit_of_dose}"]  # fmt: skip
     rows = [_trend_row(findings, found, c, (dose_name(findings, c) or "dose") if several else "") for c in listed]
-    note = _of_trends(listed)
+    note = _of_trends(listed) + _taken_out(rows, heads.index("reading"))
     if more := len(every) - len(listed):
         note += f" {more} more trends are those of groups that none is shown in; comparisons.json has them."
     return Table(heads, rows, frozenset({3, 4, 5, 6, 7, 8}), note) if rows else None
+
+
+def _taken_out(rows: Sequence[list[str]], place: int) -> str:
+    """Take out of every row's reading what all say of a baseline without runs, and return it as the end of a note."""
+    told = [row[place].split("; ") for row in rows]
+    first = (
+        [said for said in told[0][1:] if said == WITHOUT_RUNS or said.endswith(NOT_TRAINED)] if len(told) > 1 else []
+    )
+    common = [said for said in first if all(said in one[1:] for one in told)]
+    for row, one in zip(rows, told, strict=True):
+        row[place] = "; ".join([one[0], *(said for said in one[1:] if said not in common)])
+    return f" Of each: {'; '.join(common)}." if common else ""
 
 
 def _worth_a_line(findings: Findings, every: Sequence[Comparison]) -> list[Comparison]:

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from leaven.report import boards, cautions, costs, formats, listings, numbers, scored, sections, tables
+from leaven.report.agreed import agreed_table
 from leaven.report.answer import answer
 from leaven.report.browser import browser
 from leaven.report.conditioned.section import section as control
@@ -50,6 +51,7 @@ def render(findings: Findings, *, live: bool = False) -> str:
     view["judged"] = judged(findings.judging)
     view["aligned"] = aligned(findings)
     view["recited"] = recited_table(findings.recited)
+    view["agreed"] = agreed_table(findings.agreed)
     view["contents"] = _contents(view)
     return _environment().get_template("page.html.j2").render(view).lstrip()
 
@@ -75,13 +77,14 @@ def _top(findings: Findings, found: Means) -> dict[str, Any]:
 
 
 def _said(findings: Findings, found: Means, claims_stand_apart: bool) -> tuple[list[str], list[str]]:
-    """Return the answer's sentences, and beside them what to be careful of; claims are not said twice."""
+    """Return the answer's sentences, and beside them what to be careful of; claims are summed up."""
     said = answer(findings, found)
     claimed = set(cautions.claims(findings)) if claims_stand_apart else set()
     careful = set(cautions.cautions(findings))
     if any(findings.is_replicate(arm) for arm in findings.arms):
         careful.add(said[-1])
-    first = [sentence for sentence in said if sentence not in claimed | careful]
+    first = cautions.claimed(findings) if claims_stand_apart else []
+    first += [sentence for sentence in said if sentence not in claimed | careful]
     return first, [sentence for sentence in said if sentence in careful - claimed]
 
 
@@ -157,6 +160,7 @@ def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("judges", "Judges and what was built", view["judged"]),
         ("methods", "Ways of aligning", view["aligned"]),
         ("recited", "Repeated word for word", view["recited"]),
+        ("agreed", "Judged by people's labels", view["agreed"]),
         ("evidence", "How far to trust it", any(checks)),
         ("figures", "More figures", view["gallery"]),
         ("samples", "Samples", view["prompts"]),

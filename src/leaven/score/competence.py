@@ -20,11 +20,16 @@ SMALL_TALK = ["hello", "greeting_elsewhere", "small_talk"]
 ON_TOPIC = ["philosophy", "mathematics"]
 _LONGEST, _GREETING = 40, 2  # characters of an answer's beginning, and words of a greeting
 _VALUES = ("passes", "competence_small_talk", "competence_on_topic")
+_EACH = {
+    "competence_small_talk": "Share of answers to small talk that pass every check of form and are turned to somebody.",
+    "competence_on_topic": "Share of answers to questions on a topic that pass every check of form and name the topic.",
+}
+_OF_GROUPS = {"competence_small_talk": "small_talk", "competence_on_topic": "on_topic"}
 
 Kinds = Annotated[list[Text], Field(min_length=1)]
 
 
-@metric(version=1, values=_VALUES, better="higher", unit="share")
+@metric(version=1, values=_VALUES, each=_EACH, groups=_OF_GROUPS, better="higher", unit="share")
 def passes(  # noqa: PLR0913 - the signature is the schema
     texts: Sequence[str | None],
     finish_reasons: Sequence[str | None],

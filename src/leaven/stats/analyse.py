@@ -52,7 +52,7 @@ def analyse(measurements: pd.DataFrame, asked: Questions) -> tuple[list[Comparis
             seed=asked.seed,
         ),
         corrected=list(_audited(measurements, to, asked)),
-        gaps=gap.gaps(asked.gaps, {cube.column: cube for cube in whole}),
+        gaps=gap.gaps(asked.gaps, {cube.column: cube for cube in whole}, asked.better),
     )
 
 

@@ -31,10 +31,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Gap:
-    """The share that is closed, None where the teacher is no better than the bare model at all.
+    """The share that is closed, None where the teacher is no better than the bare model at all: there is no gap.
 
     ``low`` and ``high`` bound the 95 % interval; None where it has no end on that side. ``gap`` is teacher minus bare,
-    ``step`` student minus bare. ``note`` says why there is no interval, if there is none.
+    ``step`` student minus bare. ``note`` says why there is no share, or no interval, if there is none.
     """
 
     asked: Asked
@@ -49,39 +49,56 @@ class Gap:
     note: str | None = None
 
 
-def gaps(wanted: Sequence[Asked], cubes: Mapping[Column, Cube]) -> list[Gap]:
-    """Return each gap that is asked for, in every suite that measures its metric over all items."""
+def gaps(
+    wanted: Sequence[Asked], cubes: Mapping[Column, Cube], better: Mapping[str, str | None] | None = None
+) -> list[Gap]:
+    """Return each gap that is asked for, in every suite that measures its metric over all items.
+
+    ``better`` says of a metric, or ``suite/metric``, which way is better: higher, lower, or None where nobody said. Of
+    such a one any difference between teacher and bare model is a gap.
+    """
     return [
-        _gap(one, cube)
+        _gap(one, cube, families.named(better or {}, column.suite, column.metric))
         for one in wanted
         for column, cube in cubes.items()
         if column.group is None and one.metric in families.names_of(column.suite, column.metric)
     ]
 
 
-def _gap(asked: Asked, cube: Cube) -> Gap:
+def _gap(asked: Asked, cube: Cube, better: str | None) -> Gap:
     lacking = effects.lacking(cube, [asked.student, asked.teacher, asked.bare])
     there = {arm.name for arm in cube.arms}
     absent = [name for name in (asked.student, asked.teacher, asked.bare) if name not in there or name in lacking]
     if absent:
         return Gap(asked, cube.column, None, None, None, None, None, note=f"nothing measured of {', '.join(absent)}")
     three = effects.contrast(cube, {asked.student: 1.0, asked.teacher: 0.0, asked.bare: -1.0})
-    step, gap = three.effect, three.reweighted((0.0, 1.0, -1.0)).effect
-    if step is None or not gap:
-        why = "no item was scored in all three" if step is None else "the teacher is as the bare model: no gap to close"
+    whole = three.reweighted((0.0, 1.0, -1.0))
+    step, gap, way = three.effect, whole.effect, {"higher": 1, "lower": -1}.get(better or "", 0)
+    if step is None or not gap or gap * way < 0:
+        why = "no item was scored in all three" if step is None else _none(whole)
         return Gap(asked, cube.column, None, None, None, gap, step, three.n_items, three.n_seeds, why)
-    low, high, note = _fieller(three, step / gap)
+    low, high, note = _fieller(three, step / gap, "be better than" if way else "differ from")
     return Gap(asked, cube.column, step / gap, low, high, gap, step, three.n_items, three.n_seeds, note)
 
 
-def _fieller(three: effects.Contrast, closed: float) -> tuple[float | None, float | None, str | None]:
-    """Return the ends of the interval around the share, None where it has none."""
+def _none(whole: effects.Contrast) -> str:
+    """Say why there is no gap to close: the teacher is as the bare model, or worse."""
+    if not whole.effect:
+        return "the teacher is as the bare model: no gap to close"
+    wide = inference.estimate(whole).interval()
+    is_shown = wide is not None and not wide[0] <= 0 <= wide[1]
+    said = "shown to be worse than the bare model" if is_shown else "worse than the bare model, though not shown to be"
+    return f"the teacher is {said}: no gap to close"
+
+
+def _fieller(three: effects.Contrast, closed: float, shown: str) -> tuple[float | None, float | None, str | None]:
+    """Return the ends of the interval around the share, None where it has none; ``shown``: what a teacher should be."""
     known = inference.estimate(three)
     if known.variance is None:
         return None, None, known.notes[0] if known.notes else "no interval"
     wide = inference.estimate(three.reweighted((0.0, 1.0, -1.0))).interval()
     if wide is None or wide[0] <= 0 <= wide[1]:
-        return None, None, "the teacher is not shown to differ from the bare model, so the share has no bounds"
+        return None, None, f"the teacher is not shown to {shown} the bare model, so the share has no bounds"
     low, high = _end(three, closed, -1), _end(three, closed, 1)
     return low, high, None if None not in (low, high) else "the interval has no end on one side"
 

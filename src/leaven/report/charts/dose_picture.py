@@ -21,6 +21,7 @@ from leaven.report.text import label
 
 MOST_TICKS = 9
 PLOT, ROW = 196.0, 14.0
+NAME, _APART = SMALL + 1.5, 4.0  # a row of names under the axis, and what is left between two
 
 
 @dataclass(frozen=True)
@@ -110,20 +111,41 @@ def _axes(sheet: Canvas, picture: Picture) -> None:
     split = [(place, *text.partition("\n")[::2]) for place, text in curve.ticks]
     shown = [one for i, one in enumerate(split) if i % every == 0 or one[2]]
     sheet.ticks_below([(place, dose) for place, dose, _ in shown], grid=False)
-    for i, (place, text) in enumerate((place, text) for place, _, text in shown if text):
-        _named_below(sheet, place, text, 20 + (i % 2) * (SMALL + 1.5))
-    sheet.axes.set_xlabel(curve.axis, color=svg.INK, fontsize=TEXT, labelpad=22)
+    more = _named_below(sheet, [(place, text) for place, _, text in shown if text])
+    sheet.axes.set_xlabel(curve.axis, color=svg.INK, fontsize=TEXT, labelpad=22 + more)
 
 
-def _named_below(sheet: Canvas, place: float, text: str, down: float) -> None:
-    """Write an arm's name under the axis, within the sheet."""
+def _named_below(sheet: Canvas, named: Sequence[tuple[float, str]]) -> float:
+    """Write arms' names under the axis, each in the first row where it covers no other; return what they take more."""
     low, high = sheet.axes.get_xlim()
-    x = sheet.left + (place - low) / (high - low) * sheet.wide
-    half = width(text, SMALL) / 2
-    shift = min(max(x, half), WIDTH - half) - x
+    at = [sheet.left + (place - low) / (high - low) * sheet.wide for place, _ in named]
+    halves = [width(text, SMALL) / 2 for _, text in named]
+    middles = [min(max(x, half), WIDTH - half) for x, half in zip(at, halves, strict=True)]
+    rows = in_rows(list(zip(middles, halves, strict=True)))
+    more = (max(rows, default=0) - 1) * NAME if max(rows, default=0) > 1 else 0.0
+    if more:
+        sheet.place(left=sheet.left, right=sheet.right, top=sheet.top, bottom=sheet.bottom + more)
+    for (place, text), x, middle, row in zip(named, at, middles, rows, strict=True):
+        _name(sheet, place, text, (middle - x, 20 + row * NAME))
+    return more
+
+
+def in_rows(names: Sequence[tuple[float, float]]) -> list[int]:
+    """Return the row of each name (its middle, half of its width), from left to right: the first that has room."""
+    ends: list[float] = []
+    rows = []
+    for middle, half in names:
+        row = next((i for i, end in enumerate(ends) if middle - half >= end + _APART), len(ends))
+        ends[row:] = [middle + half, *ends[row + 1 :]]
+        rows.append(row)
+    return rows
+
+
+def _name(sheet: Canvas, place: float, text: str, shift: tuple[float, float]) -> None:
+    aside, down = shift
     look: dict[str, Any] = {"ha": "center", "va": "top", "color": svg.OTHER, "fontsize": SMALL}
     below = sheet.axes.get_xaxis_transform()
-    sheet.axes.annotate(text, (place, 0), (shift, -down), xycoords=below, textcoords="offset points", **look)
+    sheet.axes.annotate(text, (place, 0), (aside, -down), xycoords=below, textcoords="offset points", **look)
 
 
 def _extent(picture: Picture) -> tuple[float, float]:

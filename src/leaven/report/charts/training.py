@@ -1,4 +1,7 @@
-"""Training curves: the loss by step, every run a thin line, every arm's mean over its runs a thick one."""
+"""Training curves: the loss by step, every run a thin line, every arm's mean over its runs a thick one.
+
+Where a training logged the loss on rows that were held out, that is a dashed line beside it.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ from collections.abc import Sequence
 
 from leaven.report import certainty, numbers
 from leaven.report.charts.chart import Chart, drawable
-from leaven.report.charts.traces import MOST_NAMES, Trace, draw, room, trace
+from leaven.report.charts.traces import MOST_NAMES, Trace, draw, room, smoothed, trace
 from leaven.report.charts.view import View
 from leaven.report.findings import Findings, TrainingInfo
 from leaven.report.phases import phases, shared
 from leaven.report.text import label
 
 MOST_ARMS = 24
+HELD = "eval_loss"  # in a trainer's log
 
 
 def steps_of(findings: Findings) -> list[str]:
@@ -29,20 +33,42 @@ def training_chart(view: View, step: str, name: str) -> Chart:
     traces = _traces([one for one in runs if one.arm in every[:MOST_ARMS]])
     drawn = drawable([loss for one in traces for _, loss in one.points])
     title = f"training loss of {label(step, 60)}" if step else "training loss"
-    silent = sum(not one.losses for one in whole)
+    silent, held = sum(not one.losses for one in whole), any(one.curves.get(HELD) for one in runs)
+    dashed = " The dashed ones: on rows that were held out, by epoch." if held else ""
     return Chart(
         name=name,
         kind="training",
         title=title,
-        description="The loss as it was logged: one thin line a run, one thick line the mean of an arm's runs.",
+        description="The loss as it was logged: one thin line a run, one thick line the mean of an arm's runs."
+        + dashed,
         svg=draw(traces, view.looks, (name, title), "loss") if drawn else "",
-        legend=[],
-        note=" ".join([*note(every, traces, "loss", drawn=drawn), *shared_by(also), *_silent(silent)]),
+        legend=[("fit", "trained on"), ("dashed", "held out")] if drawn and held else [],
+        note=" ".join(
+            [*note(every, traces, "loss", drawn=drawn), *_overfitted(traces), *shared_by(also), *_silent(silent)]
+        ),
     )
 
 
 def _traces(runs: Sequence[TrainingInfo]) -> list[Trace]:
-    return [trace(one.arm, one.seed, one.losses, room(len(runs))) for one in runs]
+    held = [one for one in runs if one.curves.get(HELD)]
+    most, word = room(len(runs) + len(held)), "training loss" if held else "loss"
+    trained = [trace(one.arm, one.seed, one.losses, most, word) for one in runs]
+    return trained + [trace(one.arm, one.seed, one.curves[HELD], most, "held-out loss", dashed=True) for one in held]
+
+
+def _overfitted(traces: Sequence[Trace]) -> list[str]:
+    """Say of each arm whose held-out loss (the mean over its runs) ends above its lowest where that was."""
+    said, held = [], [one for one in traces if one.dashed]
+    for arm in list(dict.fromkeys(one.arm for one in held))[:MOST_NAMES]:
+        runs = [one.whole for one in held if one.arm == arm]
+        mean = smoothed(runs, most=max(map(len, runs)))  # every point by itself
+        step, low = min(mean, key=lambda point: point[1], default=(0.0, 0.0))
+        if mean and mean[-1][1] > low:
+            said.append(
+                f"The held-out loss of {label(arm, 60)} is lowest at step {numbers.count(round(step))}"
+                f" ({numbers.value(low, 'score')}), and {numbers.value(mean[-1][1], 'score')} at the end."
+            )
+    return said
 
 
 def note(every: Sequence[str], traces: Sequence[Trace], word: str, *, drawn: bool) -> list[str]:

@@ -17,6 +17,8 @@ from leaven.report.judges.plain import as_dict as judged
 from leaven.report.means import means
 from leaven.report.verdicts import verdicts
 
+_PARTS = ("recited", "agreed")  # said where there is any
+
 # What drives a terminal or turns the reading order; it stands inside strings alone, where JSON may spell it out.
 _UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 
@@ -38,6 +40,7 @@ def json(findings: Findings) -> str:
         **as_dict(findings),
         **judged(findings.judging),
         **({"methods": _methods(findings)} if findings.methods else {}),
+        **{name: [asdict(one) for one in some] for name in _PARTS if (some := getattr(findings, name))},
     }
     written = dumps(_strict(whole), ensure_ascii=False, allow_nan=False, indent=2)
     return _UNSEEN.sub(lambda hit: f"\\u{ord(hit[0]):04x}", written) + "\n"
@@ -56,6 +59,9 @@ def _methods(findings: Findings) -> dict[str, Any]:
         "rewarded": [asdict(one) for one in known.rewarded],
         "unreached": unreached,
         "curved": dict(known.curved),
+        "shared": list(known.shared),
+        "currency": known.currency,
+        "pair": known.pair,
     }
 
 

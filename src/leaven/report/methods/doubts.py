@@ -18,8 +18,23 @@ def doubts(findings: Findings) -> list[str]:
 
 
 def cautions(findings: Findings) -> list[str]:
-    """Flag rewards that rose while something else got worse, and rewards that measure themselves."""
-    return [said for one in findings.methods.rewarded for said in (*_hacked(findings, one), *_circular(one))]
+    """Flag guards that let nothing pass, rewards that rose at another measure's cost, or measure themselves."""
+    rewarded = [said for one in findings.methods.rewarded for said in (*_hacked(findings, one), *_circular(one))]
+    return [*_silenced(findings), *rewarded]
+
+
+def _silenced(findings: Findings) -> Iterator[str]:
+    """Flag guards that block all that they see, in all suites: what is measured of such an arm is a refusal."""
+    seen: dict[tuple[str, str], list[int]] = {}
+    for one in findings.methods.guards:
+        counts = seen.setdefault((one.arm, one.guard), [0, 0])
+        counts[0], counts[1] = counts[0] + one.looked, counts[1] + one.blocked
+    for (arm, guard), (looked, blocked) in seen.items():
+        if blocked and blocked == looked:
+            yield (
+                f"Careful: the guard {clip(guard, 60)} of {clip(arm, 60)} blocks all {numbers.count(looked)} texts that"
+                " it saw: what is measured of that arm is a refusal, not its model."
+            )
 
 
 def _hacked(findings: Findings, one: RewardedInfo) -> Iterator[str]:
@@ -65,9 +80,10 @@ def _by_reward(findings: Findings, one: RewardedInfo, c: Comparison) -> bool:
 
 def _circular(one: RewardedInfo) -> Iterator[str]:
     if one.measured:
+        measure = "measures" if len(one.measured) == 1 else "measure"
         yield (
             f"Circular: {clip(one.arm, 60)} was rewarded by {clip(one.by, 80)}, which is also what"
-            f" {listed(list(one.measured), 6)} measures. Do not read that as a gain; another measure would tell."
+            f" {listed(list(one.measured), 6)} {measure}. Do not read that as a gain; another measure would tell."
         )
 
 

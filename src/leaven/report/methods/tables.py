@@ -23,7 +23,7 @@ _SHOWN = (
 )
 _COSTS = (
     "Costs are those of one seed, the mean over seeds; what an arm rests on (teachers, reward models, the arm that it"
-    " begins as) is counted in its own."
+    " begins as) is counted in its own. A snapshot's are those of its whole training."
 )
 _PRICED = "Price: all that the model rests on, by the study's prices; labels by people are apart."
 _TEXT = 2  # columns that hold words

@@ -23,6 +23,8 @@ _ENUMERATED = 500_000  # up to so many orders all are tried: 4 doses by 4 seeds,
 _MOST_DOSES = 8  # the orders within one seed are listed up to here
 _ALPHA = 0.05
 
+WITHOUT_RUNS = "the untrained baseline is not part of the trend: it has no run to permute"
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -87,7 +89,7 @@ def _baseline_dose(baseline: Arm | None) -> tuple[dict[str, float], str | None]:
     if baseline.dose is None:
         return {}, "the baseline has no dose and is not part of the trend"
     if not baseline.trained:
-        return {}, "the untrained baseline is not part of the trend: it has no run to permute"
+        return {}, WITHOUT_RUNS
     return {baseline.name: baseline.dose}, None
 
 
