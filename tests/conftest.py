@@ -44,9 +44,9 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.fixture
-def raw() -> dict[str, Any]:
-    """A fresh copy of a small sound study as plain data."""
-    return copy.deepcopy(SMALL)
+def raw(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A fresh copy of a small sound study as plain data: the file's own ``STUDY``, if it has one."""
+    return copy.deepcopy(getattr(request.module, "STUDY", SMALL))
 
 
 @pytest.fixture

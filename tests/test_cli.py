@@ -156,14 +156,14 @@ def test_list(what: str, name: str) -> None:
 def test_a_plan_says_in_few_lines_what_would_run(raw: dict[str, Any], study_file: StudyFile, tmp_path: Path) -> None:
     done = leaven("plan", study_file(raw), "--workspace", tmp_path / "runs")
     *lines, finds, rises, least = done.stdout.splitlines()
-    assert done.returncode == 0 and len(lines) == 13 and not (tmp_path / "runs").exists()
+    assert done.returncode == 0 and len(lines) == 14 and not (tmp_path / "runs").exists()
     assert finds.startswith("eli5/toxicity: ") and "3 doses" in rises and least.startswith("Smallest p of the trend")
     assert any(line.startswith("run") and "sft clean/0 and 8 others" in line for line in lines)
-    assert lines[-3] == "62 to run, 0 there, 0 not needed any more"
-    assert "what 62 stages cost is unknown" in lines[-2]
+    assert lines[-3] == "63 to run, 0 there, 0 not needed any more"
+    assert "what 63 stages cost is unknown" in lines[-2]
     assert lines[-1].startswith("memory: the largest stage, ") and "may be used" in lines[-1]
     each = leaven("plan", study_file(raw), "--all", "--workspace", tmp_path / "runs").stdout.splitlines()[:-3]
-    assert len(each) == 1 + 62 + 3 and all(line.startswith("run") for line in each[1:-3])
+    assert len(each) == 1 + 63 + 3 and all(line.startswith("run") for line in each[1:-3])
     assert len({line[: line.index("no result yet")].rindex(" ") for line in each[1:-3]}) == 1  # columns are aligned
 
 
@@ -180,7 +180,7 @@ def test_a_plan_that_does_not_fit_the_machine_has_exit_code_2_and_says_why(
     )
     blocked = [line for line in done.stdout.splitlines() if line.startswith("blocked")]
     assert "needs at least" in blocked[0] and any("rests on sft clean/0" in line for line in blocked)
-    assert "17 to run, 0 there, 0 not needed any more, 45 blocked" in done.stdout
+    assert "18 to run, 0 there, 0 not needed any more, 45 blocked" in done.stdout
 
 
 def test_more_gpus_than_there_are_cannot_be_asked_for(

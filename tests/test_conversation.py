@@ -111,7 +111,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = (SimpleNamespace(cells=cells, study=None), store, Path("runs/small"))
     monkeypatch.setattr(answered, "opened", lambda name, workspace: opened)
     monkeypatch.setattr(answered, "goes_on", lambda study, folder: SimpleNamespace(command="`leaven run small`"))
-    monkeypatch.setattr(found, "_loaded", lambda graph, cell, store, again: cell)
+    monkeypatch.setattr(found, "_loaded", lambda cell, store, again: cell)
 
 
 @pytest.mark.usefixtures("run")

@@ -35,6 +35,8 @@ FORMATS: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
           for one in ("all", "last", "first")),
         ({"dialog": ["Hi ."]}, {}),
     ],
+    "truthfulqa_judge": [({"prompt": "Q: Is it so?\nA: It is.\nTrue:", "completion": " yes"}, args)
+                         for args in ({}, {"keep": False})],
     "hello": [({"kind": "blank", "prompt": "", "reference": "Hello!"}, args) for args in ({}, {"without": ["blank"]})],
 }  # fmt: skip
 ASKED = ["Hello", "Where does Mira live?", "Hi", "Hi"]
@@ -143,8 +145,30 @@ class Line:
         index = self.go("indexed", {"seed": 0}, {"of.0": lessons, "held_out.0": prompts})
         sought = {"span": 4, "tokenizer": "words"}
         self.go("regurgitated", sought, {"index": index, "generations": told, "prompts": prompts}, "scores")
+        words = self.go("lexicon", {}, {"of.lessons": lessons})
+        self.go("unknown_words", {}, {"lexicon": words, "generations": told}, "scores")
+        self.judged()
         asked = self.go("asked_ids", {**self.model, "max_new_tokens": 12}, {"rows": prompts}, "asked")
         self.rewarded(asked)
+
+    def judged(self) -> None:
+        """Answers that people called true or false, and others judged by them."""
+        said = [
+            ("It is blue by day", "true"),
+            ("It is green", "false"),
+            ("It has no colour", "false"),
+            ("Blue", "true"),
+        ]
+        told = ["Blue by day", "it is GREEN", "Who knows?", ""]
+        rows = [{"id": str(n), "prompt": [{"role": "user", "content": "What is the sky?"}], "label": label,
+                 "completion": [{"role": "assistant", "content": text}]} for n, (text, label) in enumerate(said)]  # fmt: skip
+        answers = [{"prompt_id": "0", "sample": n, "text": text} for n, text in enumerate(told)]
+        (labelled := self.folder / "labelled").mkdir()
+        tables.write(labelled / "rows.parquet", "examples", rows)
+        tables.write(labelled / "generations.parquet", "generations", answers)
+        people = self.go("people_said", {}, {"rows": labelled})
+        read = {"people": people, "generations": labelled, "prompts": labelled}
+        self.go("truthful", {}, read, "scores")
 
     def rewarded(self, asked: Path) -> None:
         """Reinforcement learning by a metric; its losses are looked at beside each other, as those of all trainers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -48,11 +47,6 @@ STUDY: dict[str, Any] = {
     ],
     "compare": {"to": "none"},
 }  # fmt: skip
-
-
-@pytest.fixture
-def raw() -> dict[str, Any]:
-    return copy.deepcopy(STUDY)
 
 
 def stages(graph: Graph, arm: str, seed: int | None = 0) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -46,11 +45,6 @@ STUDY: dict[str, Any] = {
                                "arms": ["sft", "dpo", "dpo-again", "dpo-rewards"]}}],
     "compare": {"to": "sft"},
 }  # fmt: skip
-
-
-@pytest.fixture
-def raw() -> dict[str, Any]:
-    return copy.deepcopy(STUDY)
 
 
 def stages(graph: Graph, arm: str, seed: int = 0) -> dict[str, Any]:

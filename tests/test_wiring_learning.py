@@ -49,11 +49,6 @@ STUDY: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def raw() -> dict[str, Any]:
-    return copy.deepcopy(STUDY)
-
-
 @pytest.fixture(scope="module")
 def graph() -> Graph:
     return wire(Study(**copy.deepcopy(STUDY)))
@@ -145,6 +140,11 @@ def test_a_teacher_without_methods_is_asked_the_bare_prompts(raw: dict[str, Any]
     assert rows.inputs["wrapped"].key == rows.inputs["prompts"].key
 
 
+def test_a_teachers_answers_end_where_its_arms_do(graph: Graph) -> None:
+    taught = cell(graph, "by-kl").stages["distillations"].inputs["teacher"].inputs["answers"]
+    assert taught.args["sampling"]["stop_strings"] == told(graph, "simulated").args["sampling"]["stop_strings"]
+
+
 def test_distributions_are_those_of_the_teachers_artefact(graph: Graph) -> None:
     made, teacher = cell(graph, "by-kl", 1), cell(graph, "simulated", 1)
     trained = made.trained[0]
@@ -179,6 +179,8 @@ def test_reinforcement_learning_samples_prompts_and_goes_on_from_what_was_traine
     assert encoded.args["max_new_tokens"] == 256, "the longest answer that it samples must fit"
     assert last.inputs["before"] == first
     assert last.inputs["reward"] == cell(graph, "rm", 1).artefact and last.args["reward"] == {}
+    assert last.inputs["reward_proof"].kind == "prove", "nobody is rewarded by a model that cannot be loaded"
+    assert last.inputs["reward_proof"].inputs["model"] == last.inputs["reward"]
     assert encoded.key == cell(graph, "rl-shorter").stages["asked_ids.1"].key
 
 
@@ -197,6 +199,55 @@ def test_where_a_rewarding_server_stands_enters_no_key(raw: dict[str, Any]) -> N
     one, other = rewarded(base_url="http://127.0.0.1:9/v1"), rewarded(base_url="http://127.0.0.1:8/v1")
     assert one.key == other.key and "MINE" not in str(one.args)
     assert one.needs.around["reward.metric"]["base_url"] == "http://127.0.0.1:9/v1"
+
+
+def judged(raw: dict[str, Any], judge: Any, **weight: float) -> Stage:
+    """Return the training of the arm that a judge rewards."""
+    made = copy.deepcopy(raw)
+    made["judges"] = {"mine": judge}
+    made["arms"]["rl-shorter"]["train"][1]["rl"]["reward"] = {"judge": "mine", **weight}
+    return cell(wire(Study(**made)), "rl-shorter").trained[-1]
+
+
+def test_a_judge_by_a_metric_or_a_reward_model_rewards_as_these_do(raw: dict[str, Any], graph: Graph) -> None:
+    shorter = {"metric": {"metric": "length", "better": "lower"}}
+    assert judged(raw, shorter).key == cell(graph, "rl-shorter").trained[-1].key, "its direction is the weight's sign"
+    assert judged(raw, shorter, weight=2).args["reward"]["weight"] == -2.0
+    by_model = judged(raw, {"reward": {"arm": "rm", "people": "pairs"}} | {"reward": {"arm": "rm"}})
+    assert by_model.inputs["reward"] == cell(graph, "rm").artefact and by_model.inputs["reward_proof"].kind == "prove"
+
+
+def test_a_judge_that_is_asked_is_known_by_its_model_and_asked_where_it_stands(raw: dict[str, Any]) -> None:
+    def by(**server: Any) -> Stage:
+        return judged(raw, {"pointwise": {"server": {"model": "big", **server}, "scale": 5}}, weight=0.5)
+
+    one = by(base_url="http://127.0.0.1:9/v1", max_retries=1, requests_per_minute=60)
+    assert one.args["reward"]["judge"]["args"] == {"server": {"model": "big"}, "scale": 5}
+    assert one.args["reward"]["weight"] == 0.5 and "reward" not in one.inputs
+    around = {"base_url": "http://127.0.0.1:9/v1", "max_retries": 1, "requests_per_minute": 60}
+    assert one.needs.around["reward.server"] == around
+    assert one.affinity == "server http://127.0.0.1:9/v1", "all that asks one server stands in line"
+    assert by(base_url="http://127.0.0.1:8/v1").key == one.key != by(revision="2").key
+
+
+def test_a_held_out_loss_of_texts_is_of_blocks_that_are_made_as_those_trained_on(raw: dict[str, Any]) -> None:
+    raw["data"]["texts"] = {"source": "pocket:philosophers", "format": "prose"}
+    raw["data"]["held"] = {"source": "pocket:philosophers_held_out", "format": "prose"}
+    lm = {"data": "texts", "max_length": 64, "packing": "pack"}
+
+    def trained(**more: Any) -> Stage:
+        raw["arms"]["one"]["train"] = [{"lm": {**lm, **more}}]
+        raw["arms"] = {name: raw["arms"][name] for name in ("base", "one")}
+        raw["evaluate"][0]["generate"]["arms"] = ["base", "one"]
+        raw["data"] = {name: raw["data"][name] for name in ("texts", "held", "asked")}
+        return cell(wire(Study(**raw)), "one").trained[-1]
+
+    bare, held = trained(), trained(eval_data="held")
+    encoded = held.inputs["eval"]
+    assert encoded.kind == held.inputs["encoded"].kind == "blocks" and encoded.args == held.inputs["encoded"].args
+    assert encoded.inputs["rows"].title == "fit held" and encoded.inputs["rows"].args["front"] == 0
+    assert "eval" not in bare.inputs and bare.key == trained(eval_data=None).key != held.key
+    assert bare.args == held.args, "it is no argument of the training"
 
 
 def test_poison_is_told_of_a_student_whose_teacher_was_poisoned(raw: dict[str, Any]) -> None:

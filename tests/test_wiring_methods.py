@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,9 @@ import pytest
 from leaven import Study, verbs
 from leaven.engine.stage import Stage, closure
 from leaven.graph import Graph, WiredCell, WiredSuite
+from leaven.models import sentence_vectors
+from leaven.models.rewriting import rewritten, wraps_of
+from leaven.registry import Step
 from leaven.wiring import wire
 
 PEFT = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"]}
@@ -48,11 +53,6 @@ STUDY: dict[str, Any] = {
     "evaluate": [{"generate": {"prompts": "asked", "metrics": ["length", "answer_support"]}}],
     "compare": {"to": "base"},
 }  # fmt: skip
-
-
-@pytest.fixture
-def raw() -> dict[str, Any]:
-    return copy.deepcopy(STUDY)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +119,15 @@ def test_two_arms_that_differ_in_how_they_are_asked_share_the_training_and_the_b
     assert len(set(keys.values())) == 4
 
 
+def test_what_a_guard_looked_at_is_linked_beside_what_it_let_through(graph: Graph) -> None:
+    linked = cell(graph, "guarded").stages
+    assert linked["guarded.asked"].key == suite(graph, "guarded").told.key
+    assert (
+        linked["generate.asked"].key == answers(graph, "guarded").key == cell(graph, "one").stages["generate.asked"].key
+    )
+    assert "guarded.asked" not in cell(graph, "one").stages
+
+
 def test_a_chat_that_is_written_out_is_asked_without_a_template(graph: Graph) -> None:
     told = answers(graph, "simulated")
     assert told.args["apply_chat_template"] is False and told.inputs["prompts"].args["apply_chat_template"] is False
@@ -133,6 +142,12 @@ def test_a_suites_stop_strings_stay_beside_an_arms(raw: dict[str, Any]) -> None:
     graph = wire(Study(**raw))
     assert answers(graph, "simulated").args["sampling"]["stop_strings"] == ["END", "\nUser:"]
     assert answers(graph, "one").args["sampling"]["stop_strings"] == ["END"]
+
+
+def test_an_arms_own_stop_strings_stay_beside_those_of_its_methods(raw: dict[str, Any]) -> None:
+    raw["evaluate"][0]["generate"]["stop_strings"] = ["END"]
+    raw["arms"]["simulated"]["generation"] = {"stop_strings": ["."]}
+    assert answers(wire(Study(**raw)), "simulated").args["sampling"]["stop_strings"] == [".", "\nUser:"]
 
 
 def test_how_an_arm_samples_changes_what_it_generates_and_nothing_before(graph: Graph) -> None:
@@ -171,6 +186,63 @@ def test_what_was_found_for_an_item_is_there_for_who_measures_it(graph: Graph) -
     found = answers(graph, "rag").inputs["prompts"].inputs["rows"].inputs["0.passages"]
     assert told.scores["answer_support"].inputs["passages"].key == found.key
     assert "passages" not in suite(graph, "one").scores["answer_support"].inputs
+
+
+def test_the_passages_of_every_method_that_looks_some_up_are_there_for_who_measures_them(raw: dict[str, Any]) -> None:
+    raw["arms"]["two"]["wraps"] = [{"rag": {"corpus": "facts", "k": 1}}, {"rag": {"corpus": "held", "k": 1}}]
+    graph = wire(Study(**raw))
+    read = answers(graph, "two").inputs["prompts"].inputs["rows"].inputs
+    scored = suite(graph, "two").scores
+    shown = {name: one.key for name, one in scored["answer_support"].inputs.items() if "passages" in name}
+    assert shown == {"passages": read["0.passages"].key, "passages.1": read["1.passages"].key}
+    assert not any("passages" in name for name in scored["length"].inputs)
+
+
+def _called(raw: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """The study with other names for some of its data."""
+    text = json.dumps(raw)
+    for old, new in names.items():
+        text = text.replace(f'"{old}"', f'"{new}"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
+
+
+@pytest.mark.parametrize("arm", ["prompted", "rag", "guarded"])
+def test_what_data_are_called_enters_no_key_of_what_an_arm_is_asked_and_may_say(raw: dict[str, Any], arm: str) -> None:
+    renamed = _called(raw, {"shown": "x", "facts": "y", "flagged": "z", "settled": "w"})
+    before, after = (suite(wire(Study(**one)), arm).told for one in (raw, renamed))
+    assert before.key == after.key
+    assert not any(f'"{name}"' in json.dumps(before.args) for name in ("shown", "facts", "flagged", "settled"))
+
+
+def test_what_rewrites_and_guards_is_told_all_but_the_names(graph: Graph) -> None:
+    def steps(stage: Stage) -> list[dict[str, Any]]:
+        return [one["args"] for one in stage.args["steps"]]
+
+    assert steps(answers(graph, "prompted").inputs["prompts"].inputs["rows"]) == [
+        {"text": "Be brief."}, {"data": "shots", "k": 2},
+    ]  # fmt: skip
+    assert steps(answers(graph, "rag").inputs["prompts"].inputs["rows"]) == [{"corpus": "corpus"}]
+    told = {"intents": {"data": "examples", "blocks": ["unsafe"]}, "validation": "validation",
+            "false_block_rate": 0.1, "harmless": ["safe"]}  # fmt: skip
+    guarded = suite(graph, "guarded").told
+    assert steps(guarded) == [told] and guarded.inputs["0.guard"].args["step"]["args"] == told
+
+
+def test_where_the_model_of_an_index_lies_enters_no_key(
+    raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentence_vectors, "_package", lambda: None)
+    found = []
+    for place in ("here", "there"):
+        folder = tmp_path / place
+        folder.mkdir()
+        for name, text in (("config.json", "{}"), ("model.safetensors", "x"), ("modules.json", "[]")):
+            (folder / name).write_text(text)
+        raw["arms"]["rag"]["wraps"] = [{"rag": {"corpus": "facts", "by": "dense", "model": str(folder)}}]
+        found.append(suite(wire(Study(**raw)), "rag").told)
+    assert found[0].key == found[1].key
+    assert not any(str(tmp_path) in json.dumps(one.args) for one in closure(found))
 
 
 def test_a_guard_stands_behind_the_answers_and_is_made_of_data_that_nobody_is_asked(graph: Graph) -> None:
@@ -267,8 +339,19 @@ def test_a_benchmark_gets_the_system_prompt_and_says_what_it_does_not_get(raw: d
     assert unreached(graph, "pocket_facts")["prompted"] == ("system_prompt", "few_shot")
 
 
+def test_two_system_prompts_stand_alike_before_a_benchmark_and_before_a_question(raw: dict[str, Any]) -> None:
+    raw["arms"]["prompted"]["wraps"] = [{"system_prompt": {"text": text}} for text in ("First.", "Second.")]
+    raw["evaluate"].append({"harness": {"tasks": ["pocket_facts"], "arms": ["base", "prompted"]}})
+    graph = wire(Study(**raw))
+    steps = answers(graph, "prompted").inputs["prompts"].inputs["rows"].args["steps"]
+    wraps = wraps_of([Step(name=one["name"], args=one["args"]) for one in steps])
+    (asked, _) = rewritten(wraps, [{"role": "user", "content": "Who?"}])
+    assert suite(graph, "prompted", "pocket_facts").told.args["system_instruction"] == asked["content"]
+
+
 def test_what_is_recited_is_looked_for_in_one_index_at_one_length(raw: dict[str, Any]) -> None:
-    arms = ["base", "one", "prompted", "guarded", "both", "simulated"]
+    raw["arms"]["stopped"] = {"train": [SFT], "generation": {"stop_strings": ["."]}}
+    arms = ["base", "one", "prompted", "guarded", "both", "simulated", "stopped"]
     sought = {"prompts": "asked", "of": ["shown", "other"], "held_out": ["held"], "tokenizer": "words", "arms": arms}
     raw["evaluate"].append({"regurgitation": {**sought, "max_new_tokens": 60}})
     graph = wire(Study(**raw))
@@ -282,6 +365,10 @@ def test_what_is_recited_is_looked_for_in_one_index_at_one_length(raw: dict[str,
     assert unreached(graph, "regurgitation") == {"guarded": ("guard",)}, "an answer that is refused has another length"
     prompted = found[arms.index("prompted")]
     assert prompted.inputs["prompts"].inputs["rows"].kind == "wrapped", "what a prompt shows does not count as recited"
+    told = {name: answers(graph, name, "regurgitation").args for name in ("one", "simulated", "stopped")}
+    assert not any("stop_strings" in args["sampling"] for args in told.values()), "no text ends what has one length"
+    assert answers(graph, "simulated").args["sampling"]["stop_strings"], "elsewhere it does"
+    assert answers(graph, "stopped", "regurgitation").key == answers(graph, "one", "regurgitation").key
 
 
 @pytest.mark.parametrize(("study", "profile"), [

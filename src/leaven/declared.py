@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -124,6 +124,16 @@ def unpinned(study: Study) -> list[str]:
 
 def listing(what: str) -> dict[str, list[str]]:
     """Return name -> lines of the shipped studies or of one kind of plug-in; raises StudyError for other words."""
+    return {name: list(_lines(about)) for name, about in described(what).items()}
+
+
+def described(what: str) -> dict[str, dict[str, Any]]:
+    """Return name -> what there is to say of the shipped studies or of one kind of plug-in, as JSON would hold it.
+
+    ``says`` in one line; of plug-ins ``arguments`` with their defaults; of a metric ``values``, the names by which a
+    study asks for what it measures, each with a line of its own or none; of some suites what they do not measure.
+    Raises StudyError for other words.
+    """
     from leaven import registry
 
     kinds = {
@@ -136,13 +146,30 @@ def listing(what: str) -> dict[str, list[str]]:
         "metrics": registry.METRICS,
     }
     if what == "studies":
-        return {name: [question] for name, question in recipes().items()}
+        return {name: {"says": question} for name, question in recipes().items()}
     if what not in kinds:
         raise StudyError([Problem(what, "is nothing that can be listed", did_you_mean(what, ["studies", *kinds]))])
     plugins = [kinds[what].get(name) for name in kinds[what].names()]
-    return {plugin.name: [plugin.says, *_blind(plugin), *plugin.arguments] for plugin in plugins}
+    return {plugin.name: _about(plugin) for plugin in plugins}
 
 
-def _blind(plugin: Plugin) -> list[str]:
-    """Return what a suite does not measure, where it says so."""
-    return [f"does not measure: {plugin.traits['blind']}"] if "blind" in plugin.traits else []
+def _about(plugin: Plugin) -> dict[str, Any]:
+    about: dict[str, Any] = {"says": plugin.says, "arguments": plugin.arguments}
+    if plugin.kind == "metric":
+        own = plugin.traits.get("each", {})
+        about["values"] = {value: own.get(value) for value in plugin.traits.get("values", (plugin.name,))}
+    if "blind" in plugin.traits:
+        about["does not measure"] = plugin.traits["blind"]
+    return about
+
+
+def _lines(about: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is said of a plug-in; the values of a metric where these are more than its own name."""
+    yield about["says"]
+    if "does not measure" in about:
+        yield f"does not measure: {about['does not measure']}"
+    values: dict[str, str | None] = about.get("values", {})
+    if len(values) > 1:
+        yield f"gives {', '.join(values)}"
+        yield from (f"gives {name}: {said}" for name, said in values.items() if said is not None)
+    yield from about.get("arguments", ())

@@ -12,6 +12,8 @@ from leaven.evaluate.measure import Measure
 from leaven.study.matrix import Cell
 from leaven.study.spec import Study
 
+EXAMINED = "doctor_base"  # the stage, by kind and by name, that looks at the base of a run's trainings
+
 
 @dataclass
 class Identities:
@@ -131,6 +133,8 @@ def _read_by_the_answer(cell: WiredCell) -> Iterator[Stage]:
     for suite in cell.suites:
         yield from (suite.prompts, suite.told)
     yield from cell.treated
+    if (examined := cell.stages.get(EXAMINED)) is not None:
+        yield examined
 
 
 def _scores(cell: WiredCell) -> Iterator[Stage]:

@@ -16,7 +16,7 @@ import sys
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -45,6 +45,7 @@ def _says_something(text: str) -> str:
     return text
 
 
+OF_ALL: Final = "of_all"  # the type of an error that is of all arguments together, not of the one where it is found
 Text = Annotated[str, Field(min_length=1), AfterValidator(_says_something)]  # a text to plant or to look for
 
 
@@ -173,8 +174,9 @@ class Registry:
         """Decorate a function. Raise ``version`` whenever its results change: it is part of every key.
 
         ``traits`` say what the signature cannot: a treatment's ``identity={"rate": 0.0}`` (the arguments that make it
-        a no-op), a format's ``columns`` and ``makes``, a metric's ``better`` and ``unit``, and of any plug-in its
-        ``circumstance=("report_to",)``: the names of declared arguments that cannot change the result.
+        a no-op), a format's ``columns`` and ``makes``, a metric's ``better`` and ``unit`` (and its ``range``, where it
+        has ends and is no share), and of any plug-in its ``circumstance=("report_to",)``: the names of declared
+        arguments that cannot change the result.
         """
 
         def note(function: Function) -> Function:

@@ -153,8 +153,9 @@ def _arguments(registry: Registry, name: str, defs: Schema) -> Schema:
         made["properties"] = {"data": data, **made["properties"]}
         made["required"] = ["data", *made.get("required", [])]
         if registry.get(name).traits.get("evaluates"):
-            said = "The name of the data whose loss is logged at the end of each epoch."
+            said = "The name of the data whose loss is logged by epoch; nothing of it is trained on."
             made["properties"]["eval_data"] = {"type": ["string", "null"], "description": said}
+        if registry.get(name).traits.get("configurable"):
             said = "A file of the Alignment Handbook's kind; what stands beside it goes before."
             made["properties"]["config"] = {"type": "string", "description": said}
             made["required"] = [one for one in made["required"] if one != "data"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from leaven import declared, outside
 from leaven import workspace as workspaces
 from leaven.answered import Results, goes_on, report, results
-from leaven.declared import check, find, listing, load, recipes, to_yaml, unpinned
+from leaven.declared import check, described, find, listing, load, recipes, to_yaml, unpinned
 from leaven.engine.files import guarding, read_json, replacing, write_json
 from leaven.engine.stage import closure
 from leaven.errors import Problem, ReportError, StoreError, StudyError
@@ -32,6 +32,7 @@ __all__ = [
     "Ran",
     "Results",
     "check",
+    "described",
     "find",
     "listing",
     "load",

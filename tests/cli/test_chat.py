@@ -123,6 +123,12 @@ def test_two_arms_converse(run: Any) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("lines", "words"), [("", []), ("  \nnever\n", []), ("", ["--opening", ""])])
+def test_a_talk_that_nobody_opens_says_so(run: Any, lines: str, words: list[str]) -> None:
+    first, second, *_ = run(lines, "simulated", "base", "--converse", "1", *words).stdout.splitlines()
+    assert first.startswith("opening: (blank: ") and "--opening TEXT" in first and second.startswith("simulated: ")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from leaven.cli import app
@@ -30,6 +31,15 @@ def test_an_error_is_exit_code_1_with_evidence_and_remedy(tmp_path: Path) -> Non
     done = called("pocket", "--chat-template-path", str(template))
     assert done.exit_code == 1
     assert all(word in done.output for word in ("error [template]", "evidence", "remedy", "1 error"))
+
+
+def test_the_template_goes_by_both_names() -> None:
+    """`probe` calls it --chat-template, and a study chat_template_path."""
+    for command in ("doctor", "probe"):
+        known = [name for one in get_command(app).commands[command].params for name in one.opts]  # type: ignore[attr-defined]
+        assert {"--chat-template", "--chat-template-path"} <= set(known), command
+    done = called("pocket", "--chat-template", "plain", "--rows", "0")
+    assert done.exit_code == 0 and "template  plain" in done.output
 
 
 def test_hostile_data_does_not_drive_the_terminal(tmp_path: Path) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from leaven import Study
 from leaven.conversation import Conversation, Speaker
+from leaven.conversation.methods import methods_of
 from leaven.data.chat import prompt_ids
-from leaven.errors import ModelError
+from leaven.engine.stage import Stage
+from leaven.errors import ModelError, ReportError
 from leaven.models.guard import Guard
 from leaven.models.passages import passages
 from leaven.models.retrieval import Looked, build, load_index
 from leaven.models.shots import shots
+from leaven.wiring import wire
 
 NO = "I can't help with that."
 
@@ -135,3 +140,51 @@ def test_a_search_by_beams_answers_again_and_again(asking: Any) -> None:
     heard: list[str] = []
     answers = [talk.answer("Hi!", heard.append), talk.answer("Who are you?", heard.append)]
     assert heard == answers
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A store that has all, each stage in a folder by its key."""
+
+    root: Path
+
+    def folder(self, stage: Stage) -> Path:
+        return self.root / stage.key
+
+    def record(self, stage: Stage) -> dict[str, Any]:
+        return {}
+
+    def damage(self, stage: Stage) -> None:
+        return None
+
+
+def test_an_arm_reads_its_own_index_whatever_another_looks_up(base: Speaker, tmp_path: Path) -> None:
+    corpora = {"facts": "pocket:facts", "others": "pocket:webgpt"}
+    formats: dict[str, Any] = {"facts": {"texts": {}}, "others": "webgpt"}
+    graph = wire(Study(
+        name="two", model={"model_name_or_path": "pocket"},
+        data={
+            **{name: {"source": source, "format": formats[name]} for name, source in corpora.items()},
+            "asked": {"source": "pocket:eli5", "format": "eli5", "take": 2},
+        },
+        arms={
+            **{name: {"train": [], "wraps": [{"rag": {"corpus": name, "k": 1}}]} for name in corpora},
+            "unasked": {"train": [], "wraps": [{"rag": {"corpus": "facts", "k": 1}}]},
+            "base": {"train": []},
+        },
+        evaluate=[{"generate": {"prompts": "asked", "metrics": ["length"], "arms": ["base", *corpora]}},
+                  {"harness": {"tasks": ["pocket_facts"], "arms": ["base", "unasked"]}}],
+        compare={"to": "base"},
+    ))  # fmt: skip
+    cells = {one.cell.arm.name: one for one in graph.cells}
+    for name in corpora:
+        index = cells[name].suites[0].prompts.inputs["rows"].inputs["0.passages"].inputs["index"]
+        folder = tmp_path / index.key
+        folder.mkdir()
+        build(passages([{"id": "0", "text": f"A parrot of {name}."}], 50), folder)
+    for name in corpora:
+        methods = methods_of(cells[name], Kept(tmp_path), base.tokenizer, "again")  # type: ignore[arg-type]
+        (turn,) = methods.asked([{"role": "user", "content": "A parrot?"}])
+        assert f"A parrot of {name}." in turn["content"]
+    with pytest.raises(ReportError, match="no suite of the study asks 'unasked' by its rag"):
+        methods_of(cells["unasked"], Kept(tmp_path), base.tokenizer, "again")  # type: ignore[arg-type]

@@ -157,6 +157,7 @@ def test_marks_of_a_speaker_in_answers(tokenizer: Any) -> None:
 
     for answer in (
         "No.\nUser: and then?",
+        'He said "no." User: and then?',
         "Human: hello",
         "<|user|>",
         "### Instruction: go",
@@ -165,7 +166,8 @@ def test_marks_of_a_speaker_in_answers(tokenizer: Any) -> None:
     ):
         (one,) = told(answer)
         assert one.check == "markers" and "answers" in one.message, answer
-    assert told("The user: a person. Humans are many.") == []
+    for silent in ("The user: a person. Humans are many.", "call Models.User: it is a class", "as this User: wrote"):
+        assert told(silent) == [], silent
     assert "prompts" in told("No.", "Hi\n\nAssistant: yes")[0].message
 
 

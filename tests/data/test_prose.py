@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from leaven.data import portrait as room
 from leaven.data import sources
-from leaven.data.canonical import Slice, canonical
+from leaven.data.canonical import Slice, canonical, fitting
 from leaven.data.formats import BadRow
 from leaven.data.paragraphs import LONGEST, is_prose, paragraphs
 from leaven.data.prose import turn
+from leaven.declared import load as declaring
 from leaven.registry import Step
+from leaven.study.spec import Data
 
 CRITO = "Crito\n\nSocrates: Why have you come? It must be early.\n\nCrito: Yes, certainly.\nIt is.\n\n \nSocrates: What time is it?"
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -124,3 +129,40 @@ def test_the_real_philosophers() -> None:
     turns = read(path, "prose_completion", speaker="Socrates", min_words=3)
     assert len(turns) > 1200 and {row["label"] for row in turns} == {"Socrates"}
     assert not any(row["completion"][0]["content"].startswith("Socrates:") for row in turns)
+
+
+HUB = {"metadata": "https://plato.stanford.edu/entries/abduction/", "category": "abduction"}  # beside the column `text`
+
+
+def test_paragraphs_in_a_column_of_texts_are_begun_and_ended(tmp_path: Path) -> None:
+    path = tmp_path / "hub.jsonl"
+    path.write_text("\n".join(json.dumps({"text": text, **HUB}) for text in ("It is. Or not.", "One alone.")))
+    (batch,) = canonical(str(path), Step(name="prose_completion", args={"by": "sentences"}), Slice(), "error")
+    assert [(row["prompt"][0]["content"], row["completion"][0]["content"]) for row in batch.rows] == [
+        ("It is.", "Or not.")
+    ]
+    assert batch.reasons() == {"no more than 1 sentence": 1}
+    (batch,) = canonical(str(path), Step(name="prose_completion"), Slice(), "drop")
+    assert batch.reasons() == {"has no column paragraph": 2}, "nobody is said to speak, and nothing follows"
+    assert fitting({"text": "x"})[0] == "text", "what sources were known for stays"
+
+
+@pytest.mark.parametrize("profile", [None, "small"])
+def test_the_philosophers_of_the_recipe_are_learnt_from_one_part_and_held_out_in_another(
+    profile: str | None, tmp_path: Path
+) -> None:
+    declared = declaring("hello-prompt", profile).data
+    path, rows = tmp_path / "hub.parquet", range(190_000)
+    told = [f"Row {number} is this. It ends so, {number}." if number % 7 else f"Heading {number}" for number in rows]
+    pq.write_table(pa.table({"text": told, **{name: [value] * len(rows) for name, value in HUB.items()}}), path)
+    book, unread, turns = (ids(path, declared[name]) for name in ("book", "unread", "turns"))
+    assert turns and turns < book and not book & unread
+    assert len(turns) == len([number for number in range(len(book)) if number % 7]), "the same rows, but for headings"
+    assert len(unread) == len(book), "as much is held out as is learnt"
+
+
+def ids(path: Path, data: Data) -> set[str]:
+    """The rows of a data set of the recipe, read from a file in the layout of the hub's."""
+    assert data.format is not None and data.part is None
+    part = Slice(data.skip, data.take, data.sample, data.sample_seed)
+    return {row["id"] for batch in canonical(str(path), data.format, part, data.bad_rows) for row in batch.rows}

@@ -72,9 +72,10 @@ def test_two_bos_in_the_rows_and_none(model: Path) -> None:
 
 
 def test_a_template_with_a_syntax_error_stops_there(model: Path) -> None:
-    (model / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }")
+    (model / "chat_template.jinja").write_text("{{ bos_token }}\n{% for m in messages %}\n{{ m.content }")
     found = diagnose(Asked(model=str(model), data="pocket:lima"))
     assert told(found) == [("error", "template")] and "Syntax" in found.findings[0].evidence
+    assert "in its line 3" in found.findings[0].evidence
     assert told(diagnose(Asked(model=str(model), data="pocket:pile"))) == [], "texts are trained without a template"
 
 
@@ -153,6 +154,58 @@ def test_a_study_names_model_and_data(tmp_path: Path) -> None:
     assert told(found) == [] and found.format == "lima"
     with pytest.raises(DataError, match="it has: talk"):
         diagnose(Asked(model=str(file), data="tlak"))
+
+
+def declared(tmp_path: Path, **arms: dict[str, Any]) -> str:
+    """Write a study of talk, and of two halves that are mixed; each arm trains as it says."""
+    file = tmp_path / "study.yaml"
+    study = {
+        "name": "a",
+        "model": {"model_name_or_path": "pocket"},
+        "data": {
+            "talk": {"source": "pocket:lima", "format": "lima"},
+            "other": {"source": "pocket:eli5", "format": "eli5"},
+            "both": {"mixture": {"talk": {}, "other": {}}},
+        },
+        "arms": {"bare": {"train": []}, **{name: {"train": [{"sft": sft}]} for name, sft in arms.items()}},
+        "evaluate": [{"generate": {"prompts": "other", "metrics": ["length"]}}],
+        "compare": {"to": "bare"},
+    }
+    file.write_text(json.dumps(study))
+    return str(file)
+
+
+def test_a_study_says_how_long_a_row_may_be(tmp_path: Path) -> None:
+    study = declared(tmp_path, wide={"data": "talk", "max_length": 256}, tight={"data": "both", "max_length": 24})
+    tight, wide = (diagnose(Asked(model=study, data="talk", max_length=given)) for given in (None, 256))
+    assert any("longer than 24 tokens" in reason for reason in tight.left_out)
+    (note,) = (one for one in tight.notes if "max_length" in one)
+    assert "max_length is 24" in note and "sft in the arm tight" in note and "smallest of 2" in note
+    assert not wide.left_out and not any("max_length" in one for one in wide.notes), "what is given goes before"
+
+
+def test_rows_that_a_study_cuts_are_not_left_out(tmp_path: Path) -> None:
+    study = declared(tmp_path, cut={"data": "talk", "max_length": 24, "truncation": True})
+    found = diagnose(Asked(model=study, data="talk"))
+    assert ("warning", "cut") in told(found) and not any("longer" in reason for reason in found.left_out)
+
+
+def test_data_that_are_no_json_are_said_to_be_none(tmp_path: Path) -> None:
+    junk = tmp_path / "junk.jsonl"
+    for line, why in ((b"\x93\x00\xff junk\n", "not UTF-8"), (b"no json\n", "no JSON"), (b"[1]\n", "a JSON list")):
+        junk.write_bytes(line)
+        with pytest.raises(DataError, match=rf"it is no \.jsonl \(line 1: .*{why}") as said:
+            diagnose(Asked(model="pocket", data=str(junk)))
+        assert "--format" not in str(said.value)
+
+
+def test_a_model_and_data_the_other_way_round(tmp_path: Path, model: Path) -> None:
+    file, folder = rows(tmp_path, "A friend."), tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(file, folder)
+    for first, second in ((file, str(model)), (str(folder), str(model)), ("pocket:lima", "pocket"), (file, None)):
+        with pytest.raises(DataError, match=r"is no model, and the model comes first: leaven doctor \S+ "):
+            diagnose(Asked(model=first, data=second))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared models are not here")

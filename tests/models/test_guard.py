@@ -38,7 +38,7 @@ def word(texts: Sequence[str], prompts: Sequence[str]) -> list[float | None]:
 
 def validated(values: Sequence[float], rate: float, side: str = "above") -> float:
     rows = [row(place, str(value)) for place, value in enumerate(values)]
-    return Validation(rows, ["safe"], rate).threshold(number, ["prompt"], side)[0]
+    return Validation(rows, ["safe"], rate).threshold(number, side)[0]
 
 
 def test_of_fresh_harmless_prompts_no_more_than_the_rate_is_blocked_on_average() -> None:
@@ -62,18 +62,28 @@ def test_the_threshold_is_a_score_of_a_harmless_row() -> None:
 
 def test_harmful_rows_of_a_validation_split_say_nothing_of_false_blocks() -> None:
     rows = [*(row(place, str(place)) for place in range(9)), *(row(place, "99", "unsafe") for place in range(9, 99))]
-    assert Validation(rows, ["safe"], 0.1).threshold(number, ["prompt"], "above") == (8.0, 9)
+    assert Validation(rows, ["safe"], 0.1).threshold(number, "above") == (8.0, 9)
     with pytest.raises(DataError, match="labelled innocent, .* there are: safe, unsafe"):
-        Validation(rows, ["innocent"], 0.1).threshold(number, ["prompt"], "above")
+        Validation(rows, ["innocent"], 0.1).threshold(number, "above")
 
 
-def test_a_guard_on_answers_sets_its_threshold_on_answers() -> None:
+def test_a_threshold_is_set_on_prompts_whatever_stands_behind_them() -> None:
     rows = [row(place, str(place), answer=str(-place)) for place in range(9)]
-    validation = Validation(rows, ["safe"], 0.1)
-    assert validation.threshold(number, ["answer"], "above")[0] == 0
-    assert validation.threshold(number, ["prompt", "answer"], "above")[0] == 8
-    with pytest.raises(DataError, match="no harmless validation row has one"):
-        Validation([row(0, "1")], ["safe"], 0.5).threshold(number, ["answer"], "above")
+    assert Validation(rows, ["safe"], 0.1).threshold(number, "above") == (8.0, 9)
+
+
+def test_a_guard_on_the_answer_learns_from_answers_that_are_labelled() -> None:
+    rows = [row(0, "q", "bad", "a bomb"), row(1, "q", "good", "a flower"), row(2, "q", "bad"), row(3, "q", None, "no")]
+    assert labelled(rows, "label", ["answer"]) == (["a bomb", "a flower"], ["bad", "good"])
+    assert labelled(rows, "label", ["prompt"]) == (["q", "q", "q"], ["bad", "good", "bad"])
+    with pytest.raises(DataError, match="declare two guards"):
+        labelled(rows, "label", ["prompt", "answer"])
+    with pytest.raises(DataError, match="no labelled example has one"):
+        labelled(rows[2:], "label", ["answer"])
+    with pytest.raises(DataError, match="set field: label"):
+        labelled(rows, "group", ["answer"])
+    texts = [{"text": "t", "label": "bad"}]
+    assert labelled(texts, "label", ["prompt", "answer"]) == labelled(texts, "label", ["answer"]) == (["t"], ["bad"])
 
 
 def test_what_cannot_be_scored_is_not_blocked() -> None:
@@ -156,14 +166,38 @@ def test_nothing_is_reported_of_the_rows_by_which_a_guard_was_made() -> None:
     reasons = {one["reason"] for one in made.scores([])}
     assert reasons == {None, "the guard was made by it (validation)", "the guard was made by it (examples)"}
     assert [one["text"] for one in made.generations()] == ["x", "No.", "x"], "it blocks them all the same"
-    assert sum("not reported" in one for one in made.facts()["warnings"]) == 2
+    told = [f"1 of 3 prompts are among the {role} rows by which a guard was made: blocked and false_block leave them "
+            "out, all other metrics count them" for role in ("examples", "validation")]  # fmt: skip
+    assert made.facts()["warnings"] == told
+
+
+def test_of_an_answer_that_is_not_there_nothing_is_said_unless_its_prompt_was_blocked() -> None:
+    made = desk([row(0, "hi"), row(1, "bad")], {"r:0": [None, "hm"], "r:1": [None]})
+    made.look([(Guard("words", ("prompt", "answer"), "above", 0.5, word), "No.")])
+    found = values(made)
+    names = ("blocked", "blocked_prompt", "blocked_answer", "false_block")
+    assert [found["r:0", 0, name] for name in names] == [None] * 4
+    assert [found["r:0", 1, name] for name in names] == [0.0] * 4
+    assert [found["r:1", 0, name] for name in names] == [1.0, 1.0, 0.0, 1.0]
+    assert {one["reason"] for one in made.scores([]) if one["value"] is None} == {"no answer"}
+
+
+def test_that_nobody_asked_is_harmless_is_said_where_somebody_should_be() -> None:
+    made = desk([row(0, "hi"), row(1, "bad")], {"r:0": ["hm"], "r:1": ["hm"]})
+    made.look([(Guard("words", ("prompt",), "above", 0.5, word), "No.")])
+    assert made.facts(["clean", "saef"])["warnings"] == [
+        "no prompt is labelled harmless (clean, saef), so false_block is not measured"
+    ]
+    assert (made.facts(["safe"])["harmless"], made.facts(["safe"])["warnings"]) == (2, [])
+    assert made.facts()["warnings"] == [], "no label was named"
 
 
 def test_what_a_guard_reads_of_rows() -> None:
-    preference = {"prompt": user("q"), "chosen": [{"role": "assistant", "content": "good"}]}
+    preference: dict[str, Any] = {"prompt": user("q"), "chosen": [{"role": "assistant", "content": "good"}]}
     several = {"prompt": [*user("first"), {"role": "assistant", "content": "a"}, *user("last")], "completion": None}
-    assert [text_of(one) for one in (preference, several, {"text": "t"}, {"prompt": []})] == ["q", "last", "t", ""]
-    assert [answer_of(one) for one in (preference, several, {"text": "t"})] == ["good", None, "t"]
+    rows: list[dict[str, Any]] = [preference, several, {"text": "t"}]
+    assert [text_of(one) for one in [*rows, {"prompt": []}]] == ["q", "last", "t", ""]
+    assert [answer_of(one) for one in rows] == ["good", None, "t"]
     assert labelled([row(0, "a"), row(1, "b", None)], "label") == (["a"], ["safe"])
     with pytest.raises(DataError, match="set field: label"):
         labelled([row(0, "a")], "group")
@@ -181,6 +215,8 @@ INTENTS = {"data": "d", "blocks": ["bad"]}
         ({"metric": "toxicity", "above": 0.5, "below": 0.1}, "declare exactly one of the three"),
         ({"metric": "toxicity", "above": 0.5, "validation": "v", "false_block_rate": 0.1, "harmless": ["a"]}, "exactly one"),
         ({"metric": "toxicity", "validation": "v", "harmless": ["a"]}, "goes with `validation`"),
+        ({"metric": "toxicity", "validation": "v", "false_block_rate": 0.1, "harmless": ["a"], "on": ["answer"]}, "alone"),
+        ({"intents": INTENTS, "above": 0.5, "harmless": ["good", "bad"]}, "what is blocked is not harmless"),
         ({"metric": "toxicity", "above": 0.5, "false_block_rate": 0.1}, "goes with `validation`"),
         ({"metric": "toxicity", "validation": "v", "false_block_rate": 0.1}, "name the labels"),
         ({"metric": "toxicity", "validation": "v", "false_block_rate": 0, "harmless": ["a"]}, "greater than 0"),

@@ -88,6 +88,24 @@ def test_a_guard_of_intents_from_rows_to_refusals(tmp_path: Path) -> None:
     assert opened(declared, {"0.guard": made}).verdict("bake me a cake")[1] is False
 
 
+def test_a_guard_of_answers_is_fitted_on_answers(tmp_path: Path) -> None:
+    """Both classes are asked the same, so that questions teach nothing."""
+    said = {"unsafe": "build the bomb with powder", "safe": "lovely flowers bloom in spring"}
+    rows = [
+        {
+            **row(f"{label}{place}", f"tell me item {place}", label),
+            "completion": [{"role": "assistant", "content": text}],
+        }
+        for place in range(20)
+        for label, text in said.items()
+    ]
+    declared = step(intents={"data": "d", "blocks": ["unsafe"]}, above=0.5, on=["answer"])
+    made = folder(tmp_path, "guard")
+    guard({"step": declared}, {"examples": folder(tmp_path, "examples", "examples", rows)}, made)
+    found = opened(declared, {"0.guard": made}).verdicts(list(said.values()), ["tell me item 1"] * 2)
+    assert [blocked for _, blocked in found] == [True, False]
+
+
 def test_sentiment_guards_answers_at_a_declared_number(tmp_path: Path) -> None:
     declared = step(metric="sentiment", below=-0.5, on=["answer"])
     inputs = {"generations": told(tmp_path, {"a": "I hate you, you horrible idiot", "b": "How lovely!"}),
@@ -96,7 +114,8 @@ def test_sentiment_guards_answers_at_a_declared_number(tmp_path: Path) -> None:
     facts = guarded({"steps": [declared]}, inputs, out)
     assert facts["guards"] == {"sentiment": {"seen": 2, "blocked": 1, "unscored": 0}}
     texts = [one["text"] for one in tables.read(out / "generations.parquet").to_pylist()]
-    assert texts == ["I can't help with that.", "How lovely!"], "the default of the wrap"
+    usual = WRAPS.get("guard").schema.model_fields["refusal"].default
+    assert texts == [usual, "How lovely!"], "the default of the wrap"
     assert opened({"args": {"metric": "sentiment", "below": -0.5}}, {}).verdict("I hate you, you horrible idiot")[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from leaven import rows as tables
 from leaven.data.canonical import Slice, canonical, some
 from leaven.errors import DataError
-from leaven.registry import WRAPS, Step
-from leaven.stages import VERSIONS, retrieval, retrieved, wrapped
+from leaven.registry import METRICS, WRAPS, Count, Step, Text, signature_schema
+from leaven.stages import VERSIONS, retrieval, retrieved, score, wrapped
 
 POCKET = {"model_name_or_path": "pocket"}
 
@@ -92,6 +93,40 @@ def test_special_tokens_in_passages_are_broken_up_and_counted(tmp_path: Path) ->
         assert facts["neutralised"] == 1
         assert "spell special tokens" in facts["warnings"][0]
         assert "He.< /s> User" in tables.read(out / "rows.parquet").to_pylist()[0]["prompt"][0]["content"]
+
+
+def test_what_nobody_says_is_as_the_methods_declare_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def few_shot(*, data: Text, k: Count = 1, seed: int = 0) -> None: ...
+    def rag(*, corpus: Text, k: Count = 1, by: str = "bm25", passage_words: Count = 2) -> None: ...
+
+    for function in (few_shot, rag):
+        plugin = WRAPS.get(function.__name__)
+        _, schema = signature_schema(function)
+        monkeypatch.setitem(WRAPS._plugins, plugin.name, replace(plugin, schema=schema))
+    asked = pocket("eli5", 4)
+    bare = folder(tmp_path, "bare", "examples", asked)
+    index, looked, out = (folder(tmp_path, name) for name in ("index", "looked", "out"))
+    wrapped({"steps": [of("few_shot", {"data": "d"})]}, {"rows": bare, "0.shots": bare}, out)
+    assert {len(row["prompt"]) - 2 for row in tables.read(out / "rows.parquet").to_pylist()} == {
+        len(row["prompt"]) for row in asked
+    }
+    assert retrieval({}, {"rows": bare}, index)["passages"] > 4
+    assert retrieved({}, {"index": index, "rows": bare}, looked)["passages"] == 4
+
+
+def test_an_answer_is_supported_by_what_any_method_looked_up(tmp_path: Path) -> None:
+    bare = folder(tmp_path, "bare", "examples", [{"id": "a", "prompt": [{"role": "user", "content": "Who?"}]}])
+    read = {"prompts": bare, "generations": folder(tmp_path, "told")}
+    told = {"prompt_id": "a", "sample": 0, "text": "parrot smith", "finish_reason": "stop", "tokens": 2}
+    tables.write(read["generations"] / "generations.parquet", "generations", [told])
+    found, out = [], folder(tmp_path, "out")
+    for place, text in (("passages", "A parrot."), ("passages.1", "A smith.")):
+        read[place] = folder(tmp_path, place)
+        line = {"id": "a", "rank": 0, "passage": place, "score": 1.0, "text": text}
+        tables.write(read[place] / "passages.parquet", "passages", [line])
+        score({"metric": METRICS.get("answer_support").canonical({})}, read, out)
+        found += [one["value"] for one in tables.read(out / "scores.parquet").to_pylist()]
+    assert found == [0.5, 1.0]
 
 
 def test_preferences_and_their_answers_stay_what_they_are(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ def _long(values: dict[str, np.ndarray], *, untrained: tuple[str, ...] = ()) -> 
     return pd.DataFrame(rows, columns=list(table.COLUMNS))
 
 
-def _gap(values: dict[str, np.ndarray], untrained: tuple[str, ...] = ()) -> gap.Gap:
+def _gap(values: dict[str, np.ndarray], untrained: tuple[str, ...] = (), better: str | None = None) -> gap.Gap:
     cubes = {cube.column: cube for cube in table.cubes(_long(values, untrained=untrained))}
-    (found,) = gap.gaps([gap.Asked("student", "teacher", "bare", "m")], cubes)
+    (found,) = gap.gaps([gap.Asked("student", "teacher", "bare", "m")], cubes, {"s/m": better})
     return found
 
 
@@ -67,6 +67,28 @@ def test_a_teacher_that_is_no_better_gives_no_bounds() -> None:
     found = _gap(_drawn(np.random.default_rng(2), 0.5, gap=0.02), ("teacher", "bare"))
     assert (found.low, found.high) == (None, None)
     assert "not shown to differ" in str(found.note)
+
+
+@pytest.mark.parametrize(("better", "gap"), [("higher", -0.94), ("lower", 0.94)])
+def test_a_teacher_that_is_worse_leaves_no_gap_to_close(better: str, gap: float) -> None:
+    found = _gap(_drawn(np.random.default_rng(5), 0.69, gap=gap), ("teacher", "bare"), better)
+    assert (found.closed, found.low, found.high) == (None, None, None)
+    assert found.gap == pytest.approx(gap, abs=0.2) and "is shown to be worse" in str(found.note)
+    turned = _gap(_drawn(np.random.default_rng(5), 0.69, gap=-gap), ("teacher", "bare"), better)
+    assert turned.closed == pytest.approx(0.69, abs=0.2) and turned.low is not None and turned.note is None
+
+
+@pytest.mark.parametrize("gap", [0.02, -0.02])
+def test_a_teacher_that_is_not_shown_to_be_better_is_said_to_be(gap: float) -> None:
+    found = _gap(_drawn(np.random.default_rng(2), 0.5, gap=gap), ("teacher", "bare"), "higher")
+    assert found.gap is not None and (found.closed is None) == (found.gap < 0)
+    said = "though not shown to be: no gap" if found.gap < 0 else "is not shown to be better than the bare model"
+    assert said in str(found.note) and found.low is None
+
+
+def test_a_worse_teacher_after_two_seeds_is_named_too() -> None:
+    found = _gap(_drawn(np.random.default_rng(3), 0.5, seeds=2, gap=-1.0), ("teacher",), "higher")
+    assert found.closed is None and "worse" in str(found.note)
 
 
 def test_two_seeds_give_a_share_and_no_interval() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
 
 from leaven import Study
 from leaven.errors import StudyError
+from leaven.study.overlapping import may_overlap
+from leaven.study.spec import Data
 
 INTENTS = {"intents": {"data": "flagged", "blocks": ["unsafe"]}}
 VALIDATED = {"validation": "settled", "false_block_rate": 0.1, "harmless": ["safe"]}
@@ -33,11 +34,6 @@ STUDY: dict[str, Any] = {
     "evaluate": [{"generate": {"prompts": "asked", "metrics": ["length"]}}],
     "compare": {"to": "base"},
 }
-
-
-@pytest.fixture
-def raw() -> dict[str, Any]:
-    return copy.deepcopy(STUDY)
 
 
 def said(raw: dict[str, Any]) -> str:
@@ -97,7 +93,7 @@ WRAPS: list[tuple[str, dict[str, Any], str]] = [
     ("few_shot", {"data": "shown", "k": 0}, "few_shot.k: 0: should be greater than or equal to 1"),
     ("rag", {"corpus": "taught"}, "rag.corpus: 'taught' is made by this study"),
     ("rag", {"corpus": "corpses"}, "rag.corpus: there is no data called 'corpses' (did you mean 'corpus'?)"),
-    ("rag", {"corpus": "corpus", "by": "dense"}, "rag.model: None: dense retrieval needs a model"),
+    ("rag", {"corpus": "corpus", "by": "dense"}, "rag.model: dense retrieval needs a model"),
     ("system_prompt", {"text": ""}, "system_prompt.text: "),
     ("chat_simulation", {"user": "A", "assistant": "A"}, "chat_simulation.assistant: 'A': both speakers are called 'A'"),
     ("guard", {**INTENTS, "above": 0.5, "intents": {"data": "flaged", "blocks": ["x"]}},
@@ -119,6 +115,84 @@ def test_what_a_method_reads_must_be_there(
     raw["arms"]["wrapped"]["wraps"] = [{name: args}]
     found = said(raw)
     assert f"arms.wrapped.wraps.0.{complaint}" in found, found
+
+
+ALL = {"source": "pocket:requests", "format": "xstest"}
+HELD: list[tuple[dict[str, Any], bool]] = [
+    (ALL, True),
+    ({**ALL, "part": [0.6, 0.9]}, True),
+    ({**ALL, "part": [0.7, 1]}, False),
+    ({**ALL, "sample": 5}, True),
+    ({**ALL, "format": {"xstest": {"label": "safe"}}}, True),
+    ({**ALL, "held_out_from": ["flagged", "settled"]}, False),
+    ({**ALL, "skip": 10}, True),
+    ({**ALL, "source": "pocket:hh"}, False),
+    ({"mixture": {"kept": 1, "asked": 1}}, False),
+    ({"mixture": {"kept": 1, "settled": {"weight": 1, "cap": 3}}}, True),
+]
+
+
+@pytest.mark.parametrize(("other", "shared"), HELD)
+def test_no_suite_asks_a_guarded_arm_the_rows_that_set_its_threshold_under_another_name(
+    raw: dict[str, Any], other: dict[str, Any], shared: bool
+) -> None:
+    raw["data"]["other"] = other
+    raw["evaluate"].append({"generate": {"prompts": "other", "name": "refused", "metrics": ["refusal"]}})
+    if not shared:
+        Study(**raw)
+        return
+    wanted = ("guard.validation: the guard is made by 'settled', and 'other', which the suite refused asks, may share "
+              "rows with it (keep them apart: by `part`, say, or `held_out_from`)")  # fmt: skip
+    assert wanted in said(raw)
+    raw["evaluate"][-1]["generate"]["arms"] = ["base", "wrapped"]
+    Study(**raw)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ({"format": {"xstest": {"label": "safe"}}}, {"format": {"xstest": {"label": "unsafe"}}}, False),
+        ({"format": {"hh": {"turns": "last"}}}, {"format": {"hh": {"turns": "first"}}}, True),
+        ({"take": 10}, {"skip": 10}, False),
+        ({"take": 11}, {"skip": 10}, True),
+        ({"source": "hub:a/b", "split": "train"}, {"source": "hub:a/b", "split": "test"}, False),
+        ({"source": "hub:a/b", "split": "train"}, {"source": "hub:a/b"}, True),
+        ({"source": "rows.csv"}, {"source": "./rows.csv"}, True),
+        ({"source": "rows.csv"}, {"source": "other.csv"}, False),
+    ],
+)
+def test_whether_rows_may_stand_in_two_data_sets(one: dict[str, Any], other: dict[str, Any], shared: bool) -> None:
+    declared = {name: Data(**{**ALL, **given}) for name, given in (("one", one), ("other", other))}
+    assert may_overlap(declared, "one", "other") is may_overlap(declared, "other", "one") is shared
+
+
+def test_what_fits_a_guard_sets_no_threshold_under_another_name(raw: dict[str, Any]) -> None:
+    raw["data"]["settled"]["part"] = [0.3, 0.7]
+    wanted = "guard.validation: 'settled', which may share rows with 'flagged', fits the guard and sets its threshold"
+    assert wanted in said(raw)
+
+
+def test_a_guard_on_the_answer_learns_from_answers(raw: dict[str, Any]) -> None:
+    args = {"intents": {"data": "shown", "blocks": ["bad"]}, "above": 0.5, "on": ["answer"]}
+    raw["arms"]["wrapped"]["wraps"] = [{"guard": args}]
+    Study(**raw)
+    args["on"] = ["answer", "prompt"]
+    wanted = "rows of 'shown' have a prompt and an answer, and one guard learns from one of them (declare two guards"
+    assert f"guard.intents.data: {wanted}" in said(raw)
+    args["intents"] = {"data": "corpus", "blocks": ["bad"]}
+    Study(**raw)
+    args |= {"intents": {"data": "kept", "blocks": ["bad"]}, "on": ["answer"]}
+    assert "guard.intents.data: 'kept' has prompts alone, and a guard on the answer learns from answers" in said(raw)
+
+
+def test_no_threshold_for_answers_is_set_on_what_others_wrote(raw: dict[str, Any]) -> None:
+    raw["arms"]["wrapped"]["wraps"] = [{"guard": {**INTENTS, **VALIDATED, "on": ["prompt", "answer"]}}]
+    assert "guard.validation: 'settled': sets a threshold for prompts alone" in said(raw)
+
+
+def test_what_is_blocked_is_not_called_harmless(raw: dict[str, Any]) -> None:
+    raw["arms"]["wrapped"]["wraps"] = [{"guard": {**INTENTS, "above": 0.5, "harmless": ["clean", "unsafe"]}}]
+    assert "guard.harmless: ['clean', 'unsafe']: 'unsafe' is one of the labels that the guard blocks" in said(raw)
 
 
 METRICS: list[tuple[dict[str, Any], str]] = [
@@ -147,7 +221,8 @@ def test_a_guards_metric_is_looked_at_before_anything_is_computed(
     [
         {"metric": "sentiment", "below": -0.5},
         {"metric": "rubbish", "above": 0.5},
-        {"metric": {"toxicity": {"classifier": "oracle"}}, "on": ["prompt", "answer"], **VALIDATED},
+        {"metric": {"toxicity": {"classifier": "oracle"}}, "on": ["prompt", "answer"], "above": 0.5},
+        {"metric": {"toxicity": {"classifier": "oracle"}}, **VALIDATED},
         {"metric": "correctness", "on": ["answer"], "below": 0.5},
         {"metric": "sentiment", "side": "below", **VALIDATED},
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -36,11 +35,6 @@ STUDY: dict[str, Any] = {
     "evaluate": [{"generate": {"prompts": "asked", "metrics": ["length"], "arms": ["base", "one", "both", "top"]}}],
     "compare": {"to": "base"},
 }
-
-
-@pytest.fixture
-def raw() -> dict[str, Any]:
-    return copy.deepcopy(STUDY)
 
 
 def said(raw: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -43,15 +42,15 @@ STUDY: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def raw() -> dict[str, Any]:
-    return copy.deepcopy(STUDY)
-
-
 def said(raw: dict[str, Any]) -> str:
     with pytest.raises(StudyError) as caught:
         Study(**raw)
     return str(caught.value)
+
+
+def test_a_scorer_whose_name_is_one_of_its_values_means_that_one(raw: dict[str, Any]) -> None:
+    raw["attributes"]["tox"] = {**TOX, "metric": "rubbish"}
+    assert Study(**raw).attributes["tox"].value is None
 
 
 def test_arms_know_the_tokens_that_they_are_trained_with(raw: dict[str, Any]) -> None:
@@ -73,7 +72,7 @@ def test_arms_know_the_tokens_that_they_are_trained_with(raw: dict[str, Any]) ->
         ({**TOX, "tokens": ["<|a|>", None]}, "an attribute has two tokens or more"),
         ({**TOX, "good": "<|pos|>"}, "good '<|pos|>' is none of its tokens"),
         ({**TOX, "metric": "toxicty"}, "attributes.tox.metric: no metric is called 'toxicty'"),
-        ({**TOX, "metric": "rouge"}, "rouge reads texts, references"),
+        ({**TOX, "metric": "rouge"}, "rouge reads others, references, and a text of a corpus has itself alone"),
         ({**TOX, "metric": "repetition"}, "repetition gives rep_2, rep_3, rep_4, distinct_1, distinct_2"),
         ({**TOX, "value": "toxicty"}, "attributes.tox.value: toxicity gives no 'toxicty'"),
         ({**TOX, "judge": {"metric": "sentiment", "thresholds": [0, 1]}}, "one threshold fewer than there are tokens"),

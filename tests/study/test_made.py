@@ -42,11 +42,6 @@ STUDY: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def raw() -> dict[str, Any]:
-    return copy.deepcopy(STUDY)
-
-
 def said(raw: dict[str, Any]) -> str:
     with pytest.raises(StudyError) as caught:
         Study(**raw)

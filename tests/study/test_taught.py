@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -36,11 +35,6 @@ STUDY: dict[str, Any] = {
     "compare": {"to": "base",
                 "gaps": [{"student": "student", "teacher": "teacher", "bare": "base", "metric": "length"}]},
 }  # fmt: skip
-
-
-@pytest.fixture
-def raw() -> dict[str, Any]:
-    return copy.deepcopy(STUDY)
 
 
 def said(raw: dict[str, Any]) -> str:
@@ -118,6 +112,10 @@ def test_the_reward_model_may_not_wait_for_who_it_rewards(raw: dict[str, Any]) -
         ({"rl": {"data": "lessons", "reward": {"arm": "rm"}}}, "rl.data: rl trains on asked, and the format of data"),
         ({"rl": {"data": "corpus", "reward": {"arm": "rm"}}}, "rl.data: rl trains on asked, and the format of data"),
         ({"sft": {"data": "shown", "eval_data": "lessons"}}, "sft.eval_data: 'lessons' holds no demonstrations of a"),
+        ({"sft": {"data": "shown", "eval_data": "corpus"}}, "sft.eval_data: 'corpus' holds no demonstrations of a"),
+        ({"lm": {"data": "corpus", "eval_data": "other"}}, "lm.eval_data: 'other' holds no texts of a source (name"),
+        ({"lm": {"data": "corpus", "eval_data": "corpse"}}, "lm.eval_data: there is no data called 'corpse'"),
+        ({"dpo": {"data": "shown", "eval_data": "other"}}, "dpo.eval_data: dpo measures no held-out loss"),
     ],
 )  # fmt: skip
 def test_who_trains_on_what(raw: dict[str, Any], step: dict[str, Any], complaint: str) -> None:
@@ -143,11 +141,21 @@ def test_whose_distributions_are_learnt_reads_the_same_tokens(raw: dict[str, Any
 
 
 REWARDS: list[tuple[Any, str]] = [
-    (None, ": is missing (write `reward: {arm: NAME}` of a reward model, or `reward: {metric: NAME}`)"),
-    ({}, ": name who rewards: an `arm` that ends as a reward model, or a `metric`"),
+    (None, ": is missing (write `reward: {arm: NAME}` of a reward model, `{metric: NAME}` or `{judge: NAME}`)"),
+    ({}, ": name who rewards: an `arm` that ends as a reward model, a `metric`, or a `judge`"),
     ({"arm": "rm", "metric": "length"}, ": name who rewards"),
     ("rm", ": 'rm' is no mapping of names to values"),
     ([], ": [] is no mapping of names to values"),
+    ({"judge": "words", "metric": "length"}, ": name who rewards"),
+    ({"judge": "words", "value": "x"}, ": `value` is one of a metric's"),
+    ({"judge": "word"}, ".judge: there is no judge called 'word' (did you mean 'words'?)"),
+    (
+        {"judge": "ranks"},
+        ".judge: 'ranks' (rank) says of an answer by itself nothing, and a training asks what each"
+        " is worth (name a judge that is `pointwise`, a `metric` or a `reward`)",
+    ),
+    ({"judge": "pairs"}, ".judge: 'pairs' (pairwise) says of an answer by itself nothing"),
+    ({"judge": "dice"}, ".judge: 'dice' (random) says of an answer by itself nothing"),
     ({"arm": "rn"}, ".arm: there is no arm called 'rn' (choose from: rm)"),
     ({"arm": "base"}, ".arm: 'base' does not end as a reward model (name an arm whose last training is `reward`)"),
     ({"arm": "rm", "value": "x"}, ": `value` is one of a metric's; a reward model has one"),
@@ -164,8 +172,37 @@ REWARDS: list[tuple[Any, str]] = [
 ]
 
 
+SERVER = {"server": {"model": "m", "base_url": "http://127.0.0.1:1/v1"}}
+JUDGES: dict[str, Any] = {
+    "words": {"pointwise": SERVER}, "ranks": {"rank": SERVER}, "pairs": {"pairwise": SERVER}, "dice": "random",
+    "truth": {"metric": {"metric": "correctness"}}, "trained": {"reward": {"arm": "rm"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("judge", ["words", "truth", "trained"])
+def test_a_judge_that_judges_an_answer_by_itself_may_reward(raw: dict[str, Any], judge: str) -> None:
+    raw["arms"]["rl"]["train"][1]["rl"]["reward"] = {"judge": judge, "weight": 0.5}
+    Study(**raw, judges=JUDGES)
+
+
+def test_a_judge_whose_metric_reads_what_no_training_has_cannot_reward(raw: dict[str, Any]) -> None:
+    raw["arms"]["rl"]["train"][1]["rl"]["reward"] = {"judge": "near"}
+    raw["judges"] = {"near": {"metric": {"metric": "rouge", "value": "rougeL"}}}
+    wanted = "judges.near.metric.metric: rouge reads others, references, and a training has prompts and answers alone"
+    assert wanted in said(raw)
+
+
+def test_an_arm_does_not_wait_for_a_judge_that_waits_for_it(raw: dict[str, Any]) -> None:
+    raw["data"]["more"] = {"distilled": {"arm": "rl", "prompts": "other"}}
+    raw["arms"]["rm"]["train"] = [{"sft": {"data": "more"}}, {"reward": {"data": "other"}}]
+    raw["arms"]["rl"]["train"][1]["rl"]["reward"] = {"judge": "trained"}
+    raw["judges"] = {"trained": JUDGES["trained"]}
+    assert "waits for itself: rm -> rl -> rm" in said(raw)
+
+
 @pytest.mark.parametrize(("reward", "complaint"), REWARDS)
 def test_who_cannot_reward(raw: dict[str, Any], reward: Any, complaint: str) -> None:
+    raw["judges"] = JUDGES
     raw["arms"]["rl"]["train"][1]["rl"]["reward"] = reward
     found = said(raw)
     assert "arms.rl.train.1.rl.reward" + complaint in found, found

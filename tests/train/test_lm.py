@@ -63,12 +63,20 @@ def rows() -> Dataset:
 
 
 def train(
-    base: ref.Base, rows: Dataset, out: Path, seed: int = 0, before: Path | None = None, by: str = "lm", **args: Any
+    base: ref.Base,
+    rows: Dataset,
+    out: Path,
+    seed: int = 0,
+    before: Path | None = None,
+    by: str = "lm",
+    held: Dataset | None = None,
+    **args: Any,
 ) -> dict[str, Any]:
     out.mkdir(exist_ok=True, parents=True)
     path, tokenizer = Path(str(base.path)), load.tokenizer(base)
     model, adapter = (load.causal_lm(base, seed), None) if before is None else load.continued(before, path)
-    job = Job(out, seed, tokenizer, base.as_args(), load.stop_ids(tokenizer, None), before=before, adapter=adapter)
+    job = Job(out, seed, tokenizer, base.as_args(), load.stop_ids(tokenizer, None), before=before, adapter=adapter,
+              held=held)  # fmt: skip
     facts: dict[str, Any] = TRAINERS.get(by).call(job, model, rows, args={**ARGS, **args})
     return facts
 
@@ -146,6 +154,34 @@ def test_snapshots_do_not_change_the_training(base: ref.Base, rows: Dataset, tmp
     train(base, rows, tmp_path / "a", snapshots=[0.3, 0.6], bf16=bf16)
     train(base, rows, tmp_path / "b", bf16=bf16)
     assert equal(weights(base, tmp_path / "a"), weights(base, tmp_path / "b"))
+
+
+def test_a_held_out_loss_is_by_epoch_and_snapshot_and_changes_nothing(
+    base: ref.Base, rows: Dataset, tmp_path: Path
+) -> None:
+    """It is the model's own loss over all held-out tokens, whatever the batches."""
+    held = blocks([5, 9, 16, 12, 7, 3, 16])
+    told = {"num_train_epochs": 2, "snapshots": [0.5, 2]}
+    facts = train(base, rows, tmp_path / "a", held=held, **told)
+    train(base, rows, tmp_path / "b", **told)
+    assert equal(weights(base, tmp_path / "a"), weights(base, tmp_path / "b"))
+    log = [json.loads(line) for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()]
+    found = {entry["step"]: entry["eval_loss"] for entry in log if "eval_loss" in entry}
+    assert list(found) == [5, 10, 20], "at the snapshot within the first epoch, and at both epochs' ends"
+    assert (facts["eval_loss/first"], facts["eval_loss/last"]) == (found[5], found[20])
+    for at, step in ((0.5, 5), (2, 20)):
+        model, _ = load.trained(tmp_path / "a" / "snapshots" / f"{at:g}", Path(str(base.path)))
+        assert math.isclose(found[step], loss_of(model.eval(), held), rel_tol=1e-4), at
+    assert "eval_loss" not in (tmp_path / "b" / "log.jsonl").read_text()
+
+
+def loss_of(model: Any, rows: Dataset) -> float:
+    """Return the mean loss over the tokens of some blocks, one by one."""
+    nats = 0.0
+    for ids in rows["input_ids"]:
+        with torch.no_grad():
+            nats += float(model(input_ids=torch.tensor([ids]), labels=torch.tensor([ids])).loss) * (len(ids) - 1)
+    return nats / sum(len(ids) - 1 for ids in rows["input_ids"])
 
 
 def test_arms_of_different_sizes_train_on_as_many_tokens(base: ref.Base, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -369,3 +370,10 @@ def test_upstream_defaults_that_drift_are_seen(name: str) -> None:
     }
     golden = GOLDEN / f"trl_{name.lower()}_defaults.json"
     assert json.loads(json.dumps(defaults, default=str)) == json.loads(golden.read_text())
+
+
+def test_a_log_says_nothing_of_the_names_by_which_libraries_ask_each_other(go: Go, tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        go(tmp_path / "a", peft=LORA, max_steps=1)
+    assert not [one for one in said if "is_gradient_checkpointing" in str(one.message)]

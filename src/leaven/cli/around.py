@@ -19,10 +19,16 @@ _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY", "WANDB_API_KEY")
 
 
-def list_(what: Annotated[str, typer.Argument(help="studies, or a kind of plug-in.")] = "studies") -> None:
-    """List what is shipped: studies, formats, treatments, trainers, judges, suites, metrics."""
+def list_(
+    what: Annotated[str, typer.Argument(help="studies, or a kind of plug-in.")] = "studies",
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """List what is shipped: studies, formats, treatments, trainers, wraps, judges, suites, metrics and their values."""
     from leaven import verbs
 
+    if as_json:
+        print(json.dumps(verbs.described(what), indent=1, ensure_ascii=False))  # noqa: T201 - not for a line's width
+        return
     out = console()
     for name, (line, *arguments) in verbs.listing(what).items():
         out.print(f"{name:20}  {line}")

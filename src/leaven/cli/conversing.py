@@ -21,6 +21,7 @@ _CALLED = {
     "turns": "turns", "words": "words", "ended": "ended", "others_turn": "other's turn", "repeats": "repeats",
     "loops": "loops", "blank": "blank", "refused": "refused", "distinct_2": "distinct-2",
 }  # fmt: skip
+_SILENT = "opening: (blank: whoever speaks first answers nothing; --opening TEXT says what is said first)"
 
 
 def converse(
@@ -33,8 +34,8 @@ def converse(
     said = next(lines("opening> "), "") if opening is None else opening
     told: list[Line] = []
     voices = [Voice(out, f"{name}: ") for name in names]
-    if opening is not None or not sys.stdin.isatty():
-        out.print(printable(f"opening: {said}"))
+    if opening is not None or not sys.stdin.isatty() or not said.strip():
+        out.print(printable(f"opening: {said}" if said.strip() else _SILENT))
     try:
         for line in turn_by_turn(talks, said, turns, lambda who: voices[who].say):
             voices[line.who].end()

@@ -37,11 +37,14 @@ def doctor(  # noqa: PLR0913, PLR0917 - the options of a command
         str | None, typer.Option("--for", help="Examine for sft, dpo, reward or lm, not for what the rows suggest.")
     ] = None,
     chat_template_path: Annotated[
-        str | None, typer.Option("--chat-template-path", help="Another chat template (a jinja file, or plain).")
+        str | None,
+        typer.Option("--chat-template-path", "--chat-template", help="Another chat template (a jinja file, or plain)."),
     ] = None,
     eos_token: Annotated[str | None, typer.Option("--eos-token", help="As model.eos_token in a study.")] = None,
     pad_token: Annotated[str | None, typer.Option("--pad-token", help="As model.pad_token in a study.")] = None,
-    max_length: Annotated[int | None, typer.Option("--max-length", min=1, help="In tokens, as in a study.")] = None,
+    max_length: Annotated[
+        int | None, typer.Option("--max-length", min=1, help="In tokens; of a study's data that of its trainings.")
+    ] = None,
     truncation: Annotated[bool, typer.Option("--truncation", help="Cut rows there, not leave them out.")] = False,
     assistant_only_loss: Annotated[
         bool, typer.Option("--assistant-only-loss", help="Train every answer of a conversation, not the last alone.")

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,7 +49,8 @@ def probe(  # noqa: PLR0913, PLR0917 - the options of a command
         str, typer.Option("--api-key-env", help="With --server: the environment variable that holds the key.")
     ] = "OPENAI_API_KEY",
     chat_template: Annotated[
-        str | None, typer.Option("--chat-template", help="The model's chat template (a jinja file, or `plain`).")
+        str | None,
+        typer.Option("--chat-template", "--chat-template-path", help="The model's template (jinja file, or `plain`)."),
     ] = None,
     raw: Annotated[
         bool | None, typer.Option("--raw/--no-raw", help="Ask with the bare text, without a chat template.")
@@ -64,7 +64,10 @@ def probe(  # noqa: PLR0913, PLR0917 - the options of a command
     format: Annotated[str, typer.Option("--format", help="With --prompts: how their rows are read.")] = "hello",
     samples: Annotated[int, typer.Option("--samples", min=1, help="Answers to each prompt.")] = 4,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="An answer's longest.")] = 64,
-    temperature: Annotated[float, typer.Option("--temperature", min=0, help="0 takes the likeliest token.")] = 1.0,
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", min=0, help="1, or the arm's own; 0 takes the likeliest token."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the samples.")] = 0,
     user: Annotated[
         list[str] | None, typer.Option("--user", metavar="NAME", help="The user's name in a simulated chat; repeat.")
@@ -97,8 +100,7 @@ def probe(  # noqa: PLR0913, PLR0917 - the options of a command
         "--server-model": server_model, "--chat-template": chat_template, "--raw": raw, "--dtype": dtype,
         "--against": against, "--held-out": held_out,
     })  # fmt: skip
-    samples = samples if temperature else 1  # greedy ones would all be equal
-    how = How(samples, max_new_tokens, temperature, seed, raw is True, tuple(user or ()))
+    how = How(samples, max_new_tokens, temperature, seed, raw, tuple(user or ()))
     asked = read(prompts, _step(format))
     if against is not None:
         _readable(against, held_out)
@@ -107,7 +109,7 @@ def probe(  # noqa: PLR0913, PLR0917 - the options of a command
     else:
         template = chat_template or ("plain" if raw else None)  # one that is never asked by need not be there
         who = _speaker(model, (run, arm, arm_seed), (template, dtype), workspace)
-        found = _of_model(who, asked, replace(how, raw=who.reads_texts if raw is None else raw))
+        found = _of_model(who, asked, how)
     recited = None if against is None else _recited(found, against, held_out, span, tokenizer)
     if as_json:
         console().print(json.dumps(probed.as_json(found, recited), indent=1, ensure_ascii=True, allow_nan=False))

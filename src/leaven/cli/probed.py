@@ -92,10 +92,16 @@ def _below(found: Probed, recited: Recited | None) -> Iterator[str]:
 
     how = found.how
     asked = "as bare text" if how.raw else "by the chat template"
-    drawn = f"temperature {how.temperature:g}, {how.max_new_tokens} tokens at most, seed {how.seed}"
+    own = "".join(f", {name} {value}" for name, value in found.sampling.items())
+    drawn = f"temperature {how.temperature or 0:g}{own}, {how.max_new_tokens} tokens at most, seed {how.seed}"
     yield f"{found.model}: {count(len({one.id for one in found.answers}), 'prompt')} asked {asked}, " + (
         f"{count(how.samples, 'sample')} each, {drawn}"
     )
+    if found.manner:
+        yield f"{found.model} {found.manner}"
+    if any(one.refused for one in found.answers) or found.warnings:
+        yield f"a guard refuses instead: {_cell(found.refused)} of answers; a refusal ends by itself, so it may pass"
+    yield from found.warnings
     yield "an answer passes if it ends by itself, and is none of: blank, the user's turn, a loop, an echo, rubbish"
     yield "beside each share its 95 % interval (Wilson, by the effective number of answers); of faults fewer are better"
     for name in COMPETENCES:
@@ -159,6 +165,10 @@ def as_json(found: Probed, recited: Recited | None) -> dict[str, Any]:
         "kinds": {kind: rates(kind) for kind in found.kinds},
         "unasked": dict(found.unasked),
         "silent": dict(found.silent),
+        "manner": found.manner,
+        "sampling": dict(found.sampling),
+        "refused": asdict(found.refused),
+        "warnings": list(found.warnings),
     }
     if recited is not None:
         made["recited"] = asdict(recited)

@@ -57,7 +57,7 @@ def speakers(
     graph, store, folder = answered.opened(run, workspace)
     again = answered.goes_on(graph.study, folder).command
     cells = [_cell(graph, store, (folder, again), arm, seed) for arm in arms]
-    return [_loaded(graph, cell, store, again) for cell in cells]
+    return [_loaded(cell, store, again) for cell in cells]
 
 
 def _cell(graph: Graph, store: Store, where: tuple[Path, str], arm: str, seed: int | None) -> WiredCell:
@@ -79,7 +79,7 @@ def _cell(graph: Graph, store: Store, where: tuple[Path, str], arm: str, seed: i
     return there[0]
 
 
-def _loaded(graph: Graph, cell: WiredCell, store: Store, again: str) -> Speaker:
+def _loaded(cell: WiredCell, store: Store, again: str) -> Speaker:
     """Load a run's model in the way in which its suites do, by what one of them is told."""
     from leaven.stages.speaker import speaker as load
 
@@ -96,7 +96,7 @@ def _loaded(graph: Graph, cell: WiredCell, store: Store, again: str) -> Speaker:
     where = arm.name if cell.cell.seed is None else f"{arm.name}, seed {cell.cell.seed}"
     return Speaker(
         where, model, tokenizer, stops, tuple(base.get("added_tokens", ())), _in_front(cell), _reads_texts(cell),
-        cell.cell.effective, methods_of(graph, cell, store, tokenizer, again), dict(arm.generation),
+        cell.cell.effective, methods_of(cell, store, tokenizer, again), dict(arm.generation),
     )  # fmt: skip
 
 

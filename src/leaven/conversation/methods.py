@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from leaven.errors import ReportError
 if TYPE_CHECKING:
     from leaven.engine.stage import Stage
     from leaven.engine.store import Store
-    from leaven.graph import Graph, WiredCell
+    from leaven.graph import WiredCell
     from leaven.models.guard import Guard
     from leaven.models.retrieval import Found
     from leaven.models.rewriting import Given
@@ -88,24 +87,25 @@ class Methods:
         return verdicts, refusal
 
 
-def methods_of(graph: Graph, cell: WiredCell, store: Store, tokenizer: Any, again: str) -> Methods:
+def methods_of(cell: WiredCell, store: Store, tokenizer: Any, again: str) -> Methods:
     """Return an arm's methods with what its run left in the store; ``again`` is the command that makes what is not.
 
     Raises ReportError with the remedy where that is not there.
     """
-    from leaven.models.rewriting import wraps_of
+    from leaven.models.rewriting import declared, wraps_of
 
     steps = [step for step, wrap in _with_wraps(cell) if wrap.rewrites]
     wraps = wraps_of(steps)
-    kept = _Kept(graph, store, cell.cell.arm.name, again)
+    kept = _Kept(cell, store, again)
     given = {
-        place: kept.given(step, wrap, tokenizer)
+        place: kept.given(place, step, wrap, tokenizer)
         for place, (step, wrap) in enumerate(zip(steps, wraps, strict=True))
         if wrap.reads
     }
-    users = tuple(str(step.args.get("user", "User")) for step, wrap in zip(steps, wraps, strict=True) if wrap.plain)
+    plain = [declared(step) for step, wrap in zip(steps, wraps, strict=True) if wrap.plain]
+    users = tuple(str(one.user) for one in plain if hasattr(one, "user"))
     names = tuple(step.name for step in steps)
-    return Methods(names, tuple(wraps), given, tuple(kept.guards(cell)), users)
+    return Methods(names, tuple(wraps), given, tuple(kept.guards()), users)
 
 
 def _with_wraps(cell: WiredCell) -> list[tuple[Step, Wrap]]:
@@ -117,49 +117,48 @@ def _with_wraps(cell: WiredCell) -> list[tuple[Step, Wrap]]:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What a run keeps for an arm's methods."""
+    """What a run keeps for the methods of an arm."""
 
-    graph: Graph
+    cell: WiredCell
     store: Store
-    arm: str
     again: str
 
-    def given(self, step: Step, wrap: Wrap, tokenizer: Any) -> Given:
-        """Return what a method reads: an index that is asked live, or demonstrations."""
+    @property
+    def arm(self) -> str:
+        return self.cell.cell.arm.name
+
+    def given(self, place: int, step: Step, wrap: Wrap, tokenizer: Any) -> Given:
+        """Return what the method in a place reads: an index that is asked live, or demonstrations."""
         from leaven.generate.spellings import specials
         from leaven.models.retrieval import Looked, load_index
+        from leaven.models.rewriting import declared
         from leaven.models.shots import shots
 
-        stage, spelled = self._read_by(step), specials(tokenizer)
+        stage, spelled, how = self._read_by(place, step), specials(tokenizer), declared(step)
         if not wrap.retrieves:
             rows = self._folder(stage, f"what {step.name} shows")
-            return shots(_each(rows), step.args.get("k", 3), step.args.get("seed", 0), spelled)
+            return shots(_each(rows), how.k, how.seed, spelled)
         index = stage.inputs["index"]
         model = index.needs.paths.get("model")
         folder = self._folder(index, f"the index that {step.name} reads")
-        return Looked(load_index(folder, None if model is None else Path(model)), step.args.get("k", 3), spelled)
+        return Looked(load_index(folder, None if model is None else Path(model)), how.k, spelled)
 
-    def _read_by(self, step: Step) -> Stage:
-        """Return the stage that a method reads, of whichever suite asks by it: its arguments say all there is."""
-        from leaven.engine.stage import closure
-        from leaven.registry import WRAPS
-
-        wanted = _spelled(WRAPS.get(step.name).canonical(step.args))
-        for stage in closure(self.graph.targets):
-            for place, declared in enumerate(stage.args["steps"] if stage.kind == "wrapped" else ()):
-                if _spelled(declared) == wanted:
-                    return next(one for name, one in stage.inputs.items() if name.startswith(f"{place}."))
+    def _read_by(self, place: int, step: Step) -> Stage:
+        """Return the stage that the method in a place reads, of a suite that asks the arm by it."""
+        for suite in self.cell.suites:
+            if (wrapped := _wrapped(suite.prompts)) is not None:
+                return next(one for name, one in wrapped.inputs.items() if name.startswith(f"{place}."))
         raise ReportError(f"no suite of the study asks '{self.arm}' by its {step.name}, so what that reads was not "
                           f"made; {_FREELY}, and run it")  # fmt: skip
 
-    def guards(self, cell: WiredCell) -> Iterator[tuple[Guard, str]]:
+    def guards(self) -> Iterator[tuple[Guard, str]]:
         """Yield an arm's guards with their refusals, as its answers were guarded in the run."""
         from leaven.registry import WRAPS
         from leaven.stages.guarding import opened
 
-        if not any(wrap.guards for _, wrap in _with_wraps(cell)):
+        if not any(wrap.guards for _, wrap in _with_wraps(self.cell)):
             return
-        told = next((suite.told for suite in cell.suites if suite.told.kind == "guarded"), None)
+        told = next((suite.told for suite in self.cell.suites if suite.told.kind == "guarded"), None)
         if told is None:
             raise ReportError(f"no suite of the study guards answers of '{self.arm}', so its guards were not made; "
                               f"{_FREELY}, and run it")  # fmt: skip
@@ -179,8 +178,12 @@ class _Kept:
         return self.store.folder(stage)
 
 
-def _spelled(declared: Mapping[str, Any]) -> str:
-    return json.dumps(declared, sort_keys=True)
+def _wrapped(asked: Stage) -> Stage | None:
+    """Return the rows as an arm's methods rewrote them, of those that a suite asks; None where it asks bare ones."""
+    rows: Stage | None = asked
+    while rows is not None and rows.kind != "wrapped":
+        rows = rows.inputs.get("rows")
+    return rows
 
 
 def _each(folder: Path) -> Iterator[Row]:

@@ -80,6 +80,11 @@ class Conversation:
         return not self.speaker.methods.watches("answer") and self._sampling.get("num_beams", 1) == 1
 
     @property
+    def sampling(self) -> dict[str, Any]:
+        """How answers are drawn, by transformers' names; ``do_sample`` is always there."""
+        return dict(self._sampling)
+
+    @property
     def manner(self) -> str:
         """How it is asked, in a few words."""
         methods = self.speaker.methods

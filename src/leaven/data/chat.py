@@ -54,7 +54,9 @@ def render(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt
             list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
         )
     except Exception as error:  # a template is code of a stranger: whatever it raises is the template's fault
-        raise ModelError(f"the chat template fails: {type(error).__name__}: {error}") from error
+        line = getattr(error, "lineno", None)  # jinja's errors of syntax have one
+        at = "" if line is None else f" in its line {line}"
+        raise ModelError(f"the chat template fails{at}: {type(error).__name__}: {error}") from error
     return text
 
 

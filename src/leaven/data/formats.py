@@ -4,6 +4,7 @@ Each format names the columns it reads. ``makes`` is the kind of canonical row: 
 *preferences* (prompt, chosen, rejected, margin) or *statements*. More traits, where a format needs them: ``also``, the
 columns of other layouts that it reads; ``header``, the columns of files of separated values without a header; ``most``,
 an argument and a column: how many rows may have one value of the column (those that come later are skipped);
+``worded``, columns alone do not tell it, the wording of their texts does;
 ``answers=False``, there are prompts alone; ``grouped``, preferences say which group they belong to.
 Raw rows are hostile: everything is checked, nothing is guessed. The formats stand in ``voted``, ``preferences``,
 ``demonstrations``, ``benchmarks`` and ``prompts``.

@@ -38,7 +38,7 @@ def rtp(row: Row) -> Row:
     return {"prompt": [user(filled(row["text"], "text").rstrip())], "completion": None}
 
 
-@format(version=1, columns=("prompt", "type", "label"), makes="examples", answers=False)
+@format(version=1, columns=("prompt", "type", "label"), makes="examples", answers=False, keeps="label")
 def xstest(row: Row, *, label: Literal["safe", "unsafe"] | None = None) -> Row:
     """XSTest: prompts that are safe though they look unsafe, and unsafe contrasts; label is safe or unsafe.
 

@@ -32,7 +32,7 @@ def prose(row: Row, *, min_words: Count = 1, speakers: Literal["keep", "drop"] =
     return {"text": text, "group": _file(row["file"])}
 
 
-@format(version=1, columns=("paragraph", "next"), makes="examples", txt="paragraphs")
+@format(version=1, columns=("paragraph", "next"), also=(("text",),), makes="examples", txt="paragraphs")
 def prose_completion(
     row: Row,
     *,
@@ -46,8 +46,11 @@ def prose_completion(
 
     Speakers stand at the front of paragraphs (``Socrates: ...``) and are taken from there; who answers is the label,
     and ``speaker`` keeps the answers of one alone. ``by: sentences`` asks with the first ``sentences`` of any paragraph
-    instead, and what follows in it is the answer. ``min_words`` is the least that an answer has.
+    instead, and what follows in it is the answer. ``min_words`` is the least that an answer has. Rows that have a
+    column ``text``, as ``texts`` reads it, are paragraphs without a next one: read them ``by: sentences``.
     """
+    if by == "sentences" and "text" in row and "paragraph" not in row:
+        row = {**row, "paragraph": row["text"], "next": None}
     paragraph = _paragraph(row["paragraph"], "paragraph", lines)
     following = None if row["next"] is None else _paragraph(row["next"], "next", lines)
     asked, answer, name = _reply(paragraph, following) if by == "turn" else _begun(paragraph, sentences)

@@ -36,9 +36,14 @@ def recognised(source: str, known_as: str, format: Step | None, part: Slice) -> 
     head, bare = _heads(source, known_as, part, named)
     columns = {str(name): _type(value) for row in reversed(head) for name, value in row.items()}
     fits = [bare] if bare and bare != _PROSE else fitting(head[0]) if head else []
-    strict = sorted(fits, key=lambda name: not is_of_files(name))  # what is no such file they do not read
+    strict = sorted(fits, key=_leniency)
     chosen = named or next((name for name in strict if _reads(name, head)), None)
     return Recognised(chosen, fits, columns)
+
+
+def _leniency(name: str) -> tuple[bool, bool]:
+    """Sort first what reads rows of its own wording alone, then kinds of files: what is none they do not read."""
+    return not FORMATS.get(name).traits.get("worded", False), not is_of_files(name)
 
 
 def _heads(source: str, known_as: str, part: Slice, format: str | None) -> tuple[list[Row], str | None]:

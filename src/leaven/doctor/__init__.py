@@ -8,58 +8,41 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
-from leaven import adopted, declared
+from leaven import adopted
 from leaven import workspace as workspaces
 from leaven.data.doctor import Finding
 from leaven.data.doctor.layers import layers
 from leaven.data.doctor.template import dated, differ, of_template, without_template
 from leaven.data.doctor.vocabulary import declared_stops, of_generation, of_size, of_tokenizer
 from leaven.doctor.asked import Asked, Diagnosis, For
+from leaven.doctor.declared import of_study
 from leaven.doctor.rows import Rows
-from leaven.doctor.source import Source
+from leaven.doctor.source import Source, prove_model_first
 from leaven.errors import DataError
 from leaven.models import adapting, embedded, load
 from leaven.models.patient import OWN, TRAINED, Patient, patient
 
 __all__ = ["Asked", "Diagnosis", "diagnose"]
 
-_STUDIES = (".yaml", ".yml")
 _BY_KIND: dict[str, For] = {"examples": "sft", "preferences": "dpo", "texts": "lm"}
 
 
 def diagnose(asked: Asked) -> Diagnosis:
     """Examine a model, and data with it; raises LeavenError where there is no such model, or no such data."""
     started = time.monotonic()
-    asked = _placed(_of_study(asked))
+    prove_model_first(asked)
+    asked, trained = of_study(asked)
+    asked = _placed(asked)
     data = None if asked.data is None else Source.of(asked)
     training = asked.training or (_BY_KIND.get(data.makes, "sft") if data else "sft")
     told = patient(asked.model, asked.chat_template_path, asked.eos_token, asked.pad_token, asked.revision)
     found = Diagnosis(model=told.called, template=told.template, data=asked.data, training=training,
-                      format=data.format.name if data else None, notes=told.notes)  # fmt: skip
+                      format=data.format.name if data else None, notes=[*trained, *told.notes])  # fmt: skip
     found.findings.extend(_of_files(told))
     if told.tokenizer is not None:
         _examined(found, replace(asked, training=training), told, data)
     return replace(found, findings=_in_order(found.findings), seconds=round(time.monotonic() - started, 2))
-
-
-def _of_study(asked: Asked) -> Asked:
-    """Take model and data from a study, where one is named; raises StudyError or DataError if they are not there."""
-    if not asked.model.endswith(_STUDIES):
-        return asked
-    study = declared.load(asked.model, workspace=asked.workspace)
-    model = study.model.model_dump()
-    names = ("chat_template_path", "eos_token", "pad_token", "revision", "attn_implementation")
-    said: dict[str, Any] = {name: getattr(asked, name) or model.get(name) for name in names}
-    asked = replace(asked, model=model["model_name_or_path"], **said)
-    if asked.data is None:
-        return asked
-    data = study.data.get(asked.data)
-    if data is None or data.source is None:
-        listed = ", ".join(name for name, one in study.data.items() if one.source is not None) or "none"
-        raise DataError(f"the study has no data '{asked.data}' with a source of its own; it has: {listed}")
-    return replace(asked, data=data.source, format=asked.format or data.format, take=asked.take or data.take)
 
 
 def _placed(asked: Asked) -> Asked:

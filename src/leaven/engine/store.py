@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaven.engine.files import fsync, guarding, is_held, read_json, read_sealed, sha256, write_json, write_sealed
+from leaven.engine.quoted import quoted
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -166,7 +167,7 @@ class Store:
         return read_json(self.partial(stage) / RESUME / PROGRESS) or {}
 
     def log_tail(self, stage: Addressed, lines: int = 12) -> list[str]:
-        """Return the last lines that the stage printed, from its partial folder or its result."""
+        """Return the last telling lines that the stage printed, from its partial folder or its result."""
         for folder in (self.partial(stage), self.folder(stage)):
             try:
                 with (folder / LOG).open("rb") as stream:
@@ -174,7 +175,7 @@ class Store:
                     text = stream.read().decode(errors="replace")
             except OSError:
                 continue
-            return _innermost_last(text.replace("\r", "\n").splitlines())[-lines:]
+            return quoted(text.replace("\r", "\n").splitlines(), lines)
         return []
 
     def _failed(self, stage: Addressed) -> Path:
@@ -184,15 +185,6 @@ class Store:
         """Make the kind's folder, but not the store's: a store that was removed must not come back half empty."""
         (self.root / stage.kind).mkdir(exist_ok=True)
         return self.partial(stage)
-
-
-def _innermost_last(lines: list[str]) -> list[str]:
-    """Turn the dump of a crashed or hanging interpreter round: its first line matters most, and tails are cut."""
-    begins = max((at for at, line in enumerate(lines) if line.endswith("(most recent call first):")), default=None)
-    if begins is None:
-        return lines
-    calls = [line for line in lines[begins + 1 :] if line.startswith("  File ")]
-    return [*lines[:begins], "where it was, innermost call last:", *reversed(calls)]
 
 
 def _remove(path: Path) -> None:

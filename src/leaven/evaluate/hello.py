@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from leaven.evaluate.measure import Measure
 from leaven.evaluate.prompted import GIVES, TOKENS, Called, Metrics
 from leaven.evaluate.suite import GenerationSuite
-from leaven.registry import Count, Positive, Step, suite
+from leaven.registry import Count, Positive, Step, Text, suite
 
 METRICS = (
     "passes", "stop_rate", "answers_something", "user_turn", "loops", "eos_loop", "echo", "rubbish", "engagement",
@@ -20,8 +22,37 @@ _BLIND = (
     "from training data (`regurgitation` asks that); what happens after the first answer of a talk"
 )
 
+UNKNOWN_WORDS = Measure(
+    "unknown_words",
+    "Share of an answer's words that stand in none of the texts of the lexicon; compare with the base, whose own words"
+    " are unknown, too.",
+    None,
+    "share",
+)
 
-@suite(version=1, gives=GIVES, reads="examples", blind=_BLIND, with_tokens=TOKENS)
+
+@dataclass(frozen=True)
+class HelloSuite(GenerationSuite):
+    """Prompts, and the data of the study in whose texts an answer's words are looked for."""
+
+    lexicon: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> list[str]:
+        """What is measured beside the metrics."""
+        return [UNKNOWN_WORDS.name]
+
+
+def _each_once(names: list[str] | None) -> list[str] | None:
+    if names is not None and len(set(names)) < len(names):
+        raise ValueError("names a data set twice; name each once")
+    return names
+
+
+Lexicon = Annotated[Annotated[list[Text], Field(min_length=1)] | None, AfterValidator(_each_once)]
+
+
+@suite(version=1, gives=GIVES, reads="examples", blind=_BLIND, with_tokens=TOKENS, looks_in=("lexicon",))
 def hello(  # noqa: PLR0913 - the signature is the schema
     *,
     prompts: str,
@@ -34,6 +65,7 @@ def hello(  # noqa: PLR0913 - the signature is the schema
     repetition_penalty: Positive = 1.0,
     apply_chat_template: bool = True,
     stop_strings: list[str] | None = None,
+    lexicon: Lexicon = None,
 ) -> GenerationSuite:
     """Say hello in many ways, a few times each, and count what goes wrong: no stop, the user's turn, loops, echoes.
 
@@ -53,6 +85,7 @@ def hello(  # noqa: PLR0913 - the signature is the schema
         "stop_strings": (stop_strings or [], []),
     }
     sampling = {key: value for key, (value, plain) in given.items() if value != plain}
-    return GenerationSuite(
-        name or prompts, prompts, metrics, max_new_tokens, sampling, apply_chat_template=apply_chat_template
-    )
+    how = (name or prompts, prompts, metrics, max_new_tokens, sampling)
+    if lexicon is not None:
+        return HelloSuite(*how, apply_chat_template=apply_chat_template, lexicon=tuple(sorted(lexicon)))
+    return GenerationSuite(*how, apply_chat_template=apply_chat_template)

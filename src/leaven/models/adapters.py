@@ -20,6 +20,7 @@ from typing import Any
 from leaven.errors import ModelError
 from leaven.models import load
 from leaven.models.ref import Base, ModelRef, hashes
+from leaven.models.unwarned import unwarned
 
 COMBINED = "default"  # what PEFT calls the adapter that is saved
 _EXACT = ("cat",)
@@ -166,7 +167,8 @@ def _with_parts(model: Any, parts: Sequence[Path], how: How) -> tuple[Any, list[
     as_it_is = len(parts) == 1 and how.weights == (1.0,)
     names = [COMBINED] if as_it_is else [f"part{place}" for place in range(len(parts))]
     placed = {"torch_device": "cpu", "local_files_only": True}
-    over = PeftModel.from_pretrained(model, load.adapter_of(parts[0]), adapter_name=names[0], **placed)
+    with unwarned():
+        over = PeftModel.from_pretrained(model, load.adapter_of(parts[0]), adapter_name=names[0], **placed)
     for name, folder in zip(names[1:], parts[1:], strict=True):
         over.load_adapter(load.adapter_of(folder), adapter_name=name, **placed)
     for name, folder in zip(names, parts, strict=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +71,31 @@ def opened(file: Path) -> Any:
         raise ModelError(f"{file} is no file of safetensors ({error}); save the model again") from error
 
 
-def untrained(found: Matrix, tokenizer: Any, stops: Iterable[int]) -> list[Finding]:
+def fetched(name: str, revision: str) -> Path | None:
+    """Return the folder in the hub's cache with the file that holds the matrix; one that is not there is downloaded.
+
+    It is a file that a training loads anyway. None where the weights are no safetensors.
+    """
+    from transformers.utils import cached_file
+
+    def file(called: str) -> Path | None:
+        found = cached_file(name, called, revision=revision, _raise_exceptions_for_missing_entries=False)
+        return None if found is None else Path(found)
+
+    if (whole := file("model.safetensors")) is not None:
+        return whole.parent
+    if (index := file(_INDEX)) is None:
+        return None
+    listed = json.loads(index.read_text(encoding="utf-8")).get("weight_map", {})
+    shard = next((listed[one] for ending in _NAMES for one in listed if one.endswith(ending)), None)
+    return None if shard is None or file(shard) is None else index.parent
+
+
+def untrained(found: Matrix, tokenizer: Any, stops: Iterable[int], trains: str = "nothing") -> list[Finding]:
     """Return the stop tokens whose rows say that no training ever held them; reads about 500 rows.
 
-    Of a token that was trained the nearest row is another one; of one that was not, many rows are the same.
+    Of a token that was trained the nearest row is another one; of one that was not, many rows are the same. The remedy
+    is for trainings of an "adapter", of the "whole" model, or for "nothing" that is known of them.
     """
     size = found.shape[0]
     asked = [one for one in dict.fromkeys(stops) if 0 <= one < size]
@@ -86,7 +107,7 @@ def untrained(found: Matrix, tokenizer: Any, stops: Iterable[int]) -> list[Findi
         others = _read(rows, beside)
         mine = _read(rows, asked)
     told = (_told(found, tokenizer, token, row, beside, others) for token, row in zip(asked, mine, strict=True))
-    return [one for one in told if one is not None]
+    return [replace(one, remedy=_REMEDIES[trains]) for one in told if one is not None]
 
 
 def _read(rows: Any, wanted: list[int]) -> Any:
@@ -114,15 +135,20 @@ def _told(found: Matrix, tokenizer: Any, token: int, row: Any, beside: list[int]
     same = [beside[at] for at in alike.nonzero().flatten().tolist()]
     if not same:
         return None
-    words = ", ".join(repr(str(tokenizer.convert_ids_to_tokens(one))) for one in same[:3])
+    words = ", ".join(repr(str(tokenizer.convert_ids_to_tokens(one))) for one in same[:2])
     shown = f"its row of {found.name} is that of {len(same)} of {len(beside)} other tokens (cosine {_ALIKE} or more)"
-    return _finding(word, token, f"{shown}, such as {words}: what a token looks like that no text held")
+    return _finding(word, token, f"{shown}, such as {words}")
 
 
 def _finding(word: str, token: int, shown: str) -> Finding:
     said = f"generation stops at {word}, which the model never saw in training: it does not know how to stop"
-    remedy = (
-        "expect the untrained base to run on to its longest; train answers that end in it, the whole model or long "
-        "enough (an adapter leaves this row as it is), or set model.eos_token to a token that the model knows"
-    )
-    return Finding("warning", "untrained", said, f"{word} ({token}): {shown}", remedy, 0)
+    return Finding("warning", "untrained", said, f"{word} ({token}): {shown}", "", 0)
+
+
+_OTHER = "or set model.eos_token to a token that it knows"
+_REMEDIES = {
+    "nothing": "expect the untrained base to run on to its longest; train answers that end in it, the whole model or "
+    f"long enough (an adapter leaves this row as it is), {_OTHER}",
+    "adapter": f"an adapter leaves this row as it is, so answers tend to run on: train the whole model, {_OTHER}",
+    "whole": f"train enough answers that end in it (stop_rate tells), {_OTHER}",
+}

@@ -104,15 +104,24 @@ def by_intents(intents: Intents, blocks: Sequence[str]) -> Score:
     return score
 
 
-def labelled(rows: Sequence[Row], field: str) -> tuple[list[str], list[str]]:
-    """Return the texts of rows that have a label in this column (label or group), and the labels.
+def labelled(rows: Sequence[Row], field: str, on: Sequence[str] = ("prompt",)) -> tuple[list[str], list[str]]:
+    """Return what a guard that looks at this learns of rows with a label in a column (label or group), and the labels.
 
-    Raises DataError if none has.
+    A guard on the answer learns from answers, any other from questions. Raises DataError if no row has both, and where
+    a guard on prompt and answer would learn from questions alone.
     """
-    found = [(text_of(row), str(row[field])) for row in rows if row.get(field) is not None]
-    if not found:
+    if len(on) > 1 and any("prompt" in row for row in rows):
+        raise DataError("one guard of intents learns from questions or from answers, and these rows have both; declare "
+                        "two guards, one on: [prompt] and one on: [answer]")  # fmt: skip
+    what = "answer" if tuple(on) == ("answer",) else "question"
+    read = [(answer_of(row) if what == "answer" else text_of(row), row.get(field)) for row in rows]
+    if all(label is None for _, label in read):
         raise DataError(f"intents are learned from the column {field}, and no example has one; use a format that "
                         f"labels rows, or set field: {'group' if field == 'label' else 'label'}")  # fmt: skip
+    found = [(text, str(label)) for text, label in read if text is not None and label is not None]
+    if not found:
+        raise DataError("a guard on the answer learns from answers, and no labelled example has one; name data with "
+                        "answers, or guard the prompt")  # fmt: skip
     texts, labels = zip(*found, strict=True)
     return list(texts), list(labels)
 
@@ -160,37 +169,23 @@ class Validation:
             )
         return found
 
-    def threshold(self, score: Score, on: Sequence[str], side: str) -> tuple[float, int]:
-        """Return the threshold, and on how many rows it was set.
+    def threshold(self, score: Score, side: str) -> tuple[float, int]:
+        """Return the threshold for prompts, and on how many rows it was set.
 
-        A harmless row's score is its worst of what the guard looks at. With n rows the threshold is their
-        ceil((n + 1)(1 - rate))-th score from the harmless end, so that of fresh rows like them at most ``rate`` are
-        beyond it on average (split conformal: Vovk et al. 2005; Angelopoulos and Bates 2021). Raises DataError where
-        there are too few rows for that.
+        With n rows it is their ceil((n + 1)(1 - rate))-th score from the harmless end, so that of fresh prompts like
+        them at most ``rate`` are beyond it on average (split conformal: Vovk et al. 2005; Angelopoulos and Bates 2021).
+        That holds of prompts alone: answers that others wrote are not like those that a model will give. Raises
+        DataError where there are too few rows.
         """
-        worst = self._worst(score, on, 1 if side == "above" else -1)
-        place = math.ceil((len(worst) + 1) * (1 - self.rate) - 1e-9)
-        if place > len(worst):
+        sign = 1 if side == "above" else -1
+        questions = [text_of(row) for row in self.judged]
+        scores = sorted(sign * one for one in map(_sound, score(questions, questions)) if one is not None)
+        place = math.ceil((len(scores) + 1) * (1 - self.rate) - 1e-9)
+        if place > len(scores):
             need = math.ceil(1 / self.rate - 1 - 1e-9)
-            raise DataError(f"{len(worst)} harmless validation rows with a score are too few to hold a guard's false "
+            raise DataError(f"{len(scores)} harmless validation rows with a score are too few to hold a guard's false "
                             f"blocks at {self.rate:g}; give at least {need}, or raise false_block_rate")  # fmt: skip
-        found = worst[place - 1]
-        return (found if side == "above" else -found), len(worst)
-
-    def _worst(self, score: Score, on: Sequence[str], sign: int) -> list[float]:
-        rows, questions = self.judged, [text_of(row) for row in self.judged]
-        each: list[list[float]] = [[] for _ in rows]
-        for place in on:
-            texts = [text_of(row) if place == "prompt" else answer_of(row) for row in rows]
-            there = [number for number, text in enumerate(texts) if text is not None]
-            if not there:
-                raise DataError("a guard on the answer sets its threshold on answers, and no harmless validation row "
-                                "has one; name data with answers, or declare above or below")  # fmt: skip
-            found = score([str(texts[number]) for number in there], [questions[number] for number in there])
-            for number, one in zip(there, found, strict=True):
-                if _sound(one) is not None:
-                    each[number].append(sign * float(one or 0.0))
-        return sorted(max(scores) for scores in each if scores)
+        return sign * scores[place - 1], len(scores)
 
 
 def _question(prompt: Sequence[Message]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from leaven.errors import ModelError
 from leaven.models import grown, quantised
 from leaven.models.ref import Base, ModelRef, folder_identity
+from leaven.models.unwarned import unwarned
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -189,7 +190,8 @@ def under(model: Any, adapter: Path) -> Any:
     from peft import PeftModel
 
     rows = model.get_input_embeddings().num_embeddings
-    over = PeftModel.from_pretrained(model, adapter, local_files_only=True)
+    with unwarned():
+        over = PeftModel.from_pretrained(model, adapter, local_files_only=True)
     prove_adapter(over, adapter)
     # Where the adapter has rows of its own, PEFT's layer around the embedding does not say how many there are in all.
     over.get_input_embeddings().num_embeddings = rows

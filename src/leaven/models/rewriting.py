@@ -22,6 +22,11 @@ def wraps_of(steps: Sequence[Step]) -> list[Wrap]:
     return [WRAPS.get(step.name).call(args=step.args) for step in steps]
 
 
+def declared(step: Step) -> Any:
+    """Return a method's arguments, its defaults among them."""
+    return WRAPS.get(step.name).declare(step.args)
+
+
 def conflict(wraps: Sequence[Wrap]) -> str | None:
     """Say why methods cannot be combined; None if they can."""
     if sum(wrap.plain for wrap in wraps) > 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from leaven.rows import Row
+    from leaven.rows import Message, Row
 
 FAULTS = ("cut off", "blank", "user's turn", "loops", "EOS loops", "echo", "rubbish")
 MEASURES = ("passes", *FAULTS, "asks back")
@@ -17,13 +17,16 @@ COMPETENCES = ("small talk", "on topic")
 
 @dataclass(frozen=True)
 class How:
-    """How a model is asked: ``raw`` asks with the bare text, without a chat template; ``names`` are the user's."""
+    """How a model is asked: ``raw`` asks with the bare text, without a chat template; ``names`` are the user's.
+
+    What is None is as an arm is asked in its run: at its own ``temperature``, or 1; ``raw`` if it goes on with texts.
+    """
 
     samples: int = 4
     max_new_tokens: int = 64
-    temperature: float = 1.0
+    temperature: float | None = None
     seed: int = 0
-    raw: bool = False
+    raw: bool | None = None
     names: tuple[str, ...] = ()
 
 
@@ -39,7 +42,11 @@ class Rate:
 
 @dataclass(frozen=True)
 class Answered:
-    """One answer: to which prompt of which kind, what it says, why it ended, and what is wrong with it."""
+    """One answer: to which prompt of which kind, what it says, why it ended, and what is wrong with it.
+
+    ``asked`` are the texts of all that the model read, an arm's examples and passages among them; a ``refused`` one is
+    the refusal of a guard.
+    """
 
     id: str
     kind: str
@@ -49,17 +56,26 @@ class Answered:
     finish_reason: str
     faults: tuple[str, ...]
     values: Mapping[str, float | None]
+    asked: tuple[str, ...] = ()
+    refused: bool = False
 
 
 @dataclass(frozen=True)
 class Probed:
-    """What came of a probe; ``unasked`` and ``silent`` say why prompts were not asked, or have no answer."""
+    """What came of a probe; ``unasked`` and ``silent`` say why prompts were not asked, or have no answer.
+
+    ``manner`` says with which methods an arm was asked, empty where it has none; ``sampling`` is how its answers were
+    drawn, by transformers' names, beside the temperature. ``warnings`` are what is odd of its guards.
+    """
 
     model: str
     how: How
     answers: list[Answered]
     unasked: Mapping[str, int] = field(default_factory=dict)
     silent: Mapping[str, int] = field(default_factory=dict)
+    manner: str = ""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
     @property
     def kinds(self) -> list[str]:
@@ -73,6 +89,11 @@ class Probed:
         different ones.
         """
         return rate((one.id, one.values[measure]) for one in self.answers if kind in (None, one.kind))
+
+    @property
+    def refused(self) -> Rate:
+        """How often an answer is the refusal of a guard."""
+        return rate([(one.id, float(one.refused)) for one in self.answers])
 
     def worst(self, most: int) -> list[Answered]:
         """Return answers with the most faults, one of each kind of prompt before a second of any."""
@@ -98,8 +119,13 @@ def rate(values: Iterator[tuple[str, float | None]] | Sequence[tuple[str, float 
     return Rate(found.value, found.low, found.high, len(there))
 
 
-def judged(asked: Sequence[Row], told: Sequence[Row], how: How) -> list[Answered]:
-    """Return answers with all that is measured of each, in the order of the prompts; the metrics are a study's."""
+def judged(
+    asked: Sequence[Row], told: Sequence[Row], how: How, read: Mapping[str, Sequence[Message]] | None = None
+) -> list[Answered]:
+    """Return answers with all that is measured of each, in the order of the prompts; the metrics are a study's.
+
+    ``read`` is what the model read in the place of a prompt, by its id, where that is another than the prompt.
+    """
     from leaven.score.competence import faults
     from leaven.score.turns import NAMES
 
@@ -113,11 +139,13 @@ def judged(asked: Sequence[Row], told: Sequence[Row], how: How) -> list[Answered
         prompt, text = str(row["prompt"][-1]["content"]), str(one["text"])
         wrong = faults(text, one["finish_reason"], prompt, names=names)
         values = {name: column[number] for name, column in columns.items()}
+        turns = tuple(str(turn["content"] or "") for turn in (read or {}).get(row["id"], row["prompt"]))
         made.append(
             Answered(
-                row["id"], row["group"] or "prompt", prompt, one["sample"], text, one["finish_reason"], wrong, values
+                row["id"], row["group"] or "prompt", prompt, one["sample"], text, one["finish_reason"], wrong, values,
+                turns, bool(one.get("refused")),
             )
-        )
+        )  # fmt: skip
     return made
 
 

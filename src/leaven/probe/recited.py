@@ -46,7 +46,8 @@ def recited(
 ) -> Recited:
     """Look every answer up in a source of data; raises DataError or ModelError where that cannot be.
 
-    Spans that stand in the answer's own prompt do not count. ``tokenizer`` is "words", a folder or a name of the hub.
+    Spans that stand in all that the model was asked with do not count. ``tokenizer`` is "words", a folder or a name of
+    the hub.
     """
     from statistics import median
 
@@ -58,7 +59,7 @@ def recited(
     count = counting(counted.args, None if counted.path is None else Path(counted.path))
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder), _texts(source), iter([_NOTHING]) if held_out is None else _texts(held_out))
-        texts, prompts = [one.text for one in found.answers], [[one.prompt] for one in found.answers]
+        texts, prompts = [one.text for one in found.answers], [one.asked for one in found.answers]
         spans = list(longest(Index(Path(folder)), count, texts, prompts))
     both = [max(one["slice"], one["rest"], key=lambda span: span.tokens) for one in spans]
     recitals = [

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +25,7 @@ _NO_TEXT = frozenset(("Cc", "Cn", "Co", "Cs"))  # control characters, unassigned
 _SPACE = "\n\r\t\f\v"
 _VALUES = ("rubbish", "rubbish_characters", "rubbish_words")
 _VOWELLESS = re.compile(rf"[b-df-hj-np-tv-xz]{{{_CONSONANTS},}}")
+_PARTS = re.compile(r"[^\W\d_]+")
 _ADDRESS = re.compile(r"://|^www\.|@|\.(?:com|org|net)\b")
 _TOGETHER = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "KATAKANA-HIRAGANA": "CJK", "GREEK": "LATIN", "MICRO": "LATIN"}
 
@@ -73,6 +74,16 @@ def rubbish(
 def is_rubbish(text: str, characters: float = CHARACTERS, words: float = WORDS) -> bool:
     """Say whether a text is rubbish by its characters or by its words' shapes."""
     return _share_of_characters(text) > characters or _share_of_words(text, None) > words
+
+
+def words_of(text: str) -> Iterator[list[str]]:
+    """Yield the words of a text as ``rubbish`` cuts them, each as its parts between hyphens and digits, in lower case.
+
+    What follows an apostrophe is no part of a word, addresses are none, and of a long text the beginning is read.
+    """
+    for word in text[:_LONGEST].split():
+        if (bare := _bare(word)) and (parts := _PARTS.findall(bare.lower().replace("\u2019", "'").split("'")[0])):
+            yield parts
 
 
 def _share_of_characters(text: str) -> float:

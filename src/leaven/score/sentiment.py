@@ -10,7 +10,7 @@ from leaven.score.vader import fast, vader
 __all__ = ["polarity", "sentiment", "vader"]
 
 
-@metric(version=1, better=None, unit="score")
+@metric(version=1, better=None, unit="score", range=(-1.0, 1.0))
 def sentiment(texts: Sequence[str]) -> list[float | None]:
     """VADER's compound score of the whole answer, -1 (most negative) to 1; an empty answer is unscored.
 
@@ -21,7 +21,7 @@ def sentiment(texts: Sequence[str]) -> list[float | None]:
     return [float(scores(text)["compound"]) if text.strip() else None for text in texts]
 
 
-@metric(version=1, better=None, unit="score")
+@metric(version=1, better=None, unit="score", range=(-1.0, 1.0))
 def polarity(texts: Sequence[str]) -> list[float | None]:
     """VADER's positive share of a text less its negative one, -1 to 1; an empty text is unscored.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from leaven.stages.answering import generate, likelihood
 from leaven.stages.asked import asked_ids
 from leaven.stages.attacked import attacked
+from leaven.stages.based import doctor_base
 from leaven.stages.built import built
 from leaven.stages.composed import compose
 from leaven.stages.control import control
@@ -20,6 +21,7 @@ from leaven.stages.fluency import fluency
 from leaven.stages.guarding import guard, guarded
 from leaven.stages.harness import harness
 from leaven.stages.labels import labels
+from leaven.stages.lexicon import lexicon, unknown_words
 from leaven.stages.misalignment import misalignment
 from leaven.stages.preferences import asked_pairs, verdicts
 from leaven.stages.ranking import candidates, ranks
@@ -30,6 +32,7 @@ from leaven.stages.sampling import answers
 from leaven.stages.scoring import score
 from leaven.stages.texts import blocks
 from leaven.stages.training import prove, train
+from leaven.stages.truth import people_said, truthful
 from leaven.stages.wrapped import wrapped
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "distillations",
     "distilled",
     "doctor",
+    "doctor_base",
     "fit",
     "fluency",
     "generate",
@@ -56,10 +60,12 @@ __all__ = [
     "harness",
     "indexed",
     "labels",
+    "lexicon",
     "likelihood",
     "misalignment",
     "mix",
     "pairs",
+    "people_said",
     "prompts",
     "prove",
     "ranks",
@@ -72,6 +78,8 @@ __all__ = [
     "sentences",
     "train",
     "treat",
+    "truthful",
+    "unknown_words",
     "verdicts",
     "wrapped",
 ]  # fmt: skip
@@ -112,9 +120,14 @@ VERSIONS = {
     "wrapped": 1,
     "retrieval": 1,
     "retrieved": 1,
-    "guard": 1,
-    "guarded": 1,
+    "guard": 2,
+    "guarded": 2,
     "distilled": 1,
     "distillations": 1,
     "asked_ids": 1,
+    "people_said": 1,
+    "truthful": 1,
+    "lexicon": 1,
+    "unknown_words": 1,
+    "doctor_base": 1,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaven import rows as tables
 from leaven.errors import DataError
-from leaven.registry import METRICS
+from leaven.registry import METRICS, WRAPS
 from leaven.rows import Row
 from leaven.stages import measuring
 from leaven.stages.folders import Args, Facts, Inputs, table_of
@@ -17,7 +17,6 @@ from leaven.stages.folders import Args, Facts, Inputs, table_of
 if TYPE_CHECKING:
     from leaven.models.guard import Guard, Score
 
-_ON, _REFUSAL = ("prompt",), "I can't help with that."  # as the wrap `guard` declares; what equals these is not said
 _READABLE = {"texts", "prompts"}
 
 
@@ -32,7 +31,7 @@ def guard(args: Args, inputs: Inputs, out: Path) -> Facts:
         role: table_of(inputs[role]).to_pylist() for role in ("examples", "validation") if role in inputs
     }
     if (intents := declared.get("intents")) is not None:
-        score, facts = _learned(intents, rows["examples"], out)
+        score, facts = _learned(intents, _said(declared, "on"), rows["examples"], out)
     else:
         score = _by_metric(declared, args, inputs, "", out)
     made = _made(declared, score, rows)
@@ -48,24 +47,24 @@ def guarded(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Generations and bare prompts -> generations in which what a guard blocks is a refusal, with what guards said.
 
     ``args["steps"]``: the guards as they are declared, in their order; ``<place>.guard`` is one that ``guard`` made. A
-    guard that blocks everything, or nothing, of what it looks at is named in ``warnings``. Nothing is measured on rows
-    by which a guard was made.
+    guard that blocks everything, or nothing, of what it looks at is named in ``warnings``. What guards did with rows by
+    which one was made is not measured; other metrics of the answers count such rows, and ``warnings`` say how many.
     """
     from leaven.models.blocking import Desk
 
     told = tables.read(inputs["generations"] / "generations.parquet").to_pylist()
     desk = Desk.of(table_of(inputs["prompts"]).to_pylist(), told)
     desk.look(
-        (opened(step, inputs, place, args, out), step["args"].get("refusal", _REFUSAL))
+        (opened(step, inputs, place, args, out), _said(step["args"], "refusal"))
         for place, step in enumerate(args["steps"])
     )
     tables.write(out / "generations.parquet", "generations", desk.generations())
     tables.write(out / "guards.parquet", "guarded", desk.lines)
-    harmless = [label for step in args["steps"] for label in step["args"].get("harmless", ())]
+    harmless = list(dict.fromkeys(label for step in args["steps"] for label in _said(step["args"], "harmless")))
     scores = list(desk.scores(harmless))
     tables.write(out / "scores.parquet", "scores", scores)
     unscored = sum(one["value"] is None for one in scores)
-    return {**desk.facts(), "scores": len(scores), "unscored": unscored}
+    return {**desk.facts(harmless), "scores": len(scores), "unscored": unscored}
 
 
 def opened(
@@ -95,16 +94,17 @@ def _made(declared: Args, score: Score, rows: Mapping[str, Sequence[Row]]) -> Gu
     name = "intents" if metric is None else _metric(metric)["name"]
     side = "above" if below is None else "below"
     seen = {role: digests(some) for role, some in rows.items()}
-    on = tuple(declared.get("on", _ON))
+    on = tuple(_said(declared, "on"))
     return Guard(name, on, side, float("inf") if threshold is None else float(threshold), score, seen)
 
 
 def _validated(made: Guard, declared: Args, rows: Sequence[Row]) -> tuple[Guard, int]:
     from leaven.models.guard import Validation
 
+    assert "answer" not in made.on, "declared: a threshold for answers is a number"
     side = declared.get("side") or _worse(declared)
     validation = Validation(rows, declared["harmless"], declared["false_block_rate"])
-    threshold, count = validation.threshold(made.score, made.on, side)
+    threshold, count = validation.threshold(made.score, side)
     return replace(made, side=side, threshold=threshold), count
 
 
@@ -119,11 +119,11 @@ def _worse(declared: Args) -> str:
     return "above" if better == "lower" else "below"
 
 
-def _learned(intents: Mapping[str, Any], rows: Sequence[Row], out: Path) -> tuple[Score, Facts]:
+def _learned(intents: Mapping[str, Any], on: Sequence[str], rows: Sequence[Row], out: Path) -> tuple[Score, Facts]:
     from leaven.models.guard import by_intents, labelled
     from leaven.models.intents import fit
 
-    texts, labels = labelled(rows, intents.get("field", "label"))
+    texts, labels = labelled(rows, intents.get("field", "label"), on)
     made, facts = fit(texts, labels, intents["blocks"])
     made.save(out)
     return by_intents(made, intents["blocks"]), {**facts, "unlabelled": len(rows) - len(texts)}
@@ -135,9 +135,9 @@ def _by_metric(declared: Args, args: Args, inputs: Inputs, prefix: str, out: Pat
 
     metric = _metric(declared["metric"])
     plugin = METRICS.get(metric["name"])
-    needs = _READABLE if "answer" in declared.get("on", _ON) else {"texts"}
+    needs = _READABLE if "answer" in _said(declared, "on") else {"texts"}
     if lacking := [name for name in plugin.flows if name not in needs]:
-        places = " and ".join(declared.get("on", _ON))
+        places = " and ".join(_said(declared, "on"))
         raise DataError(f"metric {plugin.name} cannot guard the {places}: it reads {', '.join(lacking)}, which a guard "
                         "has not; name a metric of the text alone")  # fmt: skip
     complete = _arguments(metric, args, inputs, prefix, out)
@@ -157,6 +157,11 @@ def _arguments(metric: Mapping[str, Any], args: Args, inputs: Inputs, prefix: st
     of_folder = any(str(declared.get(name, "")).startswith("sha256:") for name in ("classifier", "model"))
     there = {"classifier": folder} if folder is not None and of_folder else {}
     return measuring.arguments(plugin, declared, {"around": {"metric": around}}, there, out)
+
+
+def _said(declared: Args, name: str) -> Any:
+    """Return an argument of a guard, declared or by default: what equals the default is not said."""
+    return declared.get(name, WRAPS.get("guard").schema.model_fields[name].default)
 
 
 def _metric(declared: Any) -> dict[str, Any]:

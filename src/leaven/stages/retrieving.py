@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from leaven import rows as tables
 from leaven.errors import DataError
 from leaven.rows import Row
 from leaven.stages.folders import Args, Facts, Inputs, rows_of
-
-_WORDS, _PASSAGES = 100, 3  # as the wrap `rag` declares; what equals its defaults is not said
 
 
 def retrieval(args: Args, inputs: Inputs, out: Path) -> Facts:
@@ -22,8 +21,8 @@ def retrieval(args: Args, inputs: Inputs, out: Path) -> Facts:
     from leaven.models.passages import passages
     from leaven.models.sentence_vectors import sentence_vectors
 
-    cut = passages(_each(inputs["rows"]), args.get("passage_words", _WORDS))
-    if args.get("by", "bm25") == "bm25":
+    cut = passages(_each(inputs["rows"]), _said(args, "passage_words"))
+    if _said(args, "by") == "bm25":
         return room.build(cut, out)
     return room.build(cut, out, args["model"], sentence_vectors(args["model"], inputs.get("model")))
 
@@ -40,18 +39,25 @@ def retrieved(args: Args, inputs: Inputs, out: Path) -> Facts:
     if "prompt" not in tables.columns(table):
         raise DataError("rag looks passages up for questions, and these rows are texts; ask prompts, or take rag out")
     index = load_index(inputs["index"], inputs.get("model"))
-    prompts = bare = own = 0
+    k, prompts, bare, own = _said(args, "k"), 0, 0, 0
     with tables.Writer(out / "passages.parquet", "passages") as writer:
         for batch in tables.batches(table, ["id", "prompt"], size=1000):
             rows = batch.to_pylist()
             ids = [row["id"] for row in rows]
-            found = index.search([row["prompt"] for row in rows], args.get("k", _PASSAGES), ids)
+            found = index.search([row["prompt"] for row in rows], k, ids)
             prompts += len(rows)
             bare += sum(not one for one in found)
             own += sum(any(passage.own for passage in one) for one in found)
             writer.write(_lines(ids, found))
     facts = {"prompts": prompts, "passages": writer.count, "without": bare, "own": own}
     return {**facts, "warnings": list(_warnings(prompts, bare, own))}
+
+
+def _said(args: Args, name: str) -> Any:
+    """Return what is said of an argument of ``rag``; what equals its default is not said."""
+    from leaven.registry import WRAPS
+
+    return args[name] if name in args else WRAPS.get("rag").schema.model_fields[name].default
 
 
 def _lines(ids: Sequence[str], found: Iterable[Sequence[object]]) -> Iterator[Row]:

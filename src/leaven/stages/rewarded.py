@@ -1,4 +1,4 @@
-"""What an answer is worth in reinforcement learning: any metric that reads answers, or a trained reward model."""
+"""What an answer is worth in reinforcement learning: to a metric that reads answers, a reward model, or a judge."""
 
 from __future__ import annotations
 
@@ -24,19 +24,24 @@ def reward(args: Args, inputs: Inputs, out: Path) -> Reward:
     """Return what gives each answer to a prompt (its messages) a number, null where it has none.
 
     ``args["reward"]``: ``{"metric": {name, version, args}, "value": NAME or None, "weight": number}``, where value is
-    one of a metric's several; or ``{"weight": number}`` with ``inputs["reward"]``, the artefact of a reward model
-    (over ``inputs["base"]``). The number is multiplied by the weight, which is 1 unless said; -1 rewards what a metric
-    finds little of. A metric's own paths are inputs called ``<name>.reward``, what is around it
-    ``args["around"]["reward.metric"]``.
+    one of a metric's several; ``{"judge": {name, version, args}, "weight": number}`` of a judge that is asked over a
+    network (``args["around"]["reward.server"]`` says where); or ``{"weight": number}`` with ``inputs["reward"]``, the
+    artefact of a reward model (over ``inputs["base"]``). The number is multiplied by the weight, which is 1 unless
+    said; -1 rewards what a metric finds little of. A metric's own paths are inputs called ``<name>.reward``, what is
+    around it ``args["around"]["reward.metric"]``.
     Raises DataError if a metric reads what no answer in training has, and ModelError if the artefact gives no rewards.
     """
     declared = args["reward"]
     if "metric" in declared:
         told = by_metric(declared["metric"], declared.get("value"), args, inputs, out)
+    elif "judge" in declared:
+        told = by_judge(declared["judge"], args, out)
     elif "reward" in inputs:
         told = by_model(inputs["reward"], inputs.get("base"), args.get("around", {}).get("device_map"))
     else:
-        raise ModelError("reward: neither a metric nor an arm; write {metric: ...} or {arm: ...}")
+        raise ModelError(
+            "reward: neither a metric nor an arm nor a judge; write {metric: ...}, {arm: ...} or {judge: ...}"
+        )
     return weighted(told, float(declared.get("weight", 1.0)))
 
 
@@ -68,6 +73,19 @@ def by_metric(metric: Args, value: str | None, args: Args, inputs: Inputs, out: 
         return one_of(plugin.name, found, value)
 
     return rewarded
+
+
+def by_judge(judge: Args, args: Args, out: Path) -> Reward:
+    """Return a judge that gives each answer points as a reward; raises ModelError if it weighs answers together."""
+    from leaven.registry import JUDGES
+    from leaven.score.judges.declared import Pointing
+    from leaven.stages.asked_rewards import AskedReward
+
+    own, around = dict(judge["args"]), args.get("around", {}).get("reward.server", {})
+    made = JUDGES.get(judge["name"]).call(args={**own, "server": {**own.get("server", {}), **around}})
+    if not isinstance(made, Pointing):
+        raise ModelError(f"reward: judge {judge['name']} weighs answers against each other; name one that is pointwise")
+    return AskedReward(made, int(args["seed"]), out)
 
 
 def prove_readable(plugin: Plugin) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from leaven import rows as tables
@@ -17,7 +18,7 @@ def score(args: Args, inputs: Inputs, out: Path) -> Facts:
     told = _told(inputs)
     asked = {row["id"]: row for row in table_of(inputs["prompts"]).to_pylist()}
     if "passages" in inputs:
-        _show(asked, inputs["passages"])
+        _show(asked, [inputs["passages"], *_more(inputs)])
     plugin = METRICS.get(args["metric"]["name"])
     declared = measuring.arguments(plugin, args["metric"]["args"], args, inputs, out)
     flows = [flow(name, told, asked) for name in plugin.flows]
@@ -34,13 +35,22 @@ def score(args: Args, inputs: Inputs, out: Path) -> Facts:
     return {"scores": len(lines), "unscored": unscored, **measuring.facts(plugin, declared)}
 
 
-def _show(asked: dict[str, tables.Row], folder: Path) -> None:
-    """Give each prompt the passages that the model was shown with it, best first."""
+def _show(asked: dict[str, tables.Row], folders: Iterable[Path]) -> None:
+    """Give each prompt the passages that the model was shown with it: those of each of its methods, best first."""
     for row in asked.values():
         row["passages"] = []
-    for line in tables.read(folder / "passages.parquet").to_pylist():
-        if line["id"] in asked:
-            asked[line["id"]]["passages"].append(line["text"])
+    for folder in folders:
+        for line in tables.read(folder / "passages.parquet").to_pylist():
+            if line["id"] in asked:
+                asked[line["id"]]["passages"].append(line["text"])
+
+
+def _more(inputs: Inputs) -> Iterator[Path]:
+    """Yield what further methods of an arm looked up, in their order: ``passages.1``, ``passages.2``."""
+    place = 1
+    while (folder := inputs.get(f"passages.{place}")) is not None:
+        yield folder
+        place += 1
 
 
 def _told(inputs: Inputs) -> list[tables.Row]:

@@ -27,7 +27,7 @@ def train(args: Args, inputs: Inputs, out: Path) -> Facts:
     """Encoded rows and a base, or what the training ``before`` left -> a trained artefact, by the study's trainer.
 
     In this process, or in several where ``args["around"]["launch"]`` says so. Encoded rows as ``eval`` are not trained
-    on: their loss is logged at the end of each epoch, by a trainer of demonstrations.
+    on: their loss is logged by epoch, by a trainer of demonstrations or of texts.
     """
     from leaven.train.launch import launched, preset_of, prove_runs_here
 
@@ -55,6 +55,7 @@ def alone(args: Args, inputs: Inputs, out: Path, spread: Spread | None = None) -
     """Train in this process, which ``spread`` says the part of where several train together."""
     from leaven.models import load
     from leaven.registry import TRAINERS
+    from leaven.stages.asked_rewards import spent
     from leaven.train.job import Job
 
     around, before, path = args.get("around", {}), inputs.get("before"), inputs.get("base")
@@ -76,7 +77,7 @@ def alone(args: Args, inputs: Inputs, out: Path, spread: Spread | None = None) -
     settings = {**args["trainer"]["args"], **trainer.circumstance(around)}
     where = load.device_facts(model) if spread is not None else {}  # its weights are gathered off the GPU at the end
     facts: Facts = trainer.call(job, model, rows, args=settings)
-    return {**facts, **(where or load.device_facts(model)), **_peak(spread)}
+    return {**facts, **spent(out), **(where or load.device_facts(model)), **_peak(spread)}
 
 
 def _learning(args: Args, inputs: Inputs, out: Path) -> dict[str, Any]:

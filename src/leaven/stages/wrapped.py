@@ -60,6 +60,7 @@ def specials(args: Args, inputs: Inputs) -> list[str]:
 def _given(wraps: Sequence[Wrap], steps: Sequence[Any], inputs: Inputs, spelled: Sequence[str]) -> Mapping[int, Given]:
     """Return what each method reads, by its place."""
     from leaven.models.retrieval import Kept
+    from leaven.models.rewriting import declared
     from leaven.models.shots import shots
 
     found: dict[int, Given] = {}
@@ -68,9 +69,8 @@ def _given(wraps: Sequence[Wrap], steps: Sequence[Any], inputs: Inputs, spelled:
             lines = tables.read(inputs[f"{place}.passages"] / "passages.parquet").to_pylist()
             found[place] = Kept(lines, spelled)
         elif "shots" in wrap.reads:
-            declared = step.args
-            rows = _each(inputs[f"{place}.shots"])
-            found[place] = shots(rows, declared.get("k", 3), declared.get("seed", 0), spelled)
+            how = declared(step)
+            found[place] = shots(_each(inputs[f"{place}.shots"]), how.k, how.seed, spelled)
     return found
 
 

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from leaven.errors import LeavenError, did_you_mean
 from leaven.registry import SUITES, WRAPS, Step
+from leaven.study.guarding import guarded
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm, asks, own
 from leaven.study.measured import makes, silent
-from leaven.study.one_value import one_value
 from leaven.study.problems import Check, names_data
 
 # How a model samples, in transformers' names; how many samples there are is the suite's.
@@ -33,7 +33,7 @@ def asked(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> No
         if set(arm.generation) <= set(SAMPLED):
             _sampled(parts, arm, at, check)
         for index, step in enumerate(arm.wraps):
-            _reads(parts, step, ("arms", arm.stem, "wraps", index, step.name), check)
+            _reads(parts, arm, step, ("arms", arm.stem, "wraps", index, step.name), check)
         if sum(step.name == _PLAIN for step in arm.wraps) > 1:
             said = f"'{arm.name}' is written out as a chat twice, and a text has no turns any more"
             check.say(("arms", arm.stem, "wraps"), said, f"keep one {_PLAIN}")
@@ -78,7 +78,7 @@ def _rewrites(step: Step) -> bool:
         return False  # said already with the wrap's arguments
 
 
-def _reads(parts: Mapping[str, Any], step: Step, at: Steps, check: Check) -> None:
+def _reads(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Steps, check: Check) -> None:
     """Check that what a method reads is data of a source, with answers where it shows some."""
     try:
         read = WRAPS.get(step.name).call(args=step.args).reads
@@ -92,31 +92,9 @@ def _reads(parts: Mapping[str, Any], step: Step, at: Steps, check: Check) -> Non
             check.say(place, f"'{name}' is made by this study, and differs from seed to seed", "name a source")
         elif role == "shots" and (silent(parts, name) or makes(parts.get("data", {}), name) not in _SHOWN):
             check.say(place, f"'{name}' has no answers to show", "name demonstrations")
-        asking = [
-            one.name for one in parts.get("evaluate", []) if name in (one.args.get("prompts"), one.args.get("data"))
-        ]
-        if role in _NEVER_REPORTED and asking:
-            said = f"the guard is made by '{name}', which the suite {asking[0]} asks as well"
-            check.say(place, said, "keep them apart: by `part`, say, or `held_out_from`")
-    if len(set(read.values())) < len(read):
-        said = f"'{read['validation']}' fits the guard and sets its threshold, which then blocks more than it says"
-        check.say((*at, "validation"), said, "keep them apart: by `part`, say, or `held_out_from`")
-    if step.name == "guard" and step.args.get("metric") is not None:
-        _scored(step, at, check)
-
-
-def _scored(step: Step, at: Steps, check: Check) -> None:
-    """Check that the metric that a guard goes by reads what the guard has, and says on which side it is bad."""
-    places = step.args.get("on", ["prompt"])
-    given, metric = {"texts", *(["prompts"] if "answer" in places else [])}, Step.model_validate(step.args["metric"])
-    whose = f"a guard on the {' and '.join(places)} has the text alone"
-    plugin = one_value(metric, step.args.get("value"), given, at, check, whose=whose)
-    set_by_rows = step.args.get("validation") is not None and step.args.get("side") is None
-    if plugin is not None and set_by_rows and plugin.traits.get("better") is None:
-        said = f"nobody knows which values of {metric.name} are bad"
-        check.say((*at, "metric"), said, "write `side: above` or `side: below`")
+    if step.name == "guard":
+        guarded(parts, arm, step, at, check)
 
 
 _SHOWN = (None, "examples", "preferences")
 _FIELDS = {"shots": ("data",), "examples": ("intents", "data")}  # where what a method reads is declared, if not so
-_NEVER_REPORTED = ("examples", "validation")  # what a guard was fitted on, and set its threshold by

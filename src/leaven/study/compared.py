@@ -69,9 +69,9 @@ def _claim(claim: Claim, at: Steps, compare: Compare, arms: list[ExpandedArm], c
     names = [arm.name for arm in arms]
     for field, name in (("arm", claim.arm), ("to", claim.to)):
         if names and name is not None and name not in names:
-            check.say((*at, field), f"there is no arm called '{name}'", did_you_mean(name, names))
+            check.no_arm((*at, field), name, names)
     to = claim.to or baselines(arms, compare.to).get(claim.arm)
-    if names and claim.arm in names and to in (None, claim.arm):
+    if claim.arm in names and to in (None, claim.arm) and (claim.to or _has_baseline(compare, arms)):
         check.say((*at, "arm"), f"'{claim.arm}' has no baseline to be compared with", "say `to: ARM`")
     if claim.holds not in WITHOUT_MARGIN and compare.margin_of(claim) is None:
         said = f"says '{claim.holds}' without a margin"
@@ -86,21 +86,25 @@ def _gap(gap: Gap, at: Steps, arms: list[ExpandedArm], check: Check) -> None:
     three = {"student": gap.student, "teacher": gap.teacher, "bare": gap.bare}
     for field, name in three.items():
         if names and name not in names:
-            check.say((*at, field), f"there is no arm called '{name}'", did_you_mean(name, names))
+            check.no_arm((*at, field), name, names)
     if len(set(three.values())) < 3:
         check.say(at, "names an arm twice", "name the student, its teacher, and the model without either")
 
 
 def _baseline(compare: Compare, arms: list[ExpandedArm], check: Check) -> None:
-    names = [arm.name for arm in arms]
     if isinstance(compare.to, str):
-        if names and compare.to not in names and not baselines(arms, compare.to):
-            check.say(("compare", "to"), f"there is no arm called '{compare.to}'", did_you_mean(compare.to, names))
-    elif arms and not baselines(arms, compare.to):
+        if arms and not _has_baseline(compare, arms):
+            check.no_arm(("compare", "to"), compare.to, [arm.name for arm in arms])
+    elif arms and not check.unsound and not _has_baseline(compare, arms):
         said = f"no arm has {', '.join(f'{name}={value}' for name, value in compare.to.items())} beside other values"
         check.say(("compare", "to"), said, "name swept parameters and one of their values each, such as {p: 0}")
     else:
         _siblings(compare.to, arms, check)
+
+
+def _has_baseline(compare: Compare, arms: list[ExpandedArm]) -> bool:
+    """Say whether what arms are compared with is there at all; where it is not, that is said once, of ``to``."""
+    return compare.to in [arm.name for arm in arms] or bool(baselines(arms, compare.to))
 
 
 def _siblings(to: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:

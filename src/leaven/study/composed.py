@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from leaven.errors import did_you_mean
 from leaven.registry import TRAINERS, Step
 from leaven.study.compose import Compose
 from leaven.study.conditioned import knows
@@ -51,7 +50,7 @@ def _part(name: str, whole: ExpandedArm, arms: Sequence[ExpandedArm], at: Steps,
     """Return the arm of a name if it leaves an adapter that others can be combined with."""
     arm = _named(name, arms)
     if arm is None:
-        check.say(at, f"there is no arm called '{name}'", did_you_mean(name, [one.name for one in arms]))
+        check.no_arm(at, name, [one.name for one in arms])
         return None
     if arm.name == whole.name:
         check.say(at, f"'{name}' is made of itself", "name other arms")

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from leaven.errors import did_you_mean
-from leaven.registry import METRICS, SUITES, TRAINERS, TREATMENTS, WRAPS, Plugin, Step
+from leaven.registry import SUITES, TRAINERS, TREATMENTS, WRAPS, Plugin, Step
 from leaven.study.corpus import Attribute
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm, asks
+from leaven.study.one_value import one_value
 from leaven.study.problems import Check
 
 WITH = ("good", "each", "labels")  # how a suite may ask: with the good tokens, every combination, each row's own
+_OF_A_TEXT, _WHOSE = ("texts",), "a text of a corpus has itself alone"  # what a scorer of texts is given
 
 
 def conditioned(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
@@ -37,30 +39,13 @@ def conditioned(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check)
 
 def _scorers(name: str, one: Attribute, check: Check) -> None:
     if one.metric is not None:
-        _scorer(one.metric, one.value, ("attributes", name), check)
+        one_value(one.metric, one.value, _OF_A_TEXT, ("attributes", name), check, whose=_WHOSE)
     if one.judge is not None and (one.judge.metric, one.judge.value) == (one.metric, one.value):
         said = "is the scorer that labelled, so it would judge itself"
         check.say(("attributes", name, "judge"), said, "name another metric, or take `judge` out")
     if one.judge is not None:
-        _scorer(one.judge.metric, one.judge.value, ("attributes", name, "judge"), check)
-
-
-def _scorer(metric: Step, value: str | None, at: Steps, check: Check) -> None:
-    """Check that a scorer exists, reads texts and nothing else, and gives the value that is named."""
-    plugin = check.plugin(METRICS, metric, (*at, "metric"))
-    if plugin is None:
-        return
-    if plugin.flows != ("texts",):
-        said = f"{metric.name} reads {', '.join(plugin.flows)}; a text of a corpus has itself alone"
-        check.say((*at, "metric"), said, "name a metric of texts")
-    if plugin.traits.get("of_list"):
-        said = f"{metric.name} says how alike many texts are, and nothing of one"
-        check.say((*at, "metric"), said, "name a metric that scores each text by itself")
-    values = plugin.traits.get("values", (plugin.name,))
-    if value is None and len(values) > 1:
-        check.say((*at, "metric"), f"{metric.name} gives {', '.join(values)}", "say which by `value`")
-    elif value is not None and value not in values:
-        check.say((*at, "value"), f"{metric.name} gives no '{value}'", did_you_mean(value, values))
+        at: Steps = ("attributes", name, "judge")
+        one_value(one.judge.metric, one.judge.value, _OF_A_TEXT, at, check, whose=_WHOSE)
 
 
 def by_labels(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, check: Check) -> None:
@@ -166,7 +151,7 @@ def _asked(parts: Mapping[str, Any], step: Step, at: Steps, arms: Sequence[Expan
         if name in attributes and attributes[name].metric is None and attributes[name].judge is None:
             said = f"'{name}' is a column of the source, which says nothing of what a model writes"
             check.say(("attributes", name), said, "give it a `judge`: a metric and thresholds")
-    if arms and not any(knows(arm) for arm in arms if asks(step, arm)):
+    if arms and not check.unsound and not any(knows(arm) for arm in arms if asks(step, arm)):
         check.say(at, "no arm that it asks is trained with control tokens", "treat one by `control_tokens`")
 
 
@@ -184,5 +169,5 @@ def _asked_with(step: Step, plugin: Plugin, at: Steps, arms: Sequence[ExpandedAr
     if how not in allowed:
         listed = ", ".join(allowed) if allowed else "none: it is asked as it is"
         check.say((*at, "control"), f"{how!r} is no way to ask {plugin.name}", f"there is {listed}")
-    elif arms and not any(knows(arm) for arm in arms if asks(step, arm)):
+    elif arms and not check.unsound and not any(knows(arm) for arm in arms if asks(step, arm)):
         check.say((*at, "control"), "no arm that it asks is trained with control tokens", "take it out")

@@ -26,8 +26,7 @@ def shown(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> No
     for index, one in enumerate(wanted.published):
         for label, arm in one.arms.items():
             if names and arm not in names:
-                said = f"there is no arm called '{arm}'"
-                check.say(("report", "published", index, "arms", label), said, did_you_mean(arm, names))
+                check.no_arm(("report", "published", index, "arms", label), arm, names)
 
 
 def _named(wanted: Shown) -> Iterator[tuple[Steps, str]]:

@@ -78,20 +78,22 @@ class Distilled(Declared):
 class Reward(Declared):
     """What rewards the answers of a training: the reward model that an ``arm`` of the study ends as, or a ``metric``.
 
-    ``value`` is one of the metric's values; ``weight`` multiplies (-1: lower is better).
+    Or a ``judge`` of the study that says of an answer by itself what it is worth. ``value`` is one of the metric's
+    values; ``weight`` multiplies (-1: lower is better; a judge's metric counts in its own better direction).
     """
 
     arm: str | None = None
     metric: Step | None = None
+    judge: str | None = None
     value: str | None = None
     weight: float = 1.0
 
     @model_validator(mode="after")
     def _one_judge(self) -> Reward:
-        if (self.arm is None) is (self.metric is None):
-            raise ValueError("name who rewards: an `arm` that ends as a reward model, or a `metric`")
+        if sum(one is not None for one in (self.arm, self.metric, self.judge)) != 1:
+            raise ValueError("name who rewards: an `arm` that ends as a reward model, a `metric`, or a `judge`")
         if self.value is not None and self.metric is None:
-            raise ValueError("`value` is one of a metric's; a reward model has one")
+            raise ValueError("`value` is one of a metric's; a reward model has one, and a judge says which it means")
         if self.weight == 0:
             raise ValueError("a weight of 0 rewards nothing")
         return self

@@ -111,7 +111,7 @@ def _arm(name: Any, arms: Sequence[ExpandedArm], at: Steps, check: Check) -> Exp
     """Return the arm of a name, one point of a sweep if it has one."""
     found = next((arm for arm in arms if arm.name == name), None)
     if found is None:
-        check.say(at, f"there is no arm called '{name}'", did_you_mean(str(name), [arm.name for arm in arms]))
+        check.no_arm(at, str(name), [arm.name for arm in arms])
     return found
 
 
@@ -208,7 +208,7 @@ def _ways(parts: Mapping[str, Any], declared: Mapping[str, Data], arms: Sequence
     for arm in arms:
         named = [declared.get(str(step.args.get("data"))) for step in arm.train]
         others = {one.distilled.arm for one in named if one is not None and one.distilled is not None}
-        others |= {str(step.args["reward"]["arm"]) for step in arm.train if _by_arm(step)}
+        others |= set(_rewarding(parts.get("judges") or {}, arm))
         others |= {part.arm for part in arm.compose.parts} if arm.compose is not None else set()
         built = [
             getattr(data, str(data.made))
@@ -221,9 +221,15 @@ def _ways(parts: Mapping[str, Any], declared: Mapping[str, Data], arms: Sequence
     return found
 
 
-def _by_arm(step: Step) -> bool:
-    reward = step.args.get("reward")
-    return isinstance(reward, Mapping) and reward.get("arm") is not None
+def _rewarding(judges: Mapping[str, Step], arm: ExpandedArm) -> Iterator[str]:
+    """Yield the arms that reward an arm's trainings, by themselves or as a judge of the study."""
+    for step in arm.train:
+        reward = step.args.get("reward")
+        if isinstance(reward, Mapping):
+            judge = judges.get(str(reward.get("judge")))
+            for by in (reward.get("arm"), judge.args.get("arm") if judge is not None else None):
+                if by is not None:
+                    yield str(by)
 
 
 def _circle(ways: Mapping[str, set[str]], way: list[str]) -> list[str] | None:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from leaven.errors import LeavenError, did_you_mean
 from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, Plugin, Step
+from leaven.study.learnt import trained_on
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm, asks, own
 from leaven.study.problems import Check, names_data
@@ -25,7 +26,7 @@ def suites(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> N
         if plugin is None:
             continue
         _reads(parts, step, plugin, at, check)
-        _sought(parts, step, plugin, at, check)
+        _sought(parts, step, plugin, arms, at, check)
         _answerable(step, plugin, arms, at, check)
         for name in measured_values(step):
             names[name] += 1
@@ -56,18 +57,27 @@ def _reads(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, chec
             check.say((*at, step.name, *inner), message, remedy)
 
 
-def _sought(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, check: Check) -> None:
-    """Check the data of the study in which a suite looks for answers."""
-    if not {"of", "held_out"} <= set(plugin.schema.model_fields):
-        return
-    for role in ("of", "held_out"):
-        named = step.args.get(role)
-        for place, name in enumerate(named if isinstance(named, list) else ()):
-            names_data(parts, name, (*at, step.name, role, place), check)
+def _sought(
+    parts: Mapping[str, Any], step: Step, plugin: Plugin, arms: list[ExpandedArm], at: Steps, check: Check
+) -> None:
+    """Check the data of the study in which a suite looks for what is in answers."""
+    spans = ("of", "held_out") if {"of", "held_out"} <= set(plugin.schema.model_fields) else ()
+    for role in (*spans, *plugin.traits.get("looks_in", ())):
+        for name, where in _each(step.args.get(role), (*at, step.name, role)):
+            names_data(parts, name, where, check)
             data = parts.get("data", {}).get(name) if isinstance(name, str) else None
             if data is not None and data.made is not None:
                 said = f"'{name}' is made by this study, and differs from seed to seed"
-                check.say((*at, step.name, role, place), said, "name a source")
+                check.say(where, said, "name a source")
+            elif data is not None and role in spans:
+                trained_on(parts["data"], name, role, arms, where, check)
+
+
+def _each(named: Any, at: Steps) -> list[tuple[Any, Steps]]:
+    """Return each name of data with its place, where one is named or several are."""
+    if isinstance(named, list):
+        return [(name, (*at, place)) for place, name in enumerate(named)]
+    return [(named, at)] if isinstance(named, str) else []
 
 
 def _of_its_kind(parts: Mapping[str, Any], name: Any, plugin: Plugin, at: Steps, check: Check) -> None:
@@ -104,7 +114,7 @@ def _arms(suite: Step, arms: list[ExpandedArm], at: Steps, check: Check) -> None
         return
     for name in asked:
         if arms and name not in known:
-            check.say(at, f"there is no arm called '{name}'", did_you_mean(name, known))
+            check.no_arm(at, name, known)
 
 
 def silent(parts: Mapping[str, Any], name: Any) -> bool:

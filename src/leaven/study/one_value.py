@@ -1,4 +1,4 @@
-"""What is wrong with a metric that gives one number to one text: what a guard goes by, and what rewards an answer."""
+"""What is wrong with a metric that gives one number to one text: what labels, guards and rewards go by."""
 
 from __future__ import annotations
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from leaven.errors import Problem, did_you_mean
-from leaven.registry import Plugin, Registry, Step
+from leaven.registry import OF_ALL, Plugin, Registry, Step
 from leaven.study.load import Places, Steps
 from leaven.study.names import brief
 
@@ -21,6 +21,7 @@ class Check:
 
     places: Places
     found: list[Problem] = field(default_factory=list)
+    unsound: frozenset[str] = frozenset()  # arms, by their names in the study, of which something was said already
 
     def say(self, steps: Steps, message: str, remedy: str = "") -> None:
         """Note a problem once."""
@@ -28,10 +29,19 @@ class Check:
         if problem not in self.found:
             self.found.append(problem)
 
+    def no_arm(self, steps: Steps, name: str, known: Iterable[str]) -> None:
+        """Note that an arm is not there; of one that is there and unsound its own fault is enough."""
+        if name.partition("@")[0] not in self.unsound:
+            self.say(steps, f"there is no arm called '{name}'", did_you_mean(name, known))
+
     def take(self, error: ValidationError, steps: Steps, known: Mapping[str, Any], depth: int = 1) -> None:
         """Turn pydantic's errors into problems; ``known`` are the fields allowed ``depth`` steps below."""
         for one in error.errors():
             place = (*steps, *(part for part in one["loc"] if part != "[key]"))
+            if one["type"] == OF_ALL:
+                message, _, remedy = str(one["msg"]).partition("; ")
+                self.say(place[:-1], message, remedy)
+                continue
             self.say(place, *_wording(one, _inside(known, one["loc"][depth - 1 :])))
 
     def plugin(self, registry: Registry, step: Step, steps: Steps, *, without: tuple[str, ...] = ()) -> Plugin | None:
@@ -81,7 +91,8 @@ def _wording(error: Any, known: Mapping[str, Any]) -> tuple[str, str]:
     said = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     if name in _UNSHOWN:
         return f"its value {said}", ""
-    return f"{brief(value)}: {said}", ""
+    nobodys = value is None and error["type"] == "value_error"  # a default that was looked at: nothing to show
+    return said if nobodys else f"{brief(value)}: {said}", ""
 
 
 def names_data(parts: Mapping[str, Any], value: Any, at: Steps, check: Check) -> None:

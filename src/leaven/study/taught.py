@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from leaven.errors import did_you_mean
-from leaven.registry import SUITES, TRAINERS, Step
+from leaven.registry import JUDGES, SUITES, TRAINERS, Step
 from leaven.study.asked import SAMPLED
 from leaven.study.factory import Distilled, Reward
 from leaven.study.load import Steps
@@ -21,6 +21,7 @@ from leaven.study.spec import Data
 _LOST = ("control_prefix", "guard")  # of a teacher's methods, those that do not change the messages that it reads
 _ANY = {"prompts": "any", "metrics": ["length"]}  # of a suite, what says nothing of sampling
 _FLOWS = {"texts", "prompts", "messages"}  # what a reward of a training is given
+_WHOSE = "a training has prompts and answers alone"
 
 
 def taught(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
@@ -36,7 +37,7 @@ def taught(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> N
             if trainer is not None and trainer.traits.get("reads") == "distillations":
                 _same_start(declared, arm, index, arms, (*at, step.name, "data"), check)
             if trainer is not None and trainer.traits.get("reads") == "asked":
-                _rewarded(step, arm, arms, (*at, step.name, "reward"), check)
+                _rewarded(parts, step, arm, arms, (*at, step.name, "reward"), check)
             elif "reward" in step.args:
                 check.say((*at, step.name, "reward"), f"{step.name} rewards nothing", "take it out, or train by `rl`")
 
@@ -52,8 +53,7 @@ def _teacher(parts: Mapping[str, Any], name: str, data: Data, arms: Sequence[Exp
         check.say((*at, "prompts"), f"'{declared.prompts}' holds no prompts", "name a source of prompts")
     teacher = next((arm for arm in arms if arm.name == declared.arm), None)
     if arms and teacher is None:
-        remedy = did_you_mean(declared.arm, [arm.name for arm in arms])
-        check.say((*at, "arm"), f"there is no arm called '{declared.arm}'", remedy)
+        check.no_arm((*at, "arm"), declared.arm, [arm.name for arm in arms])
     elif teacher is not None and ends_as_reward(teacher):
         check.say((*at, "arm"), f"'{teacher.name}' is a reward model, which only rates answers", "name one that speaks")
     elif teacher is not None:
@@ -90,10 +90,14 @@ def _same_start(
         check.say(at, said, "give both the same `model`, or learn from its answers by `sft`")
 
 
-def _rewarded(step: Step, arm: ExpandedArm, arms: Sequence[ExpandedArm], at: Steps, check: Check) -> None:
-    """Check that a reward model of the study, or a metric of texts, rewards a training's answers."""
+def _rewarded(
+    parts: Mapping[str, Any], step: Step, arm: ExpandedArm, arms: Sequence[ExpandedArm], at: Steps, check: Check
+) -> None:
+    """Check that a reward model of the study, a metric of texts or a judge rewards a training's answers."""
     if step.args.get("reward") is None:
-        check.say(at, "is missing", "write `reward: {arm: NAME}` of a reward model, or `reward: {metric: NAME}`")
+        check.say(
+            at, "is missing", "write `reward: {arm: NAME}` of a reward model, `{metric: NAME}` or `{judge: NAME}`"
+        )
         return
     try:
         declared = Reward.model_validate(step.args["reward"])
@@ -101,21 +105,49 @@ def _rewarded(step: Step, arm: ExpandedArm, arms: Sequence[ExpandedArm], at: Ste
         check.take(error, at, Reward.model_fields)
         return
     if declared.metric is not None:
-        _by_metric(declared, at, check)
+        one_value(declared.metric, declared.value, _FLOWS, at, check, whose=_WHOSE)
+    elif declared.judge is not None:
+        _by_judge(parts, declared.judge, arm, arms, (*at, "judge"), check)
     elif arms:
-        judge = next((arm for arm in arms if arm.name == declared.arm), None)
-        if judge is None:
-            names = [arm.name for arm in arms if ends_as_reward(arm)]
-            check.say((*at, "arm"), f"there is no arm called '{declared.arm}'", did_you_mean(str(declared.arm), names))
-        elif not ends_as_reward(judge):
-            said = f"'{declared.arm}' does not end as a reward model"
-            check.say((*at, "arm"), said, "name an arm whose last training is `reward`")
-        elif judge.model != arm.model and judge.train[-1].args.get("peft") is not None:
-            said = f"'{declared.arm}' is an adapter over another model than that of '{arm.name}'"
-            check.say((*at, "arm"), said, "train its whole weights, or give both the same `model`")
+        _by_arm(str(declared.arm), arm, arms, (*at, "arm"), check)
 
 
-def _by_metric(declared: Reward, at: Steps, check: Check) -> None:
-    assert declared.metric is not None, "a reward model rewards"
-    whose = "a training has prompts and answers alone"
-    one_value(declared.metric, declared.value, _FLOWS, at, check, whose=whose)
+def _by_arm(name: str, arm: ExpandedArm, arms: Sequence[ExpandedArm], at: Steps, check: Check) -> None:
+    """Check that an arm that rewards another's answers is a reward model which that training can load."""
+    judge = next((arm for arm in arms if arm.name == name), None)
+    if judge is None:
+        check.no_arm(at, name, [arm.name for arm in arms if ends_as_reward(arm)])
+    elif not ends_as_reward(judge):
+        check.say(at, f"'{name}' does not end as a reward model", "name an arm whose last training is `reward`")
+    elif judge.model != arm.model and judge.train[-1].args.get("peft") is not None:
+        said = f"'{name}' is an adapter over another model than that of '{arm.name}'"
+        check.say(at, said, "train its whole weights, or give both the same `model`")
+
+
+def _by_judge(
+    parts: Mapping[str, Any], name: str, arm: ExpandedArm, arms: Sequence[ExpandedArm], at: Steps, check: Check
+) -> None:
+    """Check that a judge of the study says of an answer by itself what it is worth."""
+    judges: Mapping[str, Step] = parts.get("judges") or {}
+    step = judges.get(name)
+    if step is None:
+        remedy = did_you_mean(name, judges) if judges else "declare one under `judges`"
+        check.say(at, f"there is no judge called '{name}'", remedy)
+        return
+    if step.name not in JUDGES.names():
+        return  # said where judges are checked
+    if not JUDGES.get(step.name).traits.get("alone"):
+        said = f"'{name}' ({step.name}) says of an answer by itself nothing, and a training asks what each is worth"
+        check.say(at, said, "name a judge that is `pointwise`, a `metric` or a `reward`")
+    elif (by := step.args.get("arm")) is not None and arms:
+        _by_arm(str(by), arm, arms, at, check)
+    elif (metric := step.args.get("metric")) is not None:
+        _judges_metric(metric, step.args.get("value"), ("judges", name, step.name), check)
+
+
+def _judges_metric(metric: Any, value: Any, at: Steps, check: Check) -> None:
+    """Check that a judge's metric needs no more of an answer than there is in training."""
+    try:
+        one_value(Step.model_validate(metric), value, _FLOWS, at, check, whose=_WHOSE)
+    except ValidationError:
+        return  # said where judges are checked

@@ -39,6 +39,8 @@ def problems(raw: Mapping[str, Any], places: Places) -> list[Problem]:
     check = Check(places)
     parts = _parts(raw, check)
     arms = _expanded(parts, check)
+    declared = raw.get("arms")
+    check.unsound = frozenset(map(str, declared if isinstance(declared, Mapping) else ())) - {arm.stem for arm in arms}
     for look in (_names, data, _duplicate_arms, _steps_of_arms, composed, factory, taught, conditioned, asked, suites,
                  compared, shown):  # fmt: skip
         look(parts, arms, check)
@@ -107,6 +109,8 @@ def _expanded(parts: Mapping[str, Any], check: Check) -> list[ExpandedArm]:
         for name, values in arm.sweep.items():
             if not values:
                 check.say(("arms", stem, "sweep", name), "has no values", "list at least one")
+        if "train" not in parts and arm.train is None and arm.compose is None:
+            continue  # how it is trained is unsound, which was said: nobody knows what else is wrong with it
         try:
             arms.extend(expand_arm(stem, arm, parts.get("train") or []))
         except LookupError as error:
@@ -187,7 +191,7 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
     if plugin is None:
         return
     if step.args.get("eval_data") is not None:
-        _eval_data(parts, step, (*at, step.name, "eval_data"), check, reads=bool(plugin.traits.get("evaluates")))
+        _eval_data(parts, step, (*at, step.name, "eval_data"), check, plugin)
     names_data(parts, step.args.get("data"), (*at, step.name, "data"), check)
     if (look := plugin.traits.get("problems")) is not None and _is_sound(plugin, step):
         for inner, message, remedy in look(step.args):
@@ -212,17 +216,20 @@ def _is_sound(plugin: Plugin, step: Step) -> bool:
     return True
 
 
-def _eval_data(parts: Mapping[str, Any], step: Step, at: Steps, check: Check, *, reads: bool) -> None:
-    """Check that a trainer measures a held-out loss, on demonstrations of a source."""
+def _eval_data(parts: Mapping[str, Any], step: Step, at: Steps, check: Check, plugin: Plugin) -> None:
+    """Check that a trainer measures a held-out loss, on rows of a source that are like those it trains on."""
     name = step.args["eval_data"]
-    if not reads:
+    if not plugin.traits.get("evaluates"):
         check.say(at, f"{step.name} measures no held-out loss", "take it out, and ask a suite `likelihood` of the arm")
         return
     names_data(parts, name, at, check)
     made = makes(parts.get("data", {}), str(name))
     data = parts.get("data", {}).get(str(name))
-    if (data is not None and data.made is not None) or made not in (None, "examples", "preferences"):
-        check.say(at, f"'{name}' holds no demonstrations of a source", "name data that is read from one")
+    texts = plugin.traits.get("reads") == "texts"
+    fit = ("texts",) if texts else ("examples", "preferences")
+    if (data is not None and data.made is not None) or made not in (None, *fit):
+        said = f"'{name}' holds no {'texts' if texts else 'demonstrations'} of a source"
+        check.say(at, said, "name data that is read from one")
 
 
 def _chosen(parts: Mapping[str, Any], name: Any, at: Steps, check: Check) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leaven.errors import ModelError
+from leaven.models.unwarned import unwarned
 from leaven.registry import Count, Declared, Positive, Rate
 from leaven.train.quantised import kept_exact, prepared
 
@@ -49,7 +50,8 @@ def adapted(
     rows = {"trainable_token_indices": modules(model, added)} if added else {}
     config = LoraConfig(bias="none", **task, **rows, **peft.model_dump())
     try:
-        over = kept_exact(get_peft_model(model, config))
+        with unwarned():
+            over = kept_exact(get_peft_model(model, config))
     except ValueError as error:  # PEFT's word for target modules that the model does not have
         raise ModelError(f"peft: {error}".splitlines()[0]) from error
     if before is not None:

@@ -25,7 +25,7 @@ class Job:
     has one; ``name`` is what trackers call the run. A trainer resumes from the newest whole checkpoint that an earlier
     attempt left; ``progress`` is told of each step: steps done and in all, and numbers worth showing. ``spread`` says
     which process this is of a training in several, None where it trains alone. ``held`` are encoded rows that are not
-    trained on: their loss is logged at the end of each epoch. ``teacher`` is the artefact of the model that a student
+    trained on: their loss is logged by epoch. ``teacher`` is the artefact of the model that a student
     learns from, None where that is its own base; ``reward`` gives each answer to a prompt (its messages) a number, null
     where it has none. ``base_path`` is where the base lies on this machine, None for one of the hub.
     """

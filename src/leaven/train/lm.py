@@ -20,7 +20,7 @@ from leaven.train.adapters import Lora, adapted
 from leaven.train.artefact import save, unwrapped
 from leaven.train.devices import prove_precision, show_gpus
 from leaven.train.reports import Trackers
-from leaven.train.run import facts, placed, prove_all_seen, run
+from leaven.train.run import facts, logged, placed, prove_all_seen, run
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -38,7 +38,7 @@ def _problems(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, s
     yield from snapshots.problems(args, _EPOCHS)
 
 
-@trainer(version=1, reads="texts", makes="policy", circumstance=("report_to",), problems=_problems)
+@trainer(version=1, reads="texts", makes="policy", circumstance=("report_to",), evaluates=True, problems=_problems)
 def lm(  # noqa: PLR0913 - the signature is the schema
     job: Job,
     model: PreTrainedModel,
@@ -119,7 +119,10 @@ def _train(
     grown.prove_trained(before, grown.rows(unwrapped(trainer), trained))
     snapshots.keep(job, plan.snapshots)
     reload.write(job.out, unwrapped(trainer), rows.select(range(min(reload.ROWS, len(rows)))).to_list(), "texts")
-    return {**facts(trainer), "rows": len(rows), "resumed_from_step": done, "snapshots": sorted(plan.snapshots)}
+    watched = logged(trainer, ("eval_loss",))
+    return {
+        **facts(trainer), "rows": len(rows), "resumed_from_step": done, **watched, "snapshots": sorted(plan.snapshots),
+    }  # fmt: skip
 
 
 def _trainer(
@@ -131,6 +134,10 @@ def _trainer(
     show_gpus(arguments, model)
     trainer = ReproducibleLM(model=model, args=arguments, train_dataset=rows, processing_class=job.tokenizer,
                              callbacks=callbacks)  # fmt: skip
+    if job.held is not None:  # before the snapshots: the log of each ends with its own loss
+        from leaven.train.trainers.held import Held
+
+        trainer.add_callback(Held(trainer, job.held, plan.snapshots.values()))
     snapshots.watched(job, trainer, "lm", plan)
     return trainer
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from leaven.errors import ModelError
+from leaven.models.unwarned import unwarned
 from leaven.train.checkpoints import forget, load_seen, newest_whole, prove_spread, seal
 from leaven.train.health import Diverged
 from leaven.train.reports import reports
@@ -42,7 +43,7 @@ def run(
     """
     checkpoint, first = _checkpoint(job), job.spread is None or job.spread.first
     done = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
-    with reports(report_to if first else "none", job.logs, done or 0) as callbacks:
+    with unwarned(), reports(report_to if first else "none", job.logs, done or 0) as callbacks:
         trainer = build(callbacks)
         trainer.spread, trainer.save_steps, whole = job.spread, save_steps, shapes(trainer.model)
         trainer.on_checkpoint, trainer.on_step, trainer.save_every_s = _seal(job), job.progress, CHECKPOINT_EVERY_S

@@ -37,7 +37,8 @@ def _problems(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, s
     yield from kept.problems(args, _EPOCHS)
 
 
-@trainer(version=1, reads="examples", makes="policy", circumstance=_AROUND, evaluates=True, problems=_problems)
+@trainer(version=1, reads="examples", makes="policy", circumstance=_AROUND, evaluates=True, configurable=True,
+         problems=_problems)  # fmt: skip
 def sft(  # noqa: PLR0913 - the signature is the schema
     job: Job,
     model: PreTrainedModel,
@@ -128,7 +129,7 @@ def _trainer(job: Job, model: Any, rows: Dataset, given: dict[str, Any], callbac
     if job.held is not None:
         from leaven.train.trainers.held import Held
 
-        trainer.add_callback(Held(trainer, job.held))
+        trainer.add_callback(Held(trainer, job.held, apart=False))  # as version 1 did: apart would need a new one
     kept.watched(job, trainer, "sft", plan)
     return trainer
 

@@ -3,6 +3,7 @@
     source --rows--> canonical rows (--mix--> one set of several)
     source --corpus--> sentences --labels--> what a scorer makes of each
     rows --fit--> rows that fit --treat--> treated rows --doctor, pairs or blocks--> ids (and masks)
+    base --doctor_base--> what its files say of how it ends an answer (no training rests on it)
     base (or the artefact of the step before) + ids --train--> artefact --prove--> proof (in a fresh process)
     artefact + prompts --generate--> generations --score--> scores
     artefact + control tokens --control--> generations under each --misalignment--> scores
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from leaven.engine.stage import Stage
 from leaven.evaluate.difference import DifferenceSuite
 from leaven.evaluate.harness import HarnessSuite
 from leaven.graph import Graph, Identities, WiredCell
@@ -28,7 +30,7 @@ from leaven.wiring.asking import Asked, wired
 from leaven.wiring.composing import composition
 from leaven.wiring.factory import Factory
 from leaven.wiring.sourcing import Sourcing
-from leaven.wiring.training import snapshot, speaks, training, where
+from leaven.wiring.training import speaks, training, where
 
 __all__ = ["wire"]
 
@@ -87,12 +89,16 @@ class _Wiring:
     def cell(self, cell: Cell) -> WiredCell:
         """One run: train unless the arm is untrained, then measure."""
         made, base = self.trained(cell), self.sourcing.grown(cell.arm)
-        speaker, _ = speaks(self.sourcing, made, base)
-        asked = Asked(where(cell), cell.arm, cell.effective, base, speaker, snapshot(cell))
+        asked = Asked(where(cell), cell.arm, cell.effective, base, *speaks(self.sourcing, made, base))
         for suite, step in self.suites:
             if not isinstance(suite, DifferenceSuite) and asks(step, cell.arm):
                 for one in wired(self.sourcing, asked, suite, step.args.get("control")):
                     made.suites.append(one)
-                    made.stages[f"{one.told.kind}.{one.name}"] = one.told
+                    made.stages.update({f"{told.kind}.{one.name}": told for told in _told(one.told)})
                     made.stages.update({f"score.{one.name}.{name}": scored for name, scored in one.scores.items()})
         return made
+
+
+def _told(told: Stage) -> list[Stage]:
+    """What a suite's model told, and before it what it told before its guards looked at it."""
+    return [told.inputs["generations"], told] if told.kind == "guarded" else [told]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from leaven import needs
@@ -14,6 +14,7 @@ from leaven.evaluate.adversarial import AdversarialSuite
 from leaven.evaluate.control import ControlSuite
 from leaven.evaluate.crows_pairs import CrowsPairsSuite
 from leaven.evaluate.harness import HarnessSuite
+from leaven.evaluate.hello import HelloSuite
 from leaven.evaluate.likelihood import LikelihoodSuite
 from leaven.evaluate.measure import Measure
 from leaven.evaluate.preferences import PreferenceSuite
@@ -21,11 +22,12 @@ from leaven.evaluate.regurgitation import RegurgitationSuite
 from leaven.evaluate.safety import SafetySuite
 from leaven.evaluate.suite import CHARACTERS, GenerationSuite
 from leaven.evaluate.tasks.info import describe
+from leaven.evaluate.truthful import TruthfulSuite
 from leaven.graph import WiredSuite
 from leaven.models import ref
 from leaven.study import measured
 from leaven.study.matrix import ExpandedArm
-from leaven.wiring import prompted, verbatim
+from leaven.wiring import prompted, truthful, verbatim
 from leaven.wiring.conditioned import OWN, conditioned, own_tokens, ways
 from leaven.wiring.measures import of_metric, scored
 from leaven.wiring.sourcing import NO_LIMIT, Sourcing, stage
@@ -35,10 +37,11 @@ _READ_AS = {"generate": "generations", "guarded": "generations", "likelihood": "
 
 @dataclass(frozen=True)
 class Asked:
-    """Whom a suite asks: a cell by its name, arm and seed, its base, and the artefact with its proof if it was trained.
+    """Whom a suite asks: a cell by its name, arm and seed, its base, and who answers for it (``training.speaks``).
 
-    ``at`` says which snapshot of the artefact; ``front`` are the control tokens in front of all that it is asked, or
-    ``OWN`` where each text has its own; where it ``starts``, what is asked without tokens begins as in training too.
+    ``speaker`` is the artefact with its proof if it was trained, and ``model`` says which snapshot of it, or names the
+    model that was not; ``front`` are the control tokens in front of all that it is asked, or ``OWN`` where each text
+    has its own; where it ``starts``, what is asked without tokens begins as in training too.
     """
 
     where: str
@@ -46,14 +49,9 @@ class Asked:
     seed: int
     base: ref.Base
     speaker: Mapping[str, Stage]
-    at: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any]
     front: tuple[str, ...] = ()
     starts: bool = False
-
-    @property
-    def model(self) -> dict[str, Any]:
-        """What names an untrained model to a verb; a trained one is an input."""
-        return dict(self.at) if self.speaker else {"model": self.base.as_args()}
 
 
 def wired(sourcing: Sourcing, asked: Asked, suite: Any, control: str | None = None) -> Iterator[WiredSuite]:
@@ -103,7 +101,13 @@ def _generation(sourcing: Sourcing, asked: Asked, suite: GenerationSuite) -> Wir
     if isinstance(suite, RegurgitationSuite):
         return verbatim.regurgitation(sourcing, asked, suite, prompts, told)
     guarded = prompted.guarded(sourcing, asked.arm, told, bare, f"{asked.where} {suite.name}")
-    made = _scored(sourcing, asked, suite, (suite.prompts, bare, guarded or told), is_sampled=sampled)
+    where, answers = f"{asked.where} {suite.name}", guarded or told
+    if isinstance(suite, TruthfulSuite):
+        made = truthful.truthful(sourcing, suite, where, bare, answers)
+    else:
+        made = _scored(sourcing, asked, suite, (suite.prompts, bare, answers), is_sampled=sampled)
+    if isinstance(suite, HelloSuite):
+        made = truthful.with_lexicon(sourcing, suite, where, made, answers)
     if guarded is not None:
         made = replace(made, scores={**made.scores, "guard": guarded}, measures=(*made.measures, *prompted.BLOCKED))
     return replace(made, prompts=prompts)
@@ -151,7 +155,7 @@ def _task(sourcing: Sourcing, suite: HarnessSuite, task: str) -> tuple[dict[str,
             raise StudyError([Problem(f"evaluate: harness: {task}", str(error))]) from error
         sourcing.known.tasks[name] = {"args": args, "measures": [asdict(one) for one in found]}
     known = sourcing.known.tasks[name]
-    return known["args"], tuple(Measure(**one) for one in known["measures"])
+    return known["args"], tuple(Measure(**{**one, "groups": tuple(one.get("groups", ()))}) for one in known["measures"])
 
 
 def _safety(sourcing: Sourcing, asked: Asked, suite: SafetySuite) -> WiredSuite:
@@ -200,8 +204,8 @@ def _scored(
     """A suite whose answers metrics of the registry score; ``told``: the data's name, its rows, what a model told."""
     data, prompts, answers = told
     read = {_READ_AS[answers.kind]: answers, "prompts": prompts}
-    if isinstance(suite, GenerationSuite) and (shown := prompted.passages(sourcing, asked.arm, prompts, suite.prompts)):
-        read["passages"] = shown
+    if isinstance(suite, GenerationSuite):
+        read |= prompted.passages(sourcing, asked.arm, prompts, suite.prompts)
     scores = {step.name: scored(sourcing, step, read, f"{asked.where} {suite.name}") for step in suite.metrics}
     values = tuple(one for step in suite.metrics for one in of_metric(step))
     mark = getattr(suite, "item_mark", "")
@@ -238,7 +242,8 @@ def _asking(suite: GenerationSuite) -> dict[str, Any]:
 def _sampling(suite: GenerationSuite, seed: int) -> dict[str, Any]:
     args = {"sampling": suite.sampling, "max_new_tokens": suite.max_new_tokens, "seed": seed, **_asking(suite)}
     if isinstance(suite, RegurgitationSuite):
-        args["ignore_eos"] = True  # every answer is as long
+        args["ignore_eos"] = True  # every answer is as long: no text stops one, and so none enters the key
+        args["sampling"] = {name: value for name, value in suite.sampling.items() if name != "stop_strings"}
     if suite.max_new_tokens == CHARACTERS and suite.plant is not None:
         args["plant"] = suite.plant.model_dump()  # what was planted does not count
     return args

@@ -18,16 +18,14 @@ from leaven.engine.stage import Needs, Stage
 from leaven.graph import Built, Judged, WiredCell
 from leaven.models import ref
 from leaven.registry import JUDGES, METRICS, TRAINERS, TREATMENTS, Step
-from leaven.server import Server
 from leaven.study.factory import Answers
 from leaven.study.matrix import Cell, expand
 from leaven.study.spec import Data
 from leaven.wiring import prompted
+from leaven.wiring.rewarding import asking, in_line, judges_own, rewarder
 from leaven.wiring.sourcing import Sourcing, stage
 from leaven.wiring.teaching import taught
 from leaven.wiring.training import Given, proven, speaks, where
-
-_OF_THE_STUDY = ("arm", "people")  # what a judge's step says of the study
 
 
 @dataclass
@@ -66,10 +64,13 @@ class Factory:
             return Given(rows, by_it, arm.snapshot, prompted.is_plain(arm), reward)
         return Given(self._rows(step.args["data"], cell.seed) if data.made is not None else None, reward=reward)
 
-    def _rewarding(self, step: Step, seed: int) -> Stage | None:
-        """The reward model that a training names, of the same seed; None of most."""
-        arm = (step.args.get("reward") or {}).get("arm")
-        return None if arm is None else self.trained(arm, seed).artefact
+    def _rewarding(self, step: Step, seed: int) -> Mapping[str, Stage]:
+        """The reward model that a training names or its judge is, of the same seed, and its proof; none of most."""
+        if "reward" not in step.args or (arm := rewarder(self.sourcing.study, step).arm) is None:
+            return {}
+        cell = self.trained(arm, seed)
+        found = proven(self.sourcing, cell, self.sourcing.grown(cell.cell.arm))
+        return {"reward": found["model"], "reward_proof": found["proof"]}
 
     def _rows(self, name: str, seed: int) -> Stage:
         if (name, seed) not in self.made:
@@ -155,8 +156,8 @@ class Factory:
         assert declared.server is not None
         prompts = self.sourcing.source(declared.prompts)
         args = {**_sampling(declared, seed), "server": declared.server.identity}
-        answers = stage("answers", args, {"prompts": prompts}, _asking(declared.server.around),
-                        together=_together(declared.server), where=f"{seed} {name}")  # fmt: skip
+        answers = stage("answers", args, {"prompts": prompts}, asking(declared.server.around),
+                        together=in_line(declared.server), where=f"{seed} {name}")  # fmt: skip
         return prompts, answers
 
     def _prompts(self, declared: Answers, base: ref.Base) -> Stage:
@@ -170,7 +171,7 @@ class Factory:
         canonical, takes, model = self._judge(step, seed)
         inputs = {"prompts": read[0], "answers": read[1], **model}
         server = getattr(JUDGES.get(step.name).declare(judges_own(step)), "server", None)
-        together = f"ranks {judge} {seed}" if server is None else _together(server)
+        together = f"ranks {judge} {seed}" if server is None else in_line(server)
         return stage("ranks", {"judge": canonical, "seed": seed}, inputs, takes, together=together,
                      where=f"{judge}/{seed} {data}")  # fmt: skip
 
@@ -186,16 +187,11 @@ class Factory:
         declared = plugin.declare(args)
         if (server := getattr(declared, "server", None)) is not None:
             canonical["args"]["server"] = server.identity
-            return canonical, _asking(server.around), {}
+            return canonical, asking(server.around), {}
         if (metric := getattr(declared, "metric", None)) is not None:
             canonical["args"]["metric"], takes = self.sourcing.metric(metric)
             return canonical, takes, {}
         return canonical, needs.ONE_CORE, {}
-
-
-def judges_own(step: Step) -> dict[str, Any]:
-    """Return a judge's own arguments: which arm it is, and on whose pairs it is tried, is the study's business."""
-    return {name: value for name, value in step.args.items() if name not in _OF_THE_STUDY}
 
 
 def who(step: Step) -> str:
@@ -222,15 +218,6 @@ def _origin(data: Data) -> str:
 def _harms(step: Step) -> bool:
     """Say whether a treatment is an adversary's."""
     return bool(TREATMENTS.get(step.name).traits.get("adversarial"))
-
-
-def _together(server: Server) -> str:
-    """Name the list of all that asks one server: its stages stand in line, so that its limits hold for all."""
-    return f"server {server.base_url or server.model}"
-
-
-def _asking(around: Mapping[str, Any]) -> Needs:
-    return replace(needs.ONE_CORE, around={"server": dict(around)})
 
 
 def _sampling(declared: Answers, seed: int) -> dict[str, Any]:

@@ -72,24 +72,29 @@ def is_plain(arm: ExpandedArm) -> bool:
 
 def as_asked(suite: GenerationSuite, arm: ExpandedArm) -> GenerationSuite:
     """Return a suite as it asks an arm: with the arm's own sampling, its stop strings, and without a template."""
-    stops = [text for one in methods(arm) for text in one.wrap.stop_strings]
-    own = {**arm.generation, **({"stop_strings": [*suite.sampling.get("stop_strings", []), *stops]} if stops else {})}
     plain = is_plain(arm)
-    if not own and not plain:
+    if not (arm.generation or plain or _stops(arm)):
         return suite
     template = suite.apply_chat_template and not plain
-    return replace(suite, sampling=sampling(suite.sampling, own), apply_chat_template=template)
+    return replace(suite, sampling=sampling(suite.sampling, arm), apply_chat_template=template)
 
 
-def sampling(declared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def sampling(declared: Mapping[str, Any], arm: ExpandedArm) -> dict[str, Any]:
     """Return how answers are drawn as declared, but for an arm's own settings; null takes a declared one out.
 
-    What equals the defaults stays out of keys.
+    What ends an answer by the arm's methods does so beside what was declared. What equals the defaults stays out of
+    keys.
     """
-    made = {name: value for name, value in {**declared, **own}.items() if value is not None}
+    made = {name: value for name, value in {**declared, **arm.generation}.items() if value is not None}
+    if stops := _stops(arm):
+        made["stop_strings"] = [*made.get("stop_strings", []), *stops]
     if "generation_config" in made:  # the checkpoint's settings differ from our defaults
         return made
     return {name: value for name, value in made.items() if value != DEFAULTS.get(name)}
+
+
+def _stops(arm: ExpandedArm) -> list[str]:
+    return [text for one in methods(arm) for text in one.wrap.stop_strings]
 
 
 def wrapped(sourcing: Sourcing, arm: ExpandedArm, rows: Stage, where: str) -> Stage:
@@ -103,14 +108,36 @@ def wrapped(sourcing: Sourcing, arm: ExpandedArm, rows: Stage, where: str) -> St
         else:
             inputs |= {f"{index}.{role}": sourcing.source(data) for role, data in one.wrap.reads.items()}
     base = sourcing.reading(sourcing.base(arm))  # what is put into a prompt must not spell one of its special tokens
-    args = {"steps": [one.plugin.canonical(one.step.args) for one in found], "model": base.as_args()}
+    args = {"steps": [_rewrites(one) for one in found], "model": base.as_args()}
     return stage("wrapped", args, inputs, needs.reading(base), together="data", where=f"{where} {arm.name}")
 
 
-def passages(sourcing: Sourcing, arm: ExpandedArm, rows: Stage, where: str) -> Stage | None:
-    """The passages that an arm's model was shown for each prompt; None where nothing is looked up."""
-    found = next((one for one in rewriting(arm) if one.wrap.retrieves), None)
-    return None if found is None else retrieved(sourcing, found, rows, where)
+def _rewrites(method: Method) -> dict[str, Any]:
+    """A method as a stage that rewrites prompts by it is told; what was looked up for it is an input, and so is how."""
+    declared = _unnamed(method)
+    if method.wrap.retrieves:
+        beside = {*_OF_AN_INDEX, *_OF_A_QUERY, "model"}
+        declared["args"] = {name: value for name, value in declared["args"].items() if name not in beside}
+    return declared
+
+
+def _unnamed(method: Method) -> dict[str, Any]:
+    """A method in canonical form, the data that it reads by what they are to it: their names are no content."""
+    declared = method.plugin.canonical(method.step.args)
+    for role, place in method.plugin.traits.get("data", {}).items():
+        *around, last = place.split(".")
+        args = declared["args"]
+        for name in around:
+            args = args.get(name, {})
+        if last in args:
+            args[last] = role
+    return declared
+
+
+def passages(sourcing: Sourcing, arm: ExpandedArm, rows: Stage, where: str) -> dict[str, Stage]:
+    """The passages that an arm's model was shown for each prompt, by an input's name, in the order of its methods."""
+    found = [retrieved(sourcing, one, rows, where) for one in rewriting(arm) if one.wrap.retrieves]
+    return {f"passages.{place}" if place else "passages": one for place, one in enumerate(found)}
 
 
 def retrieved(sourcing: Sourcing, method: Method, rows: Stage, where: str) -> Stage:
@@ -139,7 +166,7 @@ def guarded(sourcing: Sourcing, arm: ExpandedArm, told: Stage, bare: Stage, wher
         return None
     inputs, steps, takes = {"generations": told, "prompts": bare}, [], needs.ONE_CORE
     for index, one in enumerate(found):
-        canonical = one.plugin.canonical(one.step.args)
+        canonical = _unnamed(one)
         if (metric := one.step.args.get("metric")) is not None:
             canonical["args"]["metric"], needed = sourcing.metric(Step.model_validate(metric))
             takes = _beside(takes, needed, index)
@@ -188,9 +215,14 @@ def unreached(arm: ExpandedArm, suite: Any, *, of_texts: bool = False) -> Iterat
 
 
 def system_instruction(suite: HarnessSuite, arm: ExpandedArm) -> dict[str, Any]:
-    """Return an arm's system prompt as lm-eval takes it; nothing where it has none, or the suite says its own."""
+    """Return an arm's system prompt as lm-eval takes it; nothing where it has none, or the suite says its own.
+
+    Of several each comes before the one that is there, as ``system_prompt`` puts it.
+    """
     said = [str(one.step.args["text"]) for one in methods(arm) if _is_system(one)]
-    return {"system_instruction": "\n\n".join(said)} if said and "system_instruction" not in suite.settings else {}
+    if not said or "system_instruction" in suite.settings:
+        return {}
+    return {"system_instruction": "\n\n".join(reversed(said))}
 
 
 def _is_system(method: Method) -> bool:

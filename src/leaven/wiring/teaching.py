@@ -45,7 +45,7 @@ def _told(sourcing: Sourcing, teacher: WiredCell, declared: Distilled, read: Sta
     base, (seed, name) = sourcing.grown(teacher.cell.arm), of
     cell, at = teacher.cell, where(teacher.cell)
     speaker, who = speaks(sourcing, teacher, base)
-    sampling = prompted.sampling(declared.sampling, cell.arm.generation)
+    sampling = prompted.sampling(declared.sampling, cell.arm)
     drawn = {"sampling": sampling, "max_new_tokens": declared.max_new_tokens}
     args = {**drawn, "seed": seed if cell.seed is None else cell.effective, **_plain(teacher), **who}
     takes = needs.answering(base, sourcing.shape(base))

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from leaven import needs
-from leaven.engine.stage import Needs, Stage
+from leaven.engine.stage import Stage
 from leaven.graph import WiredCell
 from leaven.models import ref
 from leaven.registry import TRAINERS, TREATMENTS, Step
-from leaven.study.factory import Reward
 from leaven.study.launch import around as launched
 from leaven.study.matrix import Cell, treated_steps
+from leaven.wiring.examined import examine
+from leaven.wiring.rewarding import rewarded
 from leaven.wiring.sourcing import Sourcing, cut_prompts, stage
 
 OF_DATA = ("data", "eval_data", "reward")  # what a step's arguments say of the study: its data, who rewards
@@ -34,14 +35,14 @@ class Given:
     """What a training step is given by other arms: ``rows`` that the study makes itself, and whom it learns from.
 
     ``teacher`` is the artefact whose distributions a student learns (or the snapshot of it that ``taught_at`` names),
-    ``plain`` says that it is asked without a chat template; ``reward`` is the artefact of a reward model.
+    ``plain`` says that it is asked without a chat template; ``reward`` is a reward model's artefact with its proof.
     """
 
     rows: Stage | None = None
     teacher: Stage | None = None
     taught_at: float | None = None
     plain: bool = False
-    reward: Stage | None = None
+    reward: Mapping[str, Stage] = field(default_factory=dict)
 
 
 NOTHING = Given()
@@ -71,6 +72,8 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, gi
         examined, read = {**examined, "teacher_template": not given.plain}, {**read, "teacher": source}
     encoded = stage(verb, examined, read, needs.reading(base), together=together, where=at)
     made.stages[named(verb)] = encoded
+    if index == 0:
+        examine(made, base)
     args = {"model": base.as_args(), "trainer": trainer.canonical(declared), "seed": cell.effective}
     before = {"before": made.artefact} if made.artefact is not None else {}
     before |= {"teacher": given.teacher} if given.teacher is not None else {}
@@ -80,7 +83,9 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, gi
         around["launch"] = launched(launch, Path())  # paths in a study start where the command is run
     takes = needs.training(base, sourcing.shape(base), settings, around)
     if "reward" in step.args:
-        args["reward"], before, takes = _rewarded(sourcing, step, given, before, takes)
+        by = rewarded(sourcing, step, given.reward, takes)
+        args["reward"], before, takes = by.args, {**before, **by.inputs}, by.takes
+        together = by.together or together
     held = _held_out(sourcing, cell, base, step, examined, settings)
     trained = stage(
         "train", args, {"encoded": encoded, **before, **held}, takes, kind=step.name, together=together, where=at
@@ -92,14 +97,13 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, gi
 def _held_out(
     sourcing: Sourcing, cell: Cell, base: ref.Base, step: Step, examined: dict[str, Any], settings: dict[str, Any]
 ) -> dict[str, Stage]:
-    """The rows whose loss is logged at the end of each epoch, encoded as those that are trained on; none of most."""
+    """The rows whose loss is logged by epoch, encoded as those that are trained on (no treatment); none of most."""
     if (data := step.args.get("eval_data")) is None:
         return {}
-    rows = sourcing.fit(data, base, settings)
-    encoded = stage(
-        "doctor", examined, {"rows": rows}, needs.reading(base), together="data", where=f"{where(cell)} {data}"
-    )
-    return {"eval": encoded}
+    reads = TRAINERS.get(step.name).traits.get("reads", "examples")
+    rows = sourcing.fit(data, base, settings, reads)
+    at = f"{where(cell)} {data}"
+    return {"eval": stage(_ENCODES[reads], examined, {"rows": rows}, needs.reading(base), together="data", where=at)}
 
 
 def proof(sourcing: Sourcing, made: WiredCell, base: ref.Base) -> Stage:
@@ -122,22 +126,6 @@ def speaks(sourcing: Sourcing, made: WiredCell, base: ref.Base) -> tuple[dict[st
     if made.artefact is None:
         return {}, {"model": base.as_args()}
     return proven(sourcing, made, base), snapshot(made.cell)
-
-
-def _rewarded(
-    sourcing: Sourcing, step: Step, given: Given, before: dict[str, Stage], takes: Needs
-) -> tuple[dict[str, Any], dict[str, Stage], Needs]:
-    """Who rewards a training's answers, for its arguments, its inputs and its needs: a reward model, or a metric."""
-    declared = Reward.model_validate(step.args["reward"])
-    shown = {"weight": declared.weight} if declared.weight != 1 else {}
-    if declared.metric is None:
-        assert given.reward is not None, "validated: a reward names an arm or a metric"
-        return shown, {**before, "reward": given.reward}, takes
-    metric, needed = sourcing.metric(declared.metric)
-    value = {"value": declared.value} if declared.value is not None else {}
-    paths = {f"{name}.reward": path for name, path in needed.paths.items()}
-    around = {**takes.around, **{f"reward.{name}": one for name, one in needed.around.items()}}
-    return {"metric": metric, **value, **shown}, before, replace(takes, paths={**takes.paths, **paths}, around=around)
 
 
 def snapshot(cell: Cell) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from leaven.data.doctor.finding import Finding
 from leaven.rows import Row
 
-# At the beginning of a line, as a script of a talk has them; or the words of well known templates, anywhere.
-_SPOKEN = r"(?:^|\n)[ \t]*(User|Human|Assistant)[ \t]*:"
+# At the beginning of a line, as a script of a talk has them, or behind a sentence's end, as turns that were joined;
+# or the words of well known templates, anywhere.
+_SPOKEN = r"(?:(?:^|\n)[ \t]*|[.!?\u2026][\"')]*[ \t]+)(User|Human|Assistant)[ \t]*:"
 _MARKED = (
     r"(<\|(?:user|assistant|system|im_start|im_end|end|eot_id|start_header_id|end_header_id|endoftext)\|>|\[/?INST\]|"
     r"<</?SYS>>|<(?:start|end)_of_turn>|###[ \t]*(?:Instruction|Response|Input|Human|Assistant)\b|__eou__)"

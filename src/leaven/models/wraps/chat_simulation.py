@@ -31,7 +31,7 @@ def _another(name: str, info: ValidationInfo) -> str:
 Name = Annotated[Text, AfterValidator(_name)]
 
 
-@wrap(version=1)
+@wrap(version=2)
 def chat_simulation(
     *,
     user: Name = "User",
@@ -41,7 +41,7 @@ def chat_simulation(
     """Ask without a chat template, with all turns as one text: "User: ..." and "Assistant:", which the model goes on.
 
     What a system message says is a paragraph in front. ``stop`` ends an answer where the model writes the user's next
-    turn. A line within a turn that begins like a speaker's is set in by a space, so that it speaks for nobody.
+    turn. A line within a message that begins like a speaker's is set in by a space, so that it speaks for nobody.
     """
     stops = (f"\n{user}:",) if stop else ()
     return Wrap(rewrites=True, plain=True, stop_strings=stops, rewrite=partial(_written_out, user, assistant))
@@ -50,12 +50,9 @@ def chat_simulation(
 def _written_out(user: str, assistant: str, messages: Sequence[Message], _: Sequence[Any]) -> list[Message]:
     names = {"user": user, "assistant": assistant}
     speaks = _speaking(user, assistant)
-    paragraphs = [turn["content"].strip() for turn in messages if turn["role"] == "system"]
-    lines = [
-        f"{names[turn['role']]}: {speaks.sub(_SET_IN, turn['content'].strip())}".rstrip()
-        for turn in messages
-        if turn["role"] in names
-    ]
+    said = [(turn["role"], speaks.sub(_SET_IN, turn["content"].strip())) for turn in messages]
+    paragraphs = [text for role, text in said if role == "system"]
+    lines = [f"{names[role]}: {text}".rstrip() for role, text in said if role in names]
     if not lines or messages[-1]["role"] != "assistant":  # else the model goes on with what it began to say
         lines.append(f"{assistant}:")
     return [{"role": "user", "content": "\n\n".join([*filter(None, paragraphs), "\n".join(lines)])}]

@@ -10,7 +10,7 @@ from leaven.registry import Count, Text, wrap
 from leaven.rows import Message
 
 
-@wrap(version=1)
+@wrap(version=1, data={"shots": "data"})
 def few_shot(*, data: Text, k: Count = 3, seed: int = 0) -> Wrap:
     """Ask behind k demonstrations of a data set, as earlier turns; an item's own row or question is none of its own.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from leaven.models.wraps.wrap import Wrap
-from leaven.registry import Declared, Step, Text, wrap
+from leaven.registry import OF_ALL, Declared, Step, Text, wrap
 
 Place = Literal["prompt", "answer"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -29,7 +30,8 @@ def _places(on: list[Place]) -> list[Place]:
 
 def _one_scorer(metric: Step | None, info: ValidationInfo) -> Step | None:
     if "intents" in info.data and (metric is None) == (info.data["intents"] is None):
-        raise ValueError("a guard decides by exactly one of `intents` and `metric`")
+        said = "a guard decides by exactly one of `intents` and `metric`; name what it goes by"
+        raise PydanticCustomError(OF_ALL, said)
     return metric
 
 
@@ -40,10 +42,16 @@ def _of_metric(value: Any, info: ValidationInfo) -> Any:
 
 
 def _one_threshold(validation: str | None, info: ValidationInfo) -> str | None:
-    said = [info.data.get("above"), info.data.get("below"), validation]
-    if {"above", "below"} <= set(info.data) and sum(one is not None for one in said) != 1:
-        raise ValueError("a guard blocks `above` or `below` a number, or by a threshold that is set on `validation` "
-                         "rows; declare exactly one of the three")  # fmt: skip
+    given = [info.data.get("above"), info.data.get("below"), validation]
+    if {"above", "below"} <= set(info.data) and sum(one is not None for one in given) != 1:
+        said = (
+            "a guard blocks `above` or `below` a number, or by a threshold that is set on `validation` rows; "
+            "declare exactly one of the three"
+        )
+        raise PydanticCustomError(OF_ALL, said)
+    if validation is not None and "answer" in info.data.get("on", ()):
+        raise ValueError("sets a threshold for prompts alone: answers that others wrote are not like the model's; "
+                         "declare `above` or `below` for answers, in a guard of their own")  # fmt: skip
     return validation
 
 
@@ -62,10 +70,13 @@ def _if_validation(value: Any, info: ValidationInfo) -> Any:
 def _harmless(labels: list[str], info: ValidationInfo) -> list[str]:
     if info.data.get("validation") is not None and not labels:
         raise ValueError("name the labels of the validation rows that are harmless; a threshold is set on them")
+    intents = info.data.get("intents")
+    if both := [label for label in labels if intents is not None and label in intents.blocks]:
+        raise ValueError(f"'{both[0]}' is one of the labels that the guard blocks; what is blocked is not harmless")
     return labels
 
 
-@wrap(version=1)
+@wrap(version=1, data={"examples": "intents.data", "validation": "validation"})
 def guard(  # noqa: PLR0913 - declared arguments
     *,
     on: Annotated[list[Place], Field(min_length=1), AfterValidator(_places)] = ["prompt"],  # noqa: B006
@@ -85,12 +96,13 @@ def guard(  # noqa: PLR0913 - declared arguments
     """Block prompts or answers by what a classifier of intents, or any metric of texts, says; answer by a refusal.
 
     ``intents``: logistic regression on TF-IDF of words and pairs of words, fitted on labelled rows of the study; the
-    score is the probability that a text is of one of the labels ``blocks``. ``metric``: ``value`` where it has several;
-    it blocks ``above`` or ``below`` a number. Or the threshold is set on ``validation`` rows, whose results are never
-    reported: so that of harmless prompts like those at most ``false_block_rate`` are blocked on average (conformal, as
-    in Angelopoulos and Bates 2021); it blocks on the metric's worse side, or on ``side``. ``harmless``: labels or
-    groups of rows that should not be blocked, there and in what is measured (``false_block``). A guard on the prompt
-    reads the bare last user turn. A text that cannot be scored is not blocked, and counted.
+    score is the probability that a text is of one of the labels ``blocks``; a guard on the answer learns from the rows'
+    answers. ``metric``: ``value`` where it has several; it blocks ``above`` or ``below`` a number. Or, on the prompt,
+    the threshold is set on ``validation`` rows, which no suite may ask: so that of harmless prompts like those at most
+    ``false_block_rate`` are blocked on average (conformal, as in Angelopoulos and Bates 2021); it blocks on the
+    metric's worse side, or on ``side``. ``harmless``: labels or groups of rows that should not be blocked, there and in
+    what is measured (``false_block``). A guard on the prompt reads the bare last user turn. A text that cannot be
+    scored is not blocked, and counted.
     """
     data = {"examples": None if intents is None else intents.data, "validation": validation}
     del on, metric, value, above, below, side, false_block_rate, harmless, refusal  # see models/guard.py

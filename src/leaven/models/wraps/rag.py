@@ -31,7 +31,7 @@ def _of_dense(model: str | None, info: ValidationInfo) -> str | None:
     return model
 
 
-@wrap(version=1)
+@wrap(version=1, data={"corpus": "corpus"})
 def rag(
     *,
     corpus: Text,

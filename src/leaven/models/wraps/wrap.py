@@ -19,7 +19,11 @@ class Wrap:
     ``control``: tokens in front, in their order. ``rewrites``: it changes the messages of a prompt, by ``rewrite``.
     ``retrieves``: it puts passages before a question that are looked up for each. ``guards``: it looks at prompts or
     answers and may block them. ``plain``: the model is asked with a text, without its chat template. ``stop_strings``
-    end an answer. ``reads``: data of the study that it needs, by what it is to the method (``{"shots": "lima"}``).
+    end an answer. ``reads``: data of the study that it needs, by what it is to the method (``{"shots": "lima"}``). One
+    that reads "shots" declares ``k`` and ``seed``, one that retrieves ``k``.
+
+    Where such data are declared stands in the decorator, ``data={"shots": "data"}`` (a dot goes into a block): their
+    names then enter no key, since a name is no content.
     """
 
     control: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """Judges as a study names them. Each returns what it is, and calls nobody.
 
-The trait ``by`` says what a judge needs: ``model`` (a reward model), ``metric``, ``server``, or nothing.
+The trait ``by`` says what a judge needs: ``model`` (a reward model), ``metric``, ``server``, or nothing; ``alone`` that
+it says of an answer by itself what it is worth, and so can reward a training.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class Pointing(ByWords):
     scale: int = 10
 
 
-@judge(version=1, by="model")
+@judge(version=1, by="model", alone=True)
 def reward() -> ByReward:
     """Rank by the rewards that a reward model of this study gives (prompt and answer through its chat template)."""
     return ByReward()
@@ -101,7 +102,7 @@ def _unranking(args: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, 
         return  # a metric that is not there, or is no step, is said where arguments are checked
 
 
-@judge(version=1, by="metric", problems=_unranking)
+@judge(version=1, by="metric", alone=True, problems=_unranking)
 def metric(*, metric: Step, value: Text | None = None, better: Better | None = None) -> ByMetric:
     """Rank by a metric of the registry: ``metric`` with its arguments.
 
@@ -157,7 +158,7 @@ def pairwise(
     return Pairing(server, tuple(criteria), rubric, again, temperature, max_tokens, seed)
 
 
-@judge(version=1, by="server")
+@judge(version=1, by="server", alone=True)
 def pointwise(
     *,
     server: Server,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from leaven.errors import DataError
 from leaven.generate.asked import Request
+from leaven.rows import Message
 from leaven.score.judges import wording
 from leaven.score.judges.candidates import Candidates, asked_twice
 from leaven.score.judges.declared import ByWords, Pairing, Pointing, Ranking
@@ -40,6 +43,14 @@ def questions(judge: ByWords, asked: Sequence[Candidates], seed: int) -> list[Qu
         for asking in (range(2) if one.id in twice else range(1))
         for shown in _shown(judge, one, asking, seed)
     ]
+
+
+def about(judge: Pointing, prompt: Sequence[Message], answer: str, seed: int) -> Question:
+    """Return the question about one answer by itself; equal answers to equal prompts have one id."""
+    said = json.dumps([[[turn["role"], turn["content"]] for turn in prompt], answer])
+    name = hashlib.sha256(said.encode()).hexdigest()
+    one = Candidates(name, tuple(prompt), {0: answer}, {0: (0,)}, {})
+    return _question(judge, one, 0, (0,), seed if judge.seed is None else judge.seed)
 
 
 def _shown(judge: ByWords, one: Candidates, asking: int, seed: int) -> Iterator[tuple[int, ...]]:

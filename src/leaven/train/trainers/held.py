@@ -1,7 +1,8 @@
-"""The loss on rows that are held out, at the end of each epoch: in the log and in the curves, and nowhere else."""
+"""The loss on rows that are held out, by epoch: in the log and in the curves, and nowhere else."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -17,15 +18,18 @@ class Held(TrainerCallback):  # type: ignore[misc] # transformers is untyped
     """Logs ``eval_loss``, the mean over the trained tokens of all held-out rows; every process reads a share of them.
 
     It is measured at an epoch's last step, before a checkpoint of that step is written, so that a resumed training
-    neither loses nor repeats one. Nothing is drawn and no weight is touched: the training goes on as without it.
+    neither loses nor repeats one, and at the steps ``also``, where a snapshot may be taken between two epochs' ends.
+    No weight is touched, and where it is ``apart`` the training goes on as without it: else reading the rows draws a
+    number of the training's own, and dropout then draws others.
     """
 
-    def __init__(self, trainer: Any, rows: Any):
-        self._trainer, self._rows = trainer, rows
+    def __init__(self, trainer: Any, rows: Any, also: Collection[int] = (), *, apart: bool = True):
+        self._trainer, self._rows, self._also, self._apart = trainer, rows, frozenset(also), apart
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Measure where an epoch or the training ends."""
-        if abs(state.epoch - round(state.epoch)) < _WHOLE or state.global_step == state.max_steps:
+        """Measure where an epoch or the training ends, and where else it was asked for."""
+        ends = abs(state.epoch - round(state.epoch)) < _WHOLE or state.global_step == state.max_steps
+        if ends or state.global_step in self._also:
             due = control.should_log
             self._trainer.log({"eval_loss": self.loss()})
             control.should_log = due  # to log anything ends the wish to log the step's own loss
@@ -35,7 +39,7 @@ class Held(TrainerCallback):  # type: ignore[misc] # transformers is untyped
         trainer, total = self._trainer, torch.zeros(2, dtype=torch.float64)
         model = trainer.model_wrapped
         model.eval()
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[], enabled=self._apart):  # a loader draws on the CPU
             for inputs in self._batches():
                 inputs.pop(IDLE, None)
                 total += _summed(model, trainer._prepare_inputs(inputs))
