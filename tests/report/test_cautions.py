@@ -65,6 +65,18 @@ def test_each_claim_has_its_verdict_and_evidence(rich: Findings) -> None:
     assert last.startswith("Claim supported, exploratory: “Full poison shortens the answers” (−6.0 words;")
 
 
+def test_what_became_of_the_claims_is_one_sentence_with_those_supported_first(rich: Findings) -> None:
+    one = rich.analyses.verdicts[0]
+    made = [replace(one, verdict=verdict, claim=replace(one.claim, says=says))
+            for verdict, says in (("undecided", "U."), ("supported", "S"), ("refuted", "R"))]  # fmt: skip
+    (said,) = cautions.claimed(with_analyses(rich, verdicts=made))
+    assert said == "Of 3 claims: 1 supported (“S”); 1 refuted (“R”); 1 undecided (“U”)."
+    many = [replace(made[1], claim=replace(one.claim, says=f"S{n}")) for n in range(7)]
+    (said,) = cautions.claimed(with_analyses(rich, verdicts=many))
+    assert said.startswith("Of 7 claims: 7 supported (“S0”;") and said.endswith("“S4” and others).")
+    assert cautions.claimed(with_analyses(rich, verdicts=())) == []
+
+
 def test_very_many_claims_are_counted(rich: Findings) -> None:
     said = cautions.claims(with_analyses(rich, verdicts=list(rich.analyses.verdicts) * 3))
     assert len(said) == 6

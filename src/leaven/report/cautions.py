@@ -22,6 +22,7 @@ from leaven.stats.coherence import Coherence
 from leaven.stats.doses.curve import Fit
 from leaven.stats.families import names_of
 
+_DECIDED = ("supported", "refuted", "undecided")
 _CLAIMS = 5  # said in sentences; the rest is counted
 _LIKELIHOODS = ("perplexity", "bits_per_byte")  # what is better low and yet no harm
 
@@ -92,7 +93,7 @@ def claims(findings: Findings) -> list[str]:
 def claimed(findings: Findings) -> list[str]:
     """Return one sentence on what became of the claims, for a place beside their table."""
     by: dict[str, list[str]] = {}
-    for verdict in findings.analyses.verdicts:
+    for verdict in sorted(findings.analyses.verdicts, key=lambda one: _DECIDED.index(one.verdict)):
         by.setdefault(verdict.verdict, []).append(clip(verdict.claim.says, 200).rstrip("."))
     told = [
         f"{len(says)} {word} ({'; '.join(f'“{one}”' for one in says[:_CLAIMS])}{' and others' * (len(says) > _CLAIMS)})"
