@@ -51,7 +51,7 @@ def findings(comparison: Callable[..., Comparison]) -> Findings:
             compared("old@p=1", "old@p=0", dose=1.0, effect=0.5, low=0.4, high=0.6, baseline_mean=old),
             compared("new@p=1", "new@p=0", dose=1.0, effect=0.0, low=-0.1, high=0.1, baseline_mean=new),
             compared("old", "old@p=0", dose=None, effect=0.5, mean=0.6, baseline_mean=0.1, dose_low=0.0, dose_high=1.0, test="trend: permuted", kind="trend"),
-            compared("new", "new@p=0", dose=None, effect=0.0, p_holm=1.0, dose_low=0.0, dose_high=1.0, test="trend: permuted", kind="trend"),
+            compared("new", "new@p=0", dose=None, effect=0.0, low=-0.1, high=0.1, p_holm=1.0, dose_low=0.0, dose_high=1.0, test="trend: permuted", kind="trend"),
         ],
     )  # fmt: skip
 
