@@ -62,6 +62,7 @@ def test_texts_are_counted_and_those_kept_from_before_are_among_them(
 
 
 def test_a_failure_that_the_client_tries_again_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 1.0)  # less a quarter by chance, and beyond _QUIET_S
     said = watched(monkeypatch)
     with Fake(failures=[503]) as server:
         asked(server, tmp_path)
@@ -79,7 +80,7 @@ def test_a_wait_that_the_server_asks_for_is_told(tmp_path: Path, monkeypatch: py
 
 def test_a_server_that_says_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = watched(monkeypatch)
-    with Fake(latency=0.6) as server:
+    with Fake(latency=1.0) as server:
         asked(server, tmp_path, 1)
     told = [one for one in said if "silent_s" in one]
     assert told and not any("status" in one or "wait_s" in one for one in told) and "silent_s" not in said[-1]
