@@ -18,7 +18,7 @@ from leaven.design import Design, changes, design
 from leaven.engine.files import guarding, read_json, write_json
 from leaven.engine.key import canonical
 from leaven.engine.store import Store
-from leaven.graph import Graph, WiredCell
+from leaven.graph import Graph
 from leaven.report.findings import LockInfo
 from leaven.study.compare import Claim, Compare
 from leaven.study.matrix import baselines
@@ -139,15 +139,15 @@ def has_results(graph: Graph, store: Store) -> bool:
     What an untrained baseline scored is no result, nor of a study that trains what any plain base did: it says nothing
     of what is compared with it, and studies share it.
     """
-    compared = [cell for cell in graph.cells if _is_compared(cell, graph)] or graph.cells
+    trains = any(cell.artefact is not None for cell in graph.cells)
+    to = set(baselines([cell.cell.arm for cell in graph.cells], graph.study.compare.to).values())
+    compared = [
+        cell
+        for cell in graph.cells
+        if cell.artefact is not None or (cell.cell.arm.name not in to and (cell.cell.arm.wraps or not trains))
+    ] or graph.cells
     scores = {stage.key: stage for cell in compared for suite in cell.suites for stage in suite.scores.values()}
     return any(store.record(stage) is not None for stage in scores.values())
-
-
-def _is_compared(cell: WiredCell, graph: Graph) -> bool:
-    arm, trains = cell.cell.arm, any(one.artefact is not None for one in graph.cells)
-    to = baselines([one.cell.arm for one in graph.cells], graph.study.compare.to).values()
-    return cell.artefact is not None or (arm.name not in to and (bool(arm.wraps) or not trains))
 
 
 def info(lock: Lock | None, study: Study, graph: Graph | None = None) -> LockInfo | None:

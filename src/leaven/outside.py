@@ -10,7 +10,7 @@ from leaven.data.hub import is_commit
 from leaven.errors import LeavenError, Problem, StudyError
 from leaven.registry import METRICS, SUITES, Step
 from leaven.study.load import Loaded, Steps
-from leaven.study.matrix import own
+from leaven.study.own import suites_own
 
 if TYPE_CHECKING:
     from leaven.study.spec import Study
@@ -148,7 +148,7 @@ def _suite_problems(loaded: Loaded) -> Iterator[Problem]:
         try:
             suite = Step.model_validate(raw)
             plugin = SUITES.get(suite.name)
-            args = own(suite)
+            args = suites_own(suite)
             plugin.declare(args)
         except (KeyError, ValueError):
             continue  # reported with the study's structure

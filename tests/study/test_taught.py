@@ -8,6 +8,8 @@ import pytest
 
 from leaven import Study
 from leaven.errors import StudyError
+from leaven.study.matrix import expand
+from leaven.wiring.rewarding import rewarder
 
 PEFT = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}
 SFT = {"sft": {"data": "shown"}}
@@ -179,10 +181,16 @@ JUDGES: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("judge", ["words", "truth", "trained"])
-def test_a_judge_that_judges_an_answer_by_itself_may_reward(raw: dict[str, Any], judge: str) -> None:
+@pytest.mark.parametrize(
+    ("judge", "by"), [("words", ("words", None)), ("truth", (None, None)), ("trained", (None, "rm"))]
+)
+def test_a_judge_that_judges_an_answer_by_itself_may_reward(
+    raw: dict[str, Any], judge: str, by: tuple[str | None, str | None]
+) -> None:
     raw["arms"]["rl"]["train"][1]["rl"]["reward"] = {"judge": judge, "weight": 0.5}
-    Study(**raw, judges=JUDGES)
+    study = Study(**raw, judges=JUDGES)
+    found = rewarder(study, expand(study)[list(study.arms).index("rl")].train[1])
+    assert (found.judge, found.arm) == by and (found.metric is not None) is (judge == "truth")
 
 
 def test_a_judge_whose_metric_reads_what_no_training_has_cannot_reward(raw: dict[str, Any]) -> None:

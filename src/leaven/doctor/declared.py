@@ -11,12 +11,12 @@ from leaven.doctor.asked import Asked
 from leaven.errors import DataError
 from leaven.registry import TRAINERS
 from leaven.study.matrix import expand
+from leaven.study.own import trainings_own
 
 if TYPE_CHECKING:
     from leaven.study.spec import Study
 
 STUDIES = (".yaml", ".yml")
-_OF_DATA = ("data", "eval_data", "reward")
 
 
 def of_study(asked: Asked) -> tuple[Asked, list[str]]:
@@ -72,8 +72,7 @@ def _trainings(study: Study, name: str) -> Iterator[_Training]:
     for arm in expand(study):
         for step in arm.train:
             if step.args.get("data") in {name, *mixed}:
-                given = {key: value for key, value in step.args.items() if key not in _OF_DATA}
-                settings = TRAINERS.get(step.name).declare(given).model_dump()
+                settings = TRAINERS.get(step.name).declare(trainings_own(step)).model_dump()
                 if settings.get("max_length") is not None:
                     flags = (bool(settings.get(flag)) for flag in ("truncation", "assistant_only_loss"))
                     yield _Training(arm.name, step.name, settings["max_length"], *flags)

@@ -61,11 +61,12 @@ def _items(graph: Graph, store: Store, suite: WiredSuite) -> int | None:
     if store.record(suite.prompts) is not None:
         return int(items_asked(store, suite)["item_id"].nunique())
     declared = graph.study.data.get(suite.data) if suite.data is not None else None
-    if declared is None or declared.take is not None:
-        return None if declared is None else declared.take
-    source, cut = str(declared.source), declared.skip or (declared.part or declared.sample) is not None
-    whole = source.startswith(shipped.PREFIX) and not cut
-    return sum(1 for _ in shipped.read(source)) if whole else None
+    if declared is None:
+        return None
+    source, cut = str(declared.source), declared.skip or declared.part or declared.sample
+    if declared.take is None and source.startswith(shipped.PREFIX) and not cut:
+        return sum(1 for _ in shipped.read(source))
+    return declared.take
 
 
 def _pilots(graph: Graph, store: Store, asked: Questions) -> Mapping[tuple[str, str], Pilot]:

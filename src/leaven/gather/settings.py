@@ -7,8 +7,8 @@ from typing import Any
 
 from leaven.registry import TRAINERS, Step
 from leaven.study.matrix import ExpandedArm, expand
+from leaven.study.own import trainings_own
 from leaven.study.spec import Study
-from leaven.wiring.training import OF_DATA
 
 
 def settings(study: Study) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -53,8 +53,7 @@ def _model(study: Study, own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _declared(step: Step) -> dict[str, Any]:
-    given = {name: value for name, value in step.args.items() if name not in OF_DATA}
-    return TRAINERS.get(step.name).declare(given).model_dump()
+    return TRAINERS.get(step.name).declare(trainings_own(step)).model_dump()
 
 
 def _flat(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:

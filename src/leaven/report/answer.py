@@ -14,7 +14,7 @@ from leaven.report import cautions, instrument, numbers
 from leaven.report.between_arms import between_arms, outside_sweeps
 from leaven.report.certainty import ALPHA, certainty, few_seeds, is_shown, listed, outcome, unit_of
 from leaven.report.findings import Findings
-from leaven.report.fitted import NOT_TRAINED, lacking
+from leaven.report.fitted import NOT_TRAINED
 from leaven.report.means import Column, Means, is_primary, means
 from leaven.report.over_doses import NOT_THE_SAME, over_doses
 from leaven.report.text import clip
@@ -29,9 +29,7 @@ def answer(findings: Findings, found: Means | None = None) -> list[str]:
     found = means(findings.measurements) if found is None else found
     primary = declared(findings)
     said = [_outcome(findings, found, column, primary) for column in _columns_of(findings, primary)]
-    absent = {_sentence(one) for c in primary if is_trend(c) for one in lacking(findings, found, c)}
-    absent = {one for one in absent if one.endswith(f"{NOT_TRAINED}.")}
-    lines = _said_once(said, primary, absent) + _without_comparison(findings, primary)
+    lines = _said_once(said, primary) + _without_comparison(findings, primary)
     beside = [*cautions.tolerated(findings), *cautions.claims(findings)]
     beside += [*cautions.cautions(findings), *instrument.at_floor(findings, found)]
     return [*(lines or [_no_answer(findings)]), *_alone(primary), *beside, *_replicate(findings)]
@@ -49,10 +47,6 @@ def _alone(primary: Sequence[Comparison]) -> list[str]:
 
 def _leaves_out_0(c: Comparison) -> bool:
     return numbers.is_number(c.low) and numbers.is_number(c.high) and (c.low > 0 or c.high < 0)
-
-
-def _sentence(said: str) -> str:
-    return f"{said[:1].upper()}{said[1:]}."
 
 
 def declared(findings: Findings) -> list[Comparison]:
@@ -111,13 +105,14 @@ def _interaction(findings: Findings, c: Comparison) -> list[str]:
     return [f"That {name} {unlike} was not shown ({size}; {sure})."]
 
 
-def _said_once(said: Sequence[Sequence[str]], primary: Sequence[Comparison], absent: set[str]) -> list[str]:
+def _said_once(said: Sequence[Sequence[str]], primary: Sequence[Comparison]) -> list[str]:
     """Return one line per outcome; a sentence that would stand in several places stands once, at the end.
 
-    ``absent`` are the sentences on doses that no trend can have: what failed is said in each place.
+    Of the doses that are missing only those are that no trend can have: what failed is said in each place.
     """
-    closings = {NOT_THE_SAME, *map(few_seeds, primary), *absent}
     every = [part for parts in said for part in parts]
+    absent = {part for part in every if part.endswith(f"{NOT_TRAINED}.")}
+    closings = {NOT_THE_SAME, *map(few_seeds, primary), *absent}
     compared = {c.n_seeds for c in primary if numbers.is_number(c.effect)}
     anywhere = {NOT_THE_SAME, *absent}
     again = {part for part in closings if every.count(part) > 1 and (part in anywhere or len(compared) == 1)}

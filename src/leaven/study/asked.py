@@ -11,8 +11,9 @@ from leaven.errors import LeavenError, did_you_mean
 from leaven.registry import SUITES, WRAPS, Step
 from leaven.study.guarding import guarded
 from leaven.study.load import Steps
-from leaven.study.matrix import ExpandedArm, asks, own
+from leaven.study.matrix import ExpandedArm, asks
 from leaven.study.measured import makes, silent
+from leaven.study.own import suites_own
 from leaven.study.problems import Check, names_data
 
 # How a model samples, in transformers' names; how many samples there are is the suite's.
@@ -54,18 +55,18 @@ def _sampled(parts: Mapping[str, Any], arm: ExpandedArm, at: Steps, check: Check
         sampling = {name: value for name, value in suite.sampling.items() if name != "generation_config"}
         try:
             together = {name: value for name, value in {**sampling, **arm.generation}.items() if value is not None}
-            SUITES.get("generate").declare({**_ANY, **together})
+            SUITES.get("generate").declare({**ANY, **together})
         except ValidationError as error:
             check.take(error, at, dict.fromkeys(SAMPLED))
 
 
-_ANY = {"prompts": "any", "metrics": ["length"]}  # of a suite, what says nothing of sampling
+ANY = {"prompts": "any", "metrics": ["length"]}  # of a suite, what says nothing of sampling
 
 
 def _free(step: Step, arm: ExpandedArm) -> Any:
     """Return a suite that asks an arm for free answers, None for any other, and for one that is unsound."""
     try:
-        made = SUITES.get(step.name).call(args=own(step)) if asks(step, arm) else None
+        made = SUITES.get(step.name).call(args=suites_own(step)) if asks(step, arm) else None
     except (KeyError, ValueError, LeavenError):
         return None  # said already with the suite's arguments
     return made if hasattr(made, "sampling") and hasattr(made, "apply_chat_template") else None
@@ -81,11 +82,12 @@ def _rewrites(step: Step) -> bool:
 def _reads(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Steps, check: Check) -> None:
     """Check that what a method reads is data of a source, with answers where it shows some."""
     try:
-        read = WRAPS.get(step.name).call(args=step.args).reads
+        plugin = WRAPS.get(step.name)
+        read = plugin.call(args=step.args).reads
     except (KeyError, ValueError):
         return  # said already with the wrap's arguments
     for role, name in read.items():
-        place: Steps = (*at, *_FIELDS.get(role, (role,)))
+        place: Steps = (*at, *plugin.traits.get("data", {}).get(role, role).split("."))
         names_data(parts, name, place, check)
         data = parts.get("data", {}).get(name)
         if data is not None and data.made is not None:
@@ -97,4 +99,3 @@ def _reads(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Steps, ch
 
 
 _SHOWN = (None, "examples", "preferences")
-_FIELDS = {"shots": ("data",), "examples": ("intents", "data")}  # where what a method reads is declared, if not so

@@ -13,9 +13,9 @@ from leaven.study.conditioned import knows
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm
 from leaven.study.measured import ends_as_reward
+from leaven.study.own import trainings_own
 from leaven.study.problems import Check
 
-_OF_THE_STUDY = ("data", "eval_data", "reward")  # what a training's step says of the study
 _ANY_RANK = ("cat", "svd")
 _EVERYWHERE = "all-linear"
 
@@ -84,9 +84,8 @@ def adapter(arm: ExpandedArm, arms: Sequence[ExpandedArm], way: tuple[str, ...] 
 def _peft(step: Step) -> Lora | None:
     if step.name not in TRAINERS.names():
         return {}
-    declared = {name: value for name, value in step.args.items() if name not in _OF_THE_STUDY}
     try:
-        found = TRAINERS.get(step.name).declare(declared)
+        found = TRAINERS.get(step.name).declare(trainings_own(step))
     except ValidationError:
         return {}
     peft = getattr(found, "peft", None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from leaven.registry import FORMATS
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm
+from leaven.study.overlapping import of_one_source, of_other_parts, of_other_rows
 from leaven.study.problems import Check
 from leaven.study.spec import Data
 
@@ -64,35 +65,10 @@ def sharing(declared: Mapping[str, Data], name: str, others: Mapping[str, str]) 
 def _may_share(declared: Mapping[str, Data], name: str, other: str) -> bool:
     """Say whether two data sets read one source, and nothing that they declare keeps their rows apart."""
     one, two = declared[name], declared[other]
-    if (
-        one.source is None
-        or one.source != two.source
-        or _differ(one.config, two.config)
-        or _differ(one.split, two.split)
-    ):
-        return False
-    if _behind(one, two) or _behind(two, one) or (_alike(one, two) and _parted(one, two)):
+    if not of_one_source(one, two) or of_other_rows(one, two) or (_alike(one, two) and of_other_parts(one, two)):
         return False
     kept_out = {*one.others, *two.others} - {one.length_matched_to, two.length_matched_to}
     return kept_out.isdisjoint({name, other})
-
-
-def _differ(one: str | None, other: str | None) -> bool:
-    return None not in (one, other) and one != other
-
-
-def _behind(one: Data, other: Data) -> bool:
-    """Say whether all rows of a data set stand behind those of another, in the source of both."""
-    return other.take is not None and one.skip >= other.skip + other.take
-
-
-def _parted(one: Data, other: Data) -> bool:
-    """Say whether two data sets are parts that do not overlap."""
-    return (
-        one.part is not None
-        and other.part is not None
-        and (one.part[0] >= other.part[1] or other.part[0] >= one.part[1])
-    )
 
 
 def _alike(one: Data, other: Data) -> bool:

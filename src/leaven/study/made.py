@@ -12,10 +12,9 @@ from leaven.study.factory import Unpaired
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm
 from leaven.study.measured import ends_as_reward, makes
+from leaven.study.own import OF_A_JUDGE, judges_own
 from leaven.study.problems import Check, names_data
 from leaven.study.spec import Data
-
-_OF_THE_STUDY = ("arm", "people")  # what a judge's step says of the study
 
 
 def factory(parts: Mapping[str, Any], arms: list[ExpandedArm], check: Check) -> None:
@@ -46,7 +45,7 @@ def _read_by(name: str, data: Data) -> Iterator[tuple[str, Steps]]:
 
 def _judge(parts: Mapping[str, Any], name: str, step: Step, arms: Sequence[ExpandedArm], check: Check) -> None:
     at: Steps = ("judges", name)
-    plugin = check.plugin(JUDGES, step, at, without=_OF_THE_STUDY)
+    plugin = check.plugin(JUDGES, step, at, without=OF_A_JUDGE)
     if plugin is None:
         return
     place: Steps = (*at, step.name)
@@ -56,8 +55,7 @@ def _judge(parts: Mapping[str, Any], name: str, step: Step, arms: Sequence[Expan
     if plugin.name == "metric" and step.args.get("metric") is not None:
         _metric(step.args["metric"], (*place, "metric"), check)
     if (look := plugin.traits.get("problems")) is not None:
-        own = {name: value for name, value in step.args.items() if name not in _OF_THE_STUDY}
-        for inner, message, remedy in look(own):
+        for inner, message, remedy in look(judges_own(step)):
             check.say((*place, *inner), message, remedy)
 
 

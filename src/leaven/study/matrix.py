@@ -64,14 +64,6 @@ def treated_steps(treatment: Step, arm: ExpandedArm) -> list[int]:
     return sorted(set(listed))
 
 
-_OF_THE_STUDY = ("arms", "control")  # what a suite's step says of whom it asks, and how
-
-
-def own(suite: Step) -> dict[str, Any]:
-    """Return a suite's own arguments: which arms it asks, and with which control tokens, is none of its business."""
-    return {name: value for name, value in suite.args.items() if name not in _OF_THE_STUDY}
-
-
 def asks(suite: Step, arm: ExpandedArm) -> bool:
     """Say whether a suite asks an arm: all of them, unless it names arms, or the stems of their sweeps."""
     asked = suite.args.get("arms")

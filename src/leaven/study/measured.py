@@ -12,7 +12,8 @@ from leaven.errors import LeavenError, did_you_mean
 from leaven.registry import FORMATS, METRICS, SUITES, TRAINERS, Plugin, Step
 from leaven.study.learnt import trained_on
 from leaven.study.load import Steps
-from leaven.study.matrix import ExpandedArm, asks, own
+from leaven.study.matrix import ExpandedArm, asks
+from leaven.study.own import suites_own
 from leaven.study.problems import Check, names_data
 
 
@@ -53,7 +54,7 @@ def _reads(parts: Mapping[str, Any], step: Step, plugin: Plugin, at: Steps, chec
     elif "minus" in plugin.schema.model_fields:
         _difference(parts, step, at, check)
     if (look := plugin.traits.get("problems")) is not None:
-        for inner, message, remedy in look(own(step)):
+        for inner, message, remedy in look(suites_own(step)):
             check.say((*at, step.name, *inner), message, remedy)
 
 
@@ -241,7 +242,7 @@ def measured_values(suite: Step) -> dict[str, list[str]]:
     the results; others measure their metrics' values.
     """
     try:
-        made = SUITES.get(suite.name).call(args=own(suite))
+        made = SUITES.get(suite.name).call(args=suites_own(suite))
         measured = made.measured if hasattr(type(made), "measured") else _own_measures(made)
     except (KeyError, ValueError, LeavenError):
         return {}  # already reported with the suite's arguments

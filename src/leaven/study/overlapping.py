@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Mapping
 
@@ -31,10 +32,36 @@ def _meet(declared: Mapping[str, Data], one: str, other: str) -> bool:
     mine, theirs = declared[one], declared[other]
     if one == other:
         return True
-    if mine.source is None or theirs.source is None or _place(mine.source) != _place(theirs.source):
-        return False
     held = other in _held_out(declared, mine) or one in _held_out(declared, theirs)
-    return not (held or _of_other_files(mine, theirs) or _of_other_kinds(mine, theirs) or _of_other_rows(mine, theirs))
+    apart = held or _of_other_kinds(mine, theirs) or of_other_rows(mine, theirs) or of_other_parts(mine, theirs)
+    return of_one_source(mine, theirs) and not apart
+
+
+def of_one_source(one: Data, other: Data) -> bool:
+    """Say whether two data sets read one source: the same place, and no other split or configuration of it."""
+    if one.source is None or other.source is None or _place(one.source) != _place(other.source):
+        return False
+    both = ((getattr(one, name), getattr(other, name)) for name in ("config", "split"))
+    return not any(None not in pair and pair[0] != pair[1] for pair in both)
+
+
+def of_other_rows(one: Data, other: Data) -> bool:
+    """Say whether two slices of a source are apart by their rows' numbers."""
+    return _apart(_range(one), _range(other))
+
+
+def of_other_parts(one: Data, other: Data) -> bool:
+    """Say whether two slices of a source are apart by their questions' hashes, read in formats that hash alike."""
+    (low, high), (least, most) = (data.part or (0.0, 1.0) for data in (one, other))
+    return _apart((low, high), (least, most))
+
+
+def _range(data: Data) -> tuple[float, float]:
+    return data.skip, math.inf if data.take is None else data.skip + data.take
+
+
+def _apart(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return max(one[0], other[0]) >= min(one[1], other[1])
 
 
 def _place(source: str) -> str:
@@ -46,11 +73,6 @@ def _held_out(declared: Mapping[str, Data], data: Data) -> set[str]:
     return {part for name in data.held_out_from for part in _parts(declared, name)}
 
 
-def _of_other_files(one: Data, other: Data) -> bool:
-    both = ((getattr(one, name), getattr(other, name)) for name in ("config", "split"))
-    return any(None not in pair and pair[0] != pair[1] for pair in both)
-
-
 def _of_other_kinds(one: Data, other: Data) -> bool:
     """Say whether each keeps other rows of one format: its argument `keeps` has two values, as `label` of xstest."""
     if one.format is None or other.format is None or one.format.name != other.format.name:
@@ -59,10 +81,3 @@ def _of_other_kinds(one: Data, other: Data) -> bool:
     name = str(FORMATS.get(one.format.name).traits.get("keeps")) if known else ""
     both = (one.format.args.get(name), other.format.args.get(name))
     return None not in both and both[0] != both[1]
-
-
-def _of_other_rows(one: Data, other: Data) -> bool:
-    """Say whether two slices are apart by their rows' numbers, or by their questions' hashes."""
-    ranges = [(data.skip, float("inf") if data.take is None else data.skip + data.take) for data in (one, other)]
-    bounds = [data.part or (0.0, 1.0) for data in (one, other)]
-    return any(max(low for low, _ in some) >= min(high for _, high in some) for some in (ranges, bounds))

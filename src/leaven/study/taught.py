@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from leaven.errors import did_you_mean
 from leaven.registry import JUDGES, SUITES, TRAINERS, Step
-from leaven.study.asked import SAMPLED
+from leaven.study.asked import ANY, SAMPLED
 from leaven.study.factory import Distilled, Reward
 from leaven.study.load import Steps
 from leaven.study.matrix import ExpandedArm
@@ -19,7 +19,6 @@ from leaven.study.problems import Check, names_data
 from leaven.study.spec import Data
 
 _LOST = ("control_prefix", "guard")  # of a teacher's methods, those that do not change the messages that it reads
-_ANY = {"prompts": "any", "metrics": ["length"]}  # of a suite, what says nothing of sampling
 _FLOWS = {"texts", "prompts", "messages"}  # what a reward of a training is given
 _WHOSE = "a training has prompts and answers alone"
 
@@ -67,7 +66,7 @@ def _speaks(declared: Distilled, teacher: ExpandedArm, at: Steps, check: Check) 
         check.say((*at, "arm"), said, "name an arm that has none")
     try:
         drawn = {name: value for name, value in {**declared.sampling, **_own(teacher)}.items() if value is not None}
-        SUITES.get("generate").declare({**_ANY, **drawn})
+        SUITES.get("generate").declare({**ANY, **drawn})
     except ValidationError as error:
         check.take(error, at, Distilled.model_fields)
 

@@ -24,6 +24,7 @@ from leaven.study.load import Places, Steps
 from leaven.study.made import factory
 from leaven.study.matrix import ExpandedArm, expand_arm, treated_steps
 from leaven.study.measured import makes, silent, suites
+from leaven.study.own import OF_A_TRAINING, trainings_own
 from leaven.study.problems import Check, fields, names_data
 from leaven.study.selected import data
 from leaven.study.spec import Arm, Data, Model, Shape
@@ -187,7 +188,7 @@ def _quantised(model: Model, arm: ExpandedArm, at: Steps, check: Check) -> None:
 
 
 def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Steps, check: Check) -> None:
-    plugin = check.plugin(TRAINERS, step, at, without=_OF_THE_STUDY)
+    plugin = check.plugin(TRAINERS, step, at, without=OF_A_TRAINING)
     if plugin is None:
         return
     if step.args.get("eval_data") is not None:
@@ -210,7 +211,7 @@ def _train_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
 def _is_sound(plugin: Plugin, step: Step) -> bool:
     """Say whether a training's own arguments are sound, each in itself: then they can be looked at together."""
     try:
-        plugin.declare({name: value for name, value in step.args.items() if name not in _OF_THE_STUDY})
+        plugin.declare(trainings_own(step))
     except ValidationError:
         return False
     return True
@@ -275,7 +276,6 @@ def _treat_step(parts: Mapping[str, Any], arm: ExpandedArm, step: Step, at: Step
         by_labels(parts, step, plugin, at, check)
 
 
-_OF_THE_STUDY = ("data", "eval_data", "reward")  # what a training's step says of the study
 _ALSO = {"examples": ("preferences", "distillations"), "asked": ("examples", "preferences")}
 _REMEDIES = {
     "preferences": "use a format with two answers to a prompt",

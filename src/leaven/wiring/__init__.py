@@ -24,7 +24,8 @@ from leaven.evaluate.difference import DifferenceSuite
 from leaven.evaluate.harness import HarnessSuite
 from leaven.graph import Graph, Identities, WiredCell
 from leaven.registry import SUITES
-from leaven.study.matrix import Cell, asks, cells, own
+from leaven.study.matrix import Cell, asks, cells
+from leaven.study.own import suites_own
 from leaven.study.spec import Study
 from leaven.wiring.asking import Asked, wired
 from leaven.wiring.composing import composition
@@ -61,7 +62,7 @@ class _Wiring:
 
     def __post_init__(self) -> None:
         steps = self.sourcing.study.evaluate
-        self.suites = [(SUITES.get(step.name).call(args=own(step)), step) for step in steps]
+        self.suites = [(SUITES.get(step.name).call(args=suites_own(step)), step) for step in steps]
         self.factory = Factory(self.sourcing, self._of)
         self.known = {(one.arm.name, one.seed): one for one in cells(self.sourcing.study)}
         self.made: dict[tuple[str, int | None], WiredCell] = {}

@@ -100,8 +100,9 @@ def _generation(sourcing: Sourcing, asked: Asked, suite: GenerationSuite) -> Wir
     told = _told(asked, suite.name, "generate", args, {"prompts": prompts}, takes)
     if isinstance(suite, RegurgitationSuite):
         return verbatim.regurgitation(sourcing, asked, suite, prompts, told)
-    guarded = prompted.guarded(sourcing, asked.arm, told, bare, f"{asked.where} {suite.name}")
-    where, answers = f"{asked.where} {suite.name}", guarded or told
+    where = f"{asked.where} {suite.name}"
+    guarded = prompted.guarded(sourcing, asked.arm, told, bare, where)
+    answers = guarded or told
     if isinstance(suite, TruthfulSuite):
         made = truthful.truthful(sourcing, suite, where, bare, answers)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from leaven import needs
@@ -11,6 +11,7 @@ from leaven.graph import EXAMINED, WiredCell
 from leaven.models import ref
 from leaven.registry import TRAINERS
 from leaven.study.matrix import Cell
+from leaven.study.own import trainings_own
 from leaven.wiring.sourcing import stage
 
 _ROWS = (
@@ -32,26 +33,16 @@ def examine(made: WiredCell, base: ref.Base) -> None:
     cell = made.cell
     if any(TRAINERS.get(step.name).traits.get("makes") == "reward" for step in cell.arm.train):
         return
-    bare = replace(base, dtype="float32", attn_implementation=None, chat_template=None, added_tokens=(), **_EXACT)
+    exact: dict[str, Any] = {one.name: one.default for one in fields(base) if one.name in ref.QUANTISES}
+    bare = replace(base, dtype="float32", attn_implementation=None, chat_template=None, added_tokens=(), **exact)
     args = {"model": bare.as_args(), "trains": _trains(cell)}
     made.stages[EXAMINED] = stage(EXAMINED, args, {}, needs.reading(base), together="data", where=cell.arm.name)
 
 
-_EXACT: dict[str, Any] = {
-    "load_in_4bit": False, "load_in_8bit": False, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": None,
-    "bnb_4bit_use_double_quant": False,
-}  # fmt: skip
-
-
 def _trains(cell: Cell) -> str:
     """Say whether any training of a run can move a token's row: "whole", or "adapter" where none can."""
-    settings = (_settings(step.name, step.args) for step in cell.arm.train)
+    settings = (TRAINERS.get(step.name).declare(trainings_own(step)).model_dump() for step in cell.arm.train)
     return "adapter" if all(_leaves_rows(one.get("peft")) for one in settings) else "whole"
-
-
-def _settings(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    declared = {key: value for key, value in args.items() if key not in ("data", "eval_data", "reward")}
-    return TRAINERS.get(name).declare(declared).model_dump()
 
 
 def _leaves_rows(peft: Mapping[str, Any] | None) -> bool:

@@ -20,9 +20,10 @@ from leaven.models import ref
 from leaven.registry import JUDGES, METRICS, TRAINERS, TREATMENTS, Step
 from leaven.study.factory import Answers
 from leaven.study.matrix import Cell, expand
+from leaven.study.own import judges_own
 from leaven.study.spec import Data
 from leaven.wiring import prompted
-from leaven.wiring.rewarding import asking, in_line, judges_own, rewarder
+from leaven.wiring.rewarding import asking, in_line, rewarder
 from leaven.wiring.sourcing import Sourcing, stage
 from leaven.wiring.teaching import taught
 from leaven.wiring.training import Given, proven, speaks, where

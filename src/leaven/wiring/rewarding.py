@@ -16,10 +16,9 @@ from leaven.registry import JUDGES, Step
 from leaven.score.judges.declared import ByMetric, direction
 from leaven.server import Server
 from leaven.study.factory import Reward
+from leaven.study.own import judges_own
 from leaven.study.spec import Study
 from leaven.wiring.sourcing import Sourcing
-
-_OF_THE_STUDY = ("arm", "people")  # what a judge's step says of the study
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,6 @@ class Rewarded:
     inputs: dict[str, Stage]
     takes: Needs
     together: str | None = None
-
-
-def judges_own(step: Step) -> dict[str, Any]:
-    """Return a judge's own arguments: which arm it is, and on whose pairs it is tried, is the study's business."""
-    return {name: value for name, value in step.args.items() if name not in _OF_THE_STUDY}
 
 
 def in_line(server: Server) -> str:

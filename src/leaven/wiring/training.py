@@ -14,11 +14,11 @@ from leaven.models import ref
 from leaven.registry import TRAINERS, TREATMENTS, Step
 from leaven.study.launch import around as launched
 from leaven.study.matrix import Cell, treated_steps
+from leaven.study.own import trainings_own
 from leaven.wiring.examined import examine
 from leaven.wiring.rewarding import rewarded
 from leaven.wiring.sourcing import Sourcing, cut_prompts, stage
 
-OF_DATA = ("data", "eval_data", "reward")  # what a step's arguments say of the study: its data, who rewards
 _ENCODES = {
     "examples": "doctor", "preferences": "pairs", "texts": "blocks", "distillations": "distillations",
     "asked": "asked_ids",
@@ -52,7 +52,7 @@ def training(sourcing: Sourcing, made: WiredCell, base: ref.Base, index: int, gi
     """One training step: rows that fit, treated, examined, trained on; a later step goes on from the one before."""
     cell, step = made.cell, made.cell.arm.train[index]
     trainer = TRAINERS.get(step.name)
-    declared = {name: value for name, value in step.args.items() if name not in OF_DATA}
+    declared = trainings_own(step)
     settings = trainer.declare(declared).model_dump()
     named, together = _named(index), f"train {where(cell)}"
     at = f"{where(cell)} step {index}" if index else where(cell)

@@ -66,6 +66,7 @@ def test_a_server_that_keeps_a_stage_waiting_is_told_as_in_the_terminal(browser:
         browser.run(f"window.fetch = async () => ({{ ok: true, json: async () => ({json.dumps(state)}) }})")
         (said,) = told(progress)[1:]
         browser.wait(f"return document.querySelector('.live-now').textContent.includes({json.dumps(said)})")
+        assert said in browser.run("return document.querySelector('.live-now').textContent")
     browser.notices()
 
 

@@ -122,7 +122,7 @@ def _named_below(sheet: Canvas, named: Sequence[tuple[float, str]]) -> float:
     halves = [width(text, SMALL) / 2 for _, text in named]
     middles = [min(max(x, half), WIDTH - half) for x, half in zip(at, halves, strict=True)]
     rows = in_rows(list(zip(middles, halves, strict=True)))
-    more = (max(rows, default=0) - 1) * NAME if max(rows, default=0) > 1 else 0.0
+    more = max(max(rows, default=0) - 1, 0) * NAME  # there is room for two rows
     if more:
         sheet.place(left=sheet.left, right=sheet.right, top=sheet.top, bottom=sheet.bottom + more)
     for (place, text), x, middle, row in zip(named, at, middles, rows, strict=True):
